@@ -1,0 +1,1 @@
+export const syntaxProblems = {} as const;

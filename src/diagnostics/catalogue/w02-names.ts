@@ -1,0 +1,1 @@
+export const nameProblems = {} as const;

@@ -1,0 +1,1 @@
+export const typeProblems = {} as const;

@@ -1,0 +1,1 @@
+export const effectProblems = {} as const;

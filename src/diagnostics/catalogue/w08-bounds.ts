@@ -1,0 +1,1 @@
+export const boundProblems = {} as const;

@@ -1,0 +1,1 @@
+export const lintProblems = {} as const;
