@@ -252,7 +252,11 @@ interface NodeBase {
 export type NodeIR =
   /** A pure value that is used more than once, or a `let`. */
   | (NodeBase & { readonly kind: "value"; readonly value: ExprIR })
-  | (NodeBase & { readonly kind: "call"; readonly callee: CalleeRef; readonly args: readonly { readonly param: string; readonly value: ExprIR }[] })
+  | (NodeBase & {
+      readonly kind: "call";
+      readonly callee: CalleeRef;
+      readonly args: readonly { readonly param: string; readonly value: ExprIR }[];
+    })
   | (NodeBase & {
       readonly kind: "map";
       readonly over: ExprIR;
@@ -268,7 +272,11 @@ export type NodeIR =
       readonly settle: boolean;
       readonly body: Body;
     })
-  | (NodeBase & { readonly kind: "fork"; readonly settle: boolean; readonly branches: readonly { readonly name: string; readonly body: Body }[] })
+  | (NodeBase & {
+      readonly kind: "fork";
+      readonly settle: boolean;
+      readonly branches: readonly { readonly name: string; readonly body: Body }[];
+    })
   | (NodeBase & { readonly kind: "race"; readonly branches: readonly { readonly name: string; readonly body: Body }[] })
   | (NodeBase & {
       readonly kind: "vote";
@@ -296,7 +304,14 @@ export type NodeIR =
       readonly body: Body;
     })
   /** `fold` with a function that calls something: left to right. */
-  | (NodeBase & { readonly kind: "fold"; readonly over: ExprIR; readonly start: ExprIR; readonly acc: string; readonly item: string; readonly body: Body })
+  | (NodeBase & {
+      readonly kind: "fold";
+      readonly over: ExprIR;
+      readonly start: ExprIR;
+      readonly acc: string;
+      readonly item: string;
+      readonly body: Body;
+    })
   | (NodeBase & { readonly kind: "if"; readonly test: ExprIR; readonly then: Body; readonly else: Body })
   | (NodeBase & { readonly kind: "match"; readonly value: ExprIR; readonly arms: readonly ArmIR[] })
   | (NodeBase & {
@@ -313,7 +328,13 @@ export type NodeIR =
   | (NodeBase & { readonly kind: "assert"; readonly test: ExprIR; readonly message?: ExprIR })
   /** Directly in a loop's body: ends the loop with its current state when true. */
   | (NodeBase & { readonly kind: "stop"; readonly test: ExprIR })
-  | (NodeBase & { readonly kind: "ask"; readonly question: ExprIR; readonly answer: TypeIR; readonly within?: ExprIR; readonly otherwise?: Body })
+  | (NodeBase & {
+      readonly kind: "ask";
+      readonly question: ExprIR;
+      readonly answer: TypeIR;
+      readonly within?: ExprIR;
+      readonly otherwise?: Body;
+    })
   | (NodeBase & { readonly kind: "read"; readonly state: string })
   | (NodeBase & { readonly kind: "set"; readonly state: string; readonly value: ExprIR })
   | (NodeBase & { readonly kind: "send"; readonly channel: string; readonly value: ExprIR })
@@ -350,14 +371,27 @@ export type ExprIR =
   | { readonly kind: "field"; readonly of: ExprIR; readonly name: string; readonly optional?: boolean }
   /** `strict`: a miss fails (in tests); otherwise it is null. */
   | { readonly kind: "index"; readonly of: ExprIR; readonly at: ExprIR; readonly strict?: boolean }
-  | { readonly kind: "record"; readonly entries: readonly ({ readonly name: string; readonly value: ExprIR } | { readonly spread: ExprIR })[] }
+  | {
+      readonly kind: "record";
+      readonly entries: readonly ({ readonly name: string; readonly value: ExprIR } | { readonly spread: ExprIR })[];
+    }
   | { readonly kind: "list"; readonly elements: readonly { readonly value: ExprIR; readonly spread: boolean }[] }
   | { readonly kind: "not" | "negate"; readonly of: ExprIR }
-  | { readonly kind: "binary"; readonly op: "+" | "-" | "*" | "/" | "%" | "==" | "!=" | "<" | "<=" | ">" | ">="; readonly left: ExprIR; readonly right: ExprIR; readonly span: Span }
+  | {
+      readonly kind: "binary";
+      readonly op: "+" | "-" | "*" | "/" | "%" | "==" | "!=" | "<" | "<=" | ">" | ">=";
+      readonly left: ExprIR;
+      readonly right: ExprIR;
+      readonly span: Span;
+    }
   | { readonly kind: "and" | "or" | "default"; readonly left: ExprIR; readonly right: ExprIR }
   | { readonly kind: "cond"; readonly test: ExprIR; readonly then: ExprIR; readonly else: ExprIR }
   | { readonly kind: "let"; readonly id: string; readonly value: ExprIR; readonly body: ExprIR }
-  | { readonly kind: "switch"; readonly value: ExprIR; readonly arms: readonly { readonly patterns: readonly PatternIR[]; readonly body: ExprIR }[] }
+  | {
+      readonly kind: "switch";
+      readonly value: ExprIR;
+      readonly arms: readonly { readonly patterns: readonly PatternIR[]; readonly body: ExprIR }[];
+    }
   /** Only as an argument of `builtin`. */
   | { readonly kind: "lambda"; readonly params: readonly string[]; readonly body: ExprIR }
   /** A function of `reference.md`, arguments by position; a missing optional one is left out at the end or `const null`. */
@@ -384,7 +418,13 @@ export type TemplatePartIR =
       readonly body: readonly TemplatePartIR[];
       readonly else: readonly TemplatePartIR[];
     }
-  | { readonly kind: "with"; readonly value: ExprIR; readonly id: string; readonly body: readonly TemplatePartIR[]; readonly else: readonly TemplatePartIR[] };
+  | {
+      readonly kind: "with";
+      readonly value: ExprIR;
+      readonly id: string;
+      readonly body: readonly TemplatePartIR[];
+      readonly else: readonly TemplatePartIR[];
+    };
 
 /** `plain`: text as it is, numbers and booleans as JSON, null as nothing. Durations and money print their literal. */
 export type TextForm = "plain" | "duration" | "money";

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// Starts the command line. It is written for any Node, so that an old one gets a sentence instead of a syntax error;
+// in a checkout, whose node_modules bring a current Node, it starts again on that one.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import module from "node:module";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const version = process.versions.node.split(".").map(Number);
+const recent = version[0] > 22 || (version[0] === 22 && version[1] >= 13);
+const own = path.join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node");
+const cli = path.join(root, "dist", "cli", "main.js");
+
+if (!recent && existsSync(own) && process.execPath !== own) {
+  const result = spawnSync(own, process.argv.slice(1), { stdio: "inherit" });
+  process.exitCode = result.status === null ? 1 : result.status;
+} else if (!recent) {
+  process.stderr.write(
+    `weave needs Node 22.13 or newer; this is Node ${process.versions.node}.\nInstall a current one from https://nodejs.org and try again.\n`,
+  );
+  process.exitCode = 2;
+} else if (!existsSync(cli)) {
+  process.stderr.write("weave is not built yet: run `npm run build` in its folder first.\n");
+  process.exitCode = 2;
+} else {
+  const uid = process.getuid === undefined ? "" : `-${process.getuid()}`;
+  module.enableCompileCache(path.join(process.env.XDG_CACHE_HOME || os.tmpdir(), `weave-compile-cache${uid}`));
+  await import("../dist/cli/main.js");
+}

@@ -1,0 +1,64 @@
+/**
+ * Bundles the command line into `dist/cli`, split so that each command loads only what it uses. With `--if-stale` it
+ * does nothing when no source is newer than the last bundle. The library (`dist/index.js` and its types) comes from
+ * `tsc -p tsconfig.build.json`.
+ */
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const out = join(root, "dist", "cli");
+const stamp = join(out, ".stamp");
+
+function newest(folder: string): number {
+  let time = statSync(folder).mtimeMs;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    time = Math.max(time, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
+  }
+  return time;
+}
+
+function stale(): boolean {
+  const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs;
+  if (built === undefined) return true;
+  const inputs = [join(root, "package.json"), fileURLToPath(import.meta.url)].map((path) => statSync(path).mtimeMs);
+  return Math.max(newest(join(root, "src")), ...inputs) > built;
+}
+
+/** Bundles the command line. */
+export async function bundle(): Promise<void> {
+  const { build } = await import("esbuild");
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: { main: "src/cli/main.ts" },
+    outdir: out,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node22.13",
+    chunkNames: "chunks/[name]-[hash]",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: false,
+    legalComments: "none",
+    external: ["tsx", "esbuild"],
+    // Packages written as CommonJS ask for Node's own modules by `require`, which an ES module does not have.
+    banner: { js: 'import{createRequire as __weaveRequire}from"node:module";const require=__weaveRequire(import.meta.url);' },
+    logLevel: "warning",
+  });
+  writeFileSync(stamp, "");
+}
+
+/** Bundles when a source changed since the last time. */
+export async function bundleIfStale(): Promise<void> {
+  if (stale()) await bundle();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await (process.argv.includes("--if-stale") ? bundleIfStale() : bundle());
+}
