@@ -1,15 +1,20 @@
-/** Tests run in worker threads, two at a time; the command line is built once before the first of them. */
+/**
+ * Tests run in worker threads, two at a time. Those that start the real command line are a project of their own: it is
+ * bundled once before the first of them.
+ */
 import { defineConfig } from "vitest/config";
+
+const shared = { pool: "threads", testTimeout: 20_000, hookTimeout: 60_000 } as const;
+const report = process.env["CI_REPORT"];
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/build.ts"],
-    pool: "threads",
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    reporters: process.env["CI_REPORT"] === undefined ? ["default"] : ["default", ["json", { outputFile: process.env["CI_REPORT"] }]],
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     coverage: { include: ["src/**/*.ts"], reporter: ["text-summary", "html"] },
+    projects: [
+      { test: { ...shared, name: "core", include: ["test/**/*.test.ts"], exclude: ["test/e2e/**"] } },
+      { test: { ...shared, name: "e2e", include: ["test/e2e/**/*.test.ts"], globalSetup: ["test/support/build.ts"] } },
+    ],
   },
 });
