@@ -12,6 +12,7 @@ import { effectProblems } from "./w06-effects.js";
 import { graphProblems } from "./w07-graph.js";
 import { boundProblems } from "./w08-bounds.js";
 import { runProblems } from "./w09-run.js";
+import { useProblems } from "./w09-use.js";
 import { lintProblems } from "./w10-lints.js";
 
 export const d = {
@@ -24,5 +25,6 @@ export const d = {
   ...graphProblems,
   ...boundProblems,
   ...runProblems,
+  ...useProblems,
   ...lintProblems,
 } as const;
