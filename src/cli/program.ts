@@ -7,9 +7,9 @@ import { type Compiled, compile } from "../compile.js";
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { type Problem, type Problems, problems } from "../diagnostics/problems.js";
 import { countProblems, renderProblems } from "../diagnostics/render.js";
+import { nearest } from "../diagnostics/suggest.js";
 import { fileHost, isFolder, shown, type Unreadable, weaveFiles } from "../host/files.js";
 import type { SourceFile } from "../source/source.js";
-import { nearest } from "../diagnostics/suggest.js";
 import { bold, type Terminal } from "./terminal.js";
 
 export interface Program {
@@ -60,7 +60,8 @@ export function loadProgram(named: string): Program & { readonly missing: boolea
   }
   const compiled = compile(path, host);
   // A missing import is the compiler's to report, where it is written; what exists and cannot be read is told here.
-  for (const [file, reason] of host.failures()) if (reason.kind === "binary" || reason.kind === "refused") reportUnreadable(file, reason, found);
+  for (const [file, reason] of host.failures())
+    if (reason.kind === "binary" || reason.kind === "refused") reportUnreadable(file, reason, found);
   const all = [...compiled.problems, ...found.list()];
   return { compiled, problems: all, ok: compiled.ok && !found.hasErrors(), missing: false };
 }

@@ -1,0 +1,94 @@
+/**
+ * `weave check`: every mistake of some files at once. With `--json` the problems are data on standard output; the exit
+ * code says whether there was an error. `--watch` checks again when a file that was read changes.
+ */
+import { watch } from "node:fs";
+import { dirname } from "node:path";
+import type { Problem } from "../diagnostics/problems.js";
+import { toJson } from "../diagnostics/render.js";
+import { isFolder, weaveFiles } from "../host/files.js";
+import type { SourceFile } from "../source/source.js";
+import { loadProgram, showProblems } from "./program.js";
+import { EXIT, type ExitCode, green, type Terminal } from "./terminal.js";
+
+interface Checked {
+  readonly problems: readonly Problem[];
+  readonly files: ReadonlyMap<string, SourceFile>;
+  readonly flows: readonly { readonly file: string; readonly name: string }[];
+  readonly entries: readonly string[];
+  readonly ok: boolean;
+  /** A file that was named is not there. */
+  readonly missing: boolean;
+}
+
+/** Checks files, or all files below this folder. */
+export async function check(named: readonly string[], options: { json?: boolean; watch?: boolean }, to: Terminal): Promise<ExitCode> {
+  const first = checkAll(named);
+  report(first, options, to);
+  if (options.watch) await watchAndCheck(named, first, options, to);
+  if (first.missing) return EXIT.usage;
+  return first.ok ? EXIT.done : EXIT.diagnostics;
+}
+
+function checkAll(named: readonly string[]): Checked {
+  const entries = named.length === 0 ? weaveFiles(".") : named.flatMap((path) => (isFolder(path) ? folderFiles(path) : [path]));
+  const problems: Problem[] = [];
+  const files = new Map<string, SourceFile>();
+  const flows: { file: string; name: string }[] = [];
+  const seen = new Set<string>();
+  let ok = true;
+  let missing = false;
+  for (const entry of entries) {
+    const program = loadProgram(entry);
+    ok &&= program.ok;
+    missing ||= program.missing;
+    for (const [path, file] of program.compiled.files) files.set(path, file);
+    for (const problem of program.problems) {
+      // A file that several programs import reports its problems once.
+      const key = `${problem.code} ${problem.span.file} ${problem.span.start} ${problem.span.end}`;
+      if (!seen.has(key)) problems.push(problem);
+      seen.add(key);
+    }
+    for (const name of Object.keys(program.compiled.graph?.entries ?? {})) flows.push({ file: entry, name });
+  }
+  return { problems, files, flows, entries, ok, missing };
+}
+
+function folderFiles(path: string): string[] {
+  const files = weaveFiles(path);
+  return files.length === 0 ? [path] : files;
+}
+
+function report(checked: Checked, { json }: { json?: boolean }, to: Terminal): void {
+  if (json) {
+    to.out(`${JSON.stringify({ version: 1, diagnostics: toJson(checked.problems, checked.files), flows: checked.flows })}\n`);
+    return;
+  }
+  showProblems(checked.problems, checked.files, to);
+  const { length } = checked.entries;
+  if (length === 0) to.err("There is no .weave file below this folder. `weave init` makes a small project.\n");
+  else if (checked.problems.length === 0)
+    to.err(`${green("✓", to.color)} no problems in ${length === 1 ? checked.entries[0] : `${length} files`}\n`);
+}
+
+/** Runs until it is interrupted. */
+async function watchAndCheck(named: readonly string[], first: Checked, options: { json?: boolean }, to: Terminal): Promise<void> {
+  const folders = new Set<string>(named.length === 0 ? ["."] : []);
+  for (const path of [...first.files.keys(), ...first.entries]) if (!path.startsWith("std:")) folders.add(dirname(path));
+  let timer: NodeJS.Timeout | undefined;
+  const again = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => report(checkAll(named), options, to), 50);
+  };
+  for (const folder of folders) {
+    watch(folder, { recursive: named.length === 0 }, (_, name) => {
+      if (name?.endsWith(".weave")) again();
+    });
+  }
+  if (!options.json) to.err("Watching for changes; Ctrl-C ends it.\n");
+  await new Promise<void>((done) => {
+    process.once("SIGINT", done);
+    process.once("SIGTERM", done);
+    to.onClosed(done);
+  });
+}

@@ -1,0 +1,160 @@
+/**
+ * The commands and their options, and nothing of what they do: each is carried out by a file of its own, loaded when
+ * it is called. What a command does not know is an error with a suggestion and exit code 2.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
+
+/** What the commands that start a flow share. */
+export interface RunOptions {
+  readonly input?: string;
+  readonly model?: readonly string[];
+  readonly sim?: boolean;
+  readonly simFaults?: string;
+  readonly seed?: number;
+  readonly json?: boolean;
+  readonly events?: boolean;
+  readonly confirmAbove?: number;
+  readonly allowPath?: readonly string[];
+}
+
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+function number(value: string): number {
+  const parsed = Number(value.replace(/^\$/, ""));
+  if (value.trim() === "" || !Number.isFinite(parsed))
+    throw new CommanderError(EXIT.usage, "weave.number", `error: ${value} is not a number`);
+  return parsed;
+}
+
+/** Carries out what the arguments say. */
+export async function execute(argv: readonly string[], version: string, to: Terminal): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const does =
+    <A extends unknown[]>(action: (...args: A) => Promise<ExitCode>) =>
+    async (...args: A): Promise<void> => {
+      code = await action(...args);
+    };
+
+  const program = new Command("weave")
+    .description("Checks, draws and runs programs for multi-agent pipelines.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this")
+    .helpCommand("help [command]", "print how a command is used")
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ writeOut: to.out, writeErr: to.err })
+    .addHelpText("after", "\nStart with `weave init my-project`, or `weave run FILE --sim` to try a program without a key.");
+
+  program
+    .command("init [dir]")
+    .description("make a small working project")
+    .action(does(async (dir: string | undefined) => (await import("./init.js")).init(dir ?? ".", to)));
+
+  program
+    .command("check [files...]")
+    .description("report every mistake; without files, in all .weave files below this folder")
+    .option("--json", "print the problems as data")
+    .option("-w, --watch", "check again whenever a file changes")
+    .action(
+      does(async (files: string[], options: { json?: boolean; watch?: boolean }) => (await import("./check.js")).check(files, options, to)),
+    );
+
+  program
+    .command("fmt [files...]")
+    .description("format; `-` formats standard input")
+    .option("--check", "write nothing, fail when something is not formatted")
+    .action(does(async (files: string[], options: { check?: boolean }) => (await import("./fmt.js")).fmt(files, options, to)));
+
+  program
+    .command("graph <file> [flow]")
+    .description("draw what a flow does")
+    .addOption(new Option("-f, --format <format>", "the kind of drawing").choices(["mermaid", "dot", "svg", "json"]).default("mermaid"))
+    .option("-o, --out <file>", "write it to a file")
+    .action(
+      does(async (file: string, flow: string | undefined, options: { format: "mermaid" | "dot" | "svg" | "json"; out?: string }) =>
+        (await import("./graph.js")).graph(file, flow, options, to),
+      ),
+    );
+
+  withInputs(program.command("plan <file> [flow]"))
+    .description("show the steps of a flow and their numbers, without a call")
+    .option("--json", "print the plan as data")
+    .action(
+      does(async (file: string, flow: string | undefined, options: RunOptions, command: Command) =>
+        (await import("./plan.js")).plan(file, flow, rest(command, flow), options, to),
+      ),
+    );
+
+  withInputs(program.command("run <file> [flow]"))
+    .description("run a flow; its parameters are options: --dir src --size 10000")
+    .option("--sim", "answer every agent from the simulator: no key, no network, no cost")
+    .option("--sim-faults <kinds>", "let the simulator fail, for example rate_limit:5%,timeout:1%")
+    .option("--seed <n>", "seed of the simulator and of random numbers", number)
+    .option("--model <name=provider/model>", "use another model", collect)
+    .option("--confirm-above <usd>", "ask first when the worst case costs more", number)
+    .option("--allow-path <dir>", "let file tools reach outside the project", collect)
+    .option("--json", "print one JSON object with the result and what it cost")
+    .option("--events", "print every event as a line of JSON")
+    .action(
+      does(async (file: string, flow: string | undefined, options: RunOptions, command: Command) =>
+        (await import("./run.js")).runFlow(file, flow, rest(command, flow), options, to),
+      ),
+    );
+
+  program
+    .command("test [files...]")
+    .description("run the tests of .weave files, offline")
+    .option("--filter <text>", "only tests whose title holds the text")
+    .option("--json", "print the results as data")
+    .action(
+      does(async (files: string[], options: { filter?: string; json?: boolean }) => (await import("./test.js")).test(files, options, to)),
+    );
+
+  program
+    .command("dump")
+    .description("show how the compiler sees a file")
+    .argument("<stage>", "tokens, ast, names, types or graph")
+    .argument("<file>")
+    .action(does(async (stage: string, file: string) => (await import("./dump.js")).dump(stage, file, to)));
+
+  program
+    .command("explain <code>")
+    .description("print the page of a diagnostic, for example W0310")
+    .action(does(async (name: string) => (await import("./explain.js")).explain(name, to)));
+
+  program
+    .command("models [file]")
+    .description("list the models of the standard library, or those a program uses, with their prices")
+    .option("--json", "print them as data")
+    .action(does(async (file: string | undefined, options: { json?: boolean }) => (await import("./models.js")).models(file, options, to)));
+
+  for (const command of program.commands) command.configureOutput(program.configureOutput()).helpOption("-h, --help", "print this");
+
+  if (argv.length === 0) {
+    to.err(program.helpInformation());
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === "weave.number") to.err(`${error.message}\n`);
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  return code;
+}
+
+/** A flow's parameters are options that are known only when the file has been read. */
+function withInputs(command: Command): Command {
+  return command
+    .option("--input <file>", "inputs as a JSON object; `-` reads standard input")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .usage("[options] <file> [flow] [--parameter value]...");
+}
+
+/** What stands after the file and the flow: `flow` itself is an input when it begins with a dash. */
+function rest(command: Command, flow: string | undefined): readonly string[] {
+  return command.args.slice(flow === undefined || flow.startsWith("-") ? 1 : 2);
+}

@@ -1,0 +1,235 @@
+/**
+ * Walks over a graph: the bodies inside a node, the expressions of a node, the names an expression refers to. Whoever
+ * adds a kind of node or expression adds it here, and everything that only walks is right again.
+ */
+import type { Body, ExprIR, Graph, NodeIR, Policies, TemplatePartIR } from "./ir.js";
+
+/** A body inside a node; `name` is that of the branch, arm or part, empty where a node has only one. */
+export interface InnerBody {
+  readonly name: string;
+  readonly body: Body;
+}
+
+/** The bodies inside a node, in source order. */
+export function innerBodies(node: NodeIR): readonly InnerBody[] {
+  switch (node.kind) {
+    case "map":
+    case "vote":
+    case "loop":
+    case "reduce":
+    case "fold":
+    case "scope":
+      return [{ name: "", body: node.body }];
+    case "fork":
+    case "race":
+      return node.branches;
+    case "if":
+      return [
+        { name: "then", body: node.then },
+        { name: "else", body: node.else },
+      ];
+    case "match":
+      return node.arms;
+    case "try":
+      return [
+        { name: "try", body: node.body },
+        { name: "recover", body: node.recover },
+      ];
+    case "ask":
+      return node.otherwise === undefined ? [] : [{ name: "else", body: node.otherwise }];
+    case "value":
+    case "call":
+    case "assert":
+    case "stop":
+    case "read":
+    case "set":
+    case "send":
+    case "orchestrate":
+      return [];
+    default:
+      return unknownKind(node);
+  }
+}
+
+/** Every body of a flow's body, itself included, outermost first. */
+export function* bodiesOf(body: Body): Generator<Body> {
+  const waiting = [body];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    yield next;
+    for (const node of next.nodes) for (const inner of innerBodies(node)) waiting.push(inner.body);
+  }
+}
+
+/** Every outermost body of a program, with the name of what it belongs to. */
+export function* rootBodies(graph: Graph): Generator<InnerBody> {
+  for (const flow of Object.values(graph.flows)) yield { name: flow.name, body: flow.body };
+  for (const handler of graph.handlers) yield { name: handler.id, body: handler.body };
+  for (const test of graph.tests) for (const step of test.steps) if (step.kind !== "order") yield { name: test.title, body: step.body };
+}
+
+/** The expressions that a node evaluates itself, those of its policies included, those of its bodies not. */
+export function expressionsOf(node: NodeIR): readonly ExprIR[] {
+  const own = ownExpressions(node).filter((expr) => expr !== undefined);
+  return [...own, ...policyExpressions(node.policies)];
+}
+
+function ownExpressions(node: NodeIR): readonly (ExprIR | undefined)[] {
+  switch (node.kind) {
+    case "value":
+    case "match":
+    case "set":
+    case "send":
+      return [node.value];
+    case "call":
+      return node.args.map((arg) => arg.value);
+    case "map":
+      return [node.over, node.where, node.key, node.needs];
+    case "vote":
+      return [node.times, node.key?.value, node.early];
+    case "loop":
+      return [node.init, node.times];
+    case "reduce":
+      return [node.over, node.groups];
+    case "fold":
+      return [node.over, node.start];
+    case "if":
+    case "stop":
+      return [node.test];
+    case "assert":
+      return [node.test, node.message];
+    case "ask":
+      return [node.question, node.within];
+    case "orchestrate":
+      return [node.goal, node.context, node.repairs];
+    case "fork":
+    case "race":
+    case "try":
+    case "scope":
+    case "read":
+      return [];
+    default:
+      return unknownKind(node);
+  }
+}
+
+/** The expressions of policies. */
+export function policyExpressions(policies: Policies): readonly ExprIR[] {
+  const found: ExprIR[] = [];
+  for (const policy of Object.values(policies)) {
+    if (typeof policy !== "object" || Array.isArray(policy)) continue;
+    for (const part of Object.values(policy)) if (isExpression(part)) found.push(part);
+  }
+  return found;
+}
+
+const isExpression = (value: unknown): value is ExprIR =>
+  typeof value === "object" &&
+  value !== null &&
+  "kind" in value &&
+  !["agent", "tool", "flow", "capability", "channel"].includes(String(value.kind));
+
+/** Calls back with every id that an expression refers to, inner names included. */
+export function forEachRef(expr: ExprIR, visit: (id: string) => void): void {
+  const all = (exprs: readonly ExprIR[]): void => {
+    for (const each of exprs) forEachRef(each, visit);
+  };
+  switch (expr.kind) {
+    case "const":
+      return;
+    case "ref":
+      visit(expr.id);
+      return;
+    case "field":
+    case "not":
+    case "negate":
+    case "cast":
+    case "cut":
+      forEachRef(expr.of, visit);
+      return;
+    case "index":
+      all([expr.of, expr.at]);
+      return;
+    case "record":
+      all(expr.entries.map((entry) => ("spread" in entry ? entry.spread : entry.value)));
+      return;
+    case "list":
+      all(expr.elements.map((element) => element.value));
+      return;
+    case "binary":
+    case "and":
+    case "or":
+    case "default":
+      all([expr.left, expr.right]);
+      return;
+    case "cond":
+      all([expr.test, expr.then, expr.else]);
+      return;
+    case "let":
+      all([expr.value, expr.body]);
+      return;
+    case "switch":
+      all([expr.value, ...expr.arms.map((arm) => arm.body)]);
+      return;
+    case "lambda":
+      forEachRef(expr.body, visit);
+      return;
+    case "builtin":
+      all(expr.args);
+      return;
+    case "template":
+      partRefs(expr.parts, visit);
+      return;
+    default:
+      unknownKind(expr);
+  }
+}
+
+function partRefs(parts: readonly TemplatePartIR[], visit: (id: string) => void): void {
+  for (const part of parts) {
+    switch (part.kind) {
+      case "text":
+        break;
+      case "value":
+        forEachRef(part.value, visit);
+        break;
+      case "if":
+        forEachRef(part.test, visit);
+        partRefs(part.then, visit);
+        partRefs(part.else, visit);
+        break;
+      case "each":
+        forEachRef(part.over, visit);
+        partRefs(part.body, visit);
+        partRefs(part.else, visit);
+        break;
+      case "with":
+        forEachRef(part.value, visit);
+        partRefs(part.body, visit);
+        partRefs(part.else, visit);
+        break;
+      default:
+        unknownKind(part);
+    }
+  }
+}
+
+/** Every id that a node's expressions and bodies refer to, those bound inside it included. */
+export function refsOf(node: NodeIR): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (id: string): void => {
+    found.add(id);
+  };
+  const waiting = [node];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const expr of expressionsOf(next)) forEachRef(expr, visit);
+    for (const { body } of innerBodies(next)) {
+      waiting.push(...body.nodes);
+      forEachRef(body.result, visit);
+    }
+  }
+  return found;
+}
+
+function unknownKind(value: never): never {
+  throw new Error(`a kind that the graph does not have: ${JSON.stringify(value)}`);
+}
