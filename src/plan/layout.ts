@@ -183,18 +183,24 @@ function positionAcross(layers: readonly Place[][], gap: number): void {
       x += place.width + gap;
     }
   }
-  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+  const mean = (places: readonly Place[], otherwise: number): number =>
+    places.length === 0 ? otherwise : places.reduce((sum, place) => sum + place.center, 0) / places.length;
+  for (let sweep = 0; sweep < 2 * SWEEPS; sweep++) {
     const down = sweep % 2 === 0;
     for (const row of down ? layers : [...layers].reverse()) {
+      const sides = (place: Place): readonly Place[] =>
+        sweep >= SWEEPS ? [...place.above, ...place.below] : down ? place.above : place.below;
       settle(
         row,
-        row.map((place) => {
-          const sides = sweep >= SWEEPS - 2 ? [...place.above, ...place.below] : down ? place.above : place.below;
-          return sides.length === 0 ? place.center : sides.reduce((sum, other) => sum + other.center, 0) / sides.length;
-        }),
+        row.map((place) => mean(sides(place), place.center)),
         gap,
       );
     }
+  }
+  // Places at an end follow their only neighbours last.
+  for (const row of layers) {
+    const wanted = row.map((place) => (place.below.length === 0 ? mean(place.above, place.center) : place.center));
+    settle(row, wanted, gap);
   }
 }
 
@@ -233,11 +239,14 @@ function placed(layers: readonly Place[][], chains: readonly (readonly Place[] |
   const at = new Map<string, Point>();
   const tops = new Map<Place, number>();
   const bottoms = new Map<Place, number>();
+  /** Top and bottom of the row a place is in. */
+  const edges = new Map<Place, readonly [number, number]>();
   let y = 0;
   for (const row of layers) {
     const height = row.reduce((most, place) => Math.max(most, place.height), 0);
     for (const place of row) {
       const top = y + (height - place.height) / 2;
+      edges.set(place, [y, y + height]);
       tops.set(place, place.id === undefined ? y : top);
       bottoms.set(place, place.id === undefined ? y + height : top + place.height);
       if (place.id !== undefined) at.set(place.id, { x: place.center - left - place.width / 2, y: top });
@@ -248,8 +257,22 @@ function placed(layers: readonly Place[][], chains: readonly (readonly Place[] |
     chain?.flatMap((place, i) => {
       const x = place.center - left;
       const [top, bottom] = [tops.get(place) ?? 0, bottoms.get(place) ?? 0];
-      if (i === 0) return [{ x, y: bottom }];
-      if (i === chain.length - 1) return [{ x, y: top }];
+      // An edge turns only between layers: beside a taller neighbour it runs straight.
+      const [rowTop, rowBottom] = edges.get(place) ?? [top, bottom];
+      if (i === 0)
+        return rowBottom - bottom < 1
+          ? [{ x, y: bottom }]
+          : [
+              { x, y: bottom },
+              { x, y: rowBottom },
+            ];
+      if (i === chain.length - 1)
+        return top - rowTop < 1
+          ? [{ x, y: top }]
+          : [
+              { x, y: rowTop },
+              { x, y: top },
+            ];
       return top === bottom
         ? [{ x, y: top }]
         : [
