@@ -3,8 +3,9 @@
  * first two or three tokens so that a property `model: haiku` or a field `type` is never taken for one. Also the tables
  * that say which tokens can begin what. Everything here only looks at tokens.
  */
-import * as T from "./tokens.js";
+
 import type { Token, TokenType } from "./tokens.js";
+import * as T from "./tokens.js";
 
 /** A set of token types, by their index. */
 export type Starts = readonly boolean[];
@@ -160,7 +161,7 @@ export const foreignStatements: Readonly<Record<string, { readonly instead: stri
   foreach: { instead: "write `map x in xs { … }`", as: "map" },
   while: { instead: "write `loop x = start up to n { … }`", as: undefined },
   switch: { instead: "write `match x { … }`", as: "match" },
-  throw: { instead: "write `fail(\"…\")`", as: undefined },
+  throw: { instead: 'write `fail("…")`', as: undefined },
   parallel: { instead: "statements that do not need each other run in parallel by themselves", as: undefined },
 };
 
@@ -176,7 +177,20 @@ export const foreignPrefixes: Readonly<Record<string, string>> = {
 /** The declaration keyword that was probably meant: one letter off, or two swapped. */
 export function nearKeyword(word: string): keyof typeof K | undefined {
   if (word.length < 4) return undefined;
-  const candidates = ["type", "model", "tool", "agent", "flow", "capability", "compose", "policy", "state", "channel", "test", "import"] as const;
+  const candidates = [
+    "type",
+    "model",
+    "tool",
+    "agent",
+    "flow",
+    "capability",
+    "compose",
+    "policy",
+    "state",
+    "channel",
+    "test",
+    "import",
+  ] as const;
   return candidates.find((candidate) => near(word.toLowerCase(), candidate));
 }
 

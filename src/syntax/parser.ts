@@ -16,8 +16,8 @@ import type * as A from "./ast.js";
 import * as L from "./landmarks.js";
 import { shape, type Tail } from "./operators.js";
 import { readNumber, readText, regexMistake } from "./text.js";
-import * as T from "./tokens.js";
 import type { Token, TokenType } from "./tokens.js";
+import * as T from "./tokens.js";
 
 const { K } = T;
 /** How deep expressions, types and patterns nest. */
@@ -95,7 +95,11 @@ class WeaveParser extends EmbeddedActionsParser {
     const first = this.errors[0];
     if (first !== undefined && !problems.hasErrors()) {
       const start = Number.isNaN(first.token.startOffset) ? file.text.length : first.token.startOffset;
-      problems.report(d.expected, { file: file.path, start, end: start + first.token.image.length }, { expected: "something else", found: first.token.image });
+      problems.report(
+        d.expected,
+        { file: file.path, start, end: start + first.token.image.length },
+        { expected: "something else", found: first.token.image },
+      );
     }
     return {
       kind: "Module",
@@ -282,7 +286,16 @@ class WeaveParser extends EmbeddedActionsParser {
       const before = this.tokens[this.currIdx]?.tokenType;
       const separated = this.currIdx === opener || before === T.Comma || before === T.Semicolon || (first && of.separator === "line");
       if (type === T.Semicolon) {
-        this.say(d.semicolon, this.spanOf(token), {}, this.fix(of.separator === "line" && !this.newLine(2) ? "Write a comma" : "Remove it", this.spanOf(token), of.separator === "comma" || !this.newLine(2) ? "," : ""));
+        this.say(
+          d.semicolon,
+          this.spanOf(token),
+          {},
+          this.fix(
+            of.separator === "line" && !this.newLine(2) ? "Write a comma" : "Remove it",
+            this.spanOf(token),
+            of.separator === "comma" || !this.newLine(2) ? "," : "",
+          ),
+        );
         this.skip();
         continue;
       }
@@ -332,7 +345,12 @@ class WeaveParser extends EmbeddedActionsParser {
     }
     if (this.lostAt !== -2) {
       this.resume();
-      this.skipTo((token, first) => token.tokenType === closer || (L.isCloser(token.tokenType) && this.isOpen(token.tokenType)) || (first && L.has(L.statementStarts, token)));
+      this.skipTo(
+        (token, first) =>
+          token.tokenType === closer ||
+          (L.isCloser(token.tokenType) && this.isOpen(token.tokenType)) ||
+          (first && L.has(L.statementStarts, token)),
+      );
     }
     if (this.is(closer)) {
       this.consume(index, closer);
@@ -341,14 +359,22 @@ class WeaveParser extends EmbeddedActionsParser {
     const token = this.tokens[opener];
     const image = token?.image ?? "";
     const end = { file: this.file, start: this.end(), end: this.end() };
-    this.say(d.unclosed, this.newLine() ? end : this.place(), { opener: image, closer: closer.LABEL?.slice(1, -1) ?? "" }, {
-      ...(token === undefined ? {} : { related: [{ span: this.spanOf(token), message: `this \`${image}\` is open` }] }),
-      ...(closer === T.RBrace ? {} : this.fix("Close it", end, closer.LABEL?.slice(1, -1) ?? "")),
-    });
+    this.say(
+      d.unclosed,
+      this.newLine() ? end : this.place(),
+      { opener: image, closer: closer.LABEL?.slice(1, -1) ?? "" },
+      {
+        ...(token === undefined ? {} : { related: [{ span: this.spanOf(token), message: `this \`${image}\` is open` }] }),
+        ...(closer === T.RBrace ? {} : this.fix("Close it", end, closer.LABEL?.slice(1, -1) ?? "")),
+      },
+    );
   }
   /** The gate of blocks: whether another statement follows. */
   private moreStatements(opener: number): boolean {
-    const skipLine = () => this.skipTo((token, first) => token.tokenType === T.RBrace || token.tokenType === T.Semicolon || (first && L.has(L.statementStarts, token)));
+    const skipLine = () =>
+      this.skipTo(
+        (token, first) => token.tokenType === T.RBrace || token.tokenType === T.Semicolon || (first && L.has(L.statementStarts, token)),
+      );
     if (this.lostAt !== -2) {
       this.resume();
       skipLine();
@@ -404,7 +430,12 @@ class WeaveParser extends EmbeddedActionsParser {
     if (foreign === undefined || alone || next === undefined) return false;
     if (!L.has(L.names, next) && !(next.tokenType === T.LBrace && foreign.as === "let") && next.tokenType !== T.LParen) return false;
     if (next.tokenType === T.LParen && !this.blockFollows()) return false;
-    this.say(d.foreignWord, span, { word, instead: foreign.instead }, foreign.as === "let" ? this.fix("Write `let`", span, "let") : undefined);
+    this.say(
+      d.foreignWord,
+      span,
+      { word, instead: foreign.instead },
+      foreign.as === "let" ? this.fix("Write `let`", span, "let") : undefined,
+    );
     if (foreign.as === undefined || (foreign.as === "map" && next.tokenType === T.LParen)) {
       this.skip();
       this.skipTo((t, first) => t.tokenType === T.RBrace || (first && L.has(L.statementStarts, t)));
@@ -422,7 +453,10 @@ class WeaveParser extends EmbeddedActionsParser {
     return false;
   }
   private skipToDeclaration(): void {
-    this.skipTo((token, first) => first && this.atColumnZero(token) && (L.has(L.declarationWords, token) || token.tokenType === T.At || token.tokenType === K.import));
+    this.skipTo(
+      (token, first) =>
+        first && this.atColumnZero(token) && (L.has(L.declarationWords, token) || token.tokenType === T.At || token.tokenType === K.import),
+    );
   }
   private atColumnZero(token: Token): boolean {
     return token.startOffset === 0 || this.text[token.startOffset - 1] === "\n";
@@ -474,7 +508,8 @@ class WeaveParser extends EmbeddedActionsParser {
     const near = foreign === undefined ? L.nearKeyword(word) : undefined;
     const meant = foreign ?? near;
     if (meant === undefined) return false;
-    if (foreign !== undefined) this.say(d.foreignDeclaration, span, { word, instead: foreign }, this.fix(`Write \`${foreign}\``, span, foreign));
+    if (foreign !== undefined)
+      this.say(d.foreignDeclaration, span, { word, instead: foreign }, this.fix(`Write \`${foreign}\``, span, foreign));
     else this.say(d.notADeclaration, span, { found: word, near }, this.fix(`Write \`${meant}\``, span, meant));
     this.retag(K[meant]);
     if (!L.startsDeclaration(this.tokens, this.currIdx + 1) && meant !== "let") {
@@ -547,7 +582,13 @@ class WeaveParser extends EmbeddedActionsParser {
   private hole(): A.MissingExpr {
     const before = this.tokens[this.last];
     const found = this.found();
-    const reserved = T.isReserved(found) && found !== "else" && found !== "recover" && found !== "as" && !this.newLine() && !L.has(L.statementWords, this.LA(1));
+    const reserved =
+      T.isReserved(found) &&
+      found !== "else" &&
+      found !== "recover" &&
+      found !== "as" &&
+      !this.newLine() &&
+      !L.has(L.statementWords, this.LA(1));
     if (reserved) this.say(d.reservedName, this.place(), { word: found });
     else this.say(d.missingValue, this.place(), { after: before?.image ?? "", found });
     const node: A.MissingExpr = { kind: "Missing", span: this.empty() };
@@ -659,7 +700,13 @@ class WeaveParser extends EmbeddedActionsParser {
     if (this.want(1, K.tool) === undefined) this.lose();
     const signature = this.SUBRULE(this.signature, { ARGS: ["the tool"] });
     if (this.want(2, T.Assign) === undefined) this.lose();
-    return { kind: "ToolDecl", effect, name: this.RECORDING_PHASE ? nothing : signature.name, signature, binding: this.SUBRULE(this.expression) };
+    return {
+      kind: "ToolDecl",
+      effect,
+      name: this.RECORDING_PHASE ? nothing : signature.name,
+      signature,
+      binding: this.SUBRULE(this.expression),
+    };
   });
 
   private readonly agentDecl = this.rule<Bare<A.AgentDecl>>("agentDeclaration", () => {
@@ -835,7 +882,8 @@ class WeaveParser extends EmbeddedActionsParser {
     this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
     const name = this.name(1, "a parameter");
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
-    if (!this.RECORDING_PHASE && !this.is(T.Colon)) this.say(d.missingParameterType, name.text === "" ? this.place() : name.span, { name: name.text });
+    if (!this.RECORDING_PHASE && !this.is(T.Colon))
+      this.say(d.missingParameterType, name.text === "" ? this.place() : name.span, { name: name.text });
     else {
       this.CONSUME(T.Colon);
       type = this.SUBRULE(this.type);
@@ -904,7 +952,12 @@ class WeaveParser extends EmbeddedActionsParser {
   private touches(declares: boolean, name: A.Name): boolean {
     if (!this.is(T.LParen) || this.glued()) return true;
     if (!declares || this.newLine()) return false;
-    this.say(d.annotationGap, this.place(), { name: name.text }, this.fix("Remove the space", { file: this.file, start: this.end(), end: this.at() }, ""));
+    this.say(
+      d.annotationGap,
+      this.place(),
+      { name: name.text },
+      this.fix("Remove the space", { file: this.file, start: this.end(), end: this.at() }, ""),
+    );
     return true;
   }
   /** `10/s`, written as a division and meant as a rate. */
@@ -1093,10 +1146,7 @@ class WeaveParser extends EmbeddedActionsParser {
           this.CONSUME2(T.LParen);
           this.opened(T.RParen);
           if (this.RECORDING_PHASE || this.is(T.Regex)) {
-            this.OR([
-              { ALT: () => (pattern = this.regex(2)) },
-              { ALT: () => (bounds = this.SUBRULE2(this.bounds)) },
-            ]);
+            this.OR([{ ALT: () => (pattern = this.regex(2)) }, { ALT: () => (bounds = this.SUBRULE2(this.bounds)) }]);
           } else bounds = this.SUBRULE2(this.bounds);
           this.close(3, T.RParen, at);
         },
@@ -1253,7 +1303,13 @@ class WeaveParser extends EmbeddedActionsParser {
             this.CONSUME1(T.Colon);
             return this.SUBRULE1(this.expression);
           });
-          return { kind: "Field", name, value: value ?? { kind: "NameExpr", name: name.text, span: name.span }, shorthand: value === undefined, span: this.span(start) };
+          return {
+            kind: "Field",
+            name,
+            value: value ?? { kind: "NameExpr", name: name.text, span: name.span },
+            shorthand: value === undefined,
+            span: this.span(start),
+          };
         },
       },
     ]);
@@ -1261,7 +1317,8 @@ class WeaveParser extends EmbeddedActionsParser {
 
   private readonly statement = this.rule<A.Statement>("statement", () => {
     const start = this.at();
-    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1))) return { kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) };
+    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1)))
+      return { kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) };
     return this.choose<A.Statement>(0, [
       { ALT: () => this.SUBRULE(this.letStatement) },
       {
@@ -1347,7 +1404,7 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     this.CONSUME(K.stub);
     const word = this.is(K.ask) || this.is(K.orchestrate) ? this.word(1, "what is stubbed") : undefined;
-    const name = word ?? this.RECORDING_PHASE ? this.stubbed(word) : this.name(2, "the callable");
+    const name = (word ?? this.RECORDING_PHASE) ? this.stubbed(word) : this.name(2, "the callable");
     let params: A.Name[] | undefined;
     if (this.RECORDING_PHASE || this.is(T.LParen)) {
       this.OPTION2(() => {
@@ -1380,7 +1437,8 @@ class WeaveParser extends EmbeddedActionsParser {
         {
           ALT: () => {
             this.CONSUME(T.FatArrow);
-            oneOf = this.OPTION({ GATE: () => this.is(T.LBracket, 2) || this.is(T.Name, 2), DEF: () => this.CONSUME(K.one_of) }) !== undefined;
+            oneOf =
+              this.OPTION({ GATE: () => this.is(T.LBracket, 2) || this.is(T.Name, 2), DEF: () => this.CONSUME(K.one_of) }) !== undefined;
             value = this.SUBRULE(this.expression);
           },
         },
@@ -1501,7 +1559,12 @@ class WeaveParser extends EmbeddedActionsParser {
     if (type === T.Assign) {
       const name = this.tokens[this.currIdx];
       if (this.currIdx === this.statementAt && name !== undefined && L.has(L.names, name)) {
-        this.say(d.assignment, this.spanOf(token), { name: name.image }, this.fix("Write `let`", { ...this.spanOf(name), end: name.startOffset }, "let "));
+        this.say(
+          d.assignment,
+          this.spanOf(token),
+          { name: name.image },
+          this.fix("Write `let`", { ...this.spanOf(name), end: name.startOffset }, "let "),
+        );
       } else this.replaced(d.singleEqual, {}, "==", T.Equal);
       token.image = "==";
       this.retag(T.Equal);
@@ -1553,7 +1616,7 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     const annotated = (inner: A.Expr): A.Expr =>
       annotations.length === 0 ? inner : { kind: "Annotated", annotations, inner, span: this.span(annotatedAt) };
-    let node = this.RECORDING_PHASE || L.has(L.primaryStarts, this.LA(1)) ? this.choose<A.Expr>(1, (this.primaries ??= this.primaryAlternatives())) : this.hole();
+    let node = this.RECORDING_PHASE || L.has(L.primaryStarts, this.LA(1)) ? this.choose<A.Expr>(1, this.primaries) : this.hole();
     let wrapped = annotations.length === 0;
     if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
       node = annotated(node);
@@ -1625,12 +1688,20 @@ class WeaveParser extends EmbeddedActionsParser {
       if (type === T.LParen && depth === 0) return true;
       if (type === T.LBracket || type === T.LParen || type === T.LBrace) depth++;
       else if (type === T.RBracket || type === T.RParen || type === T.RBrace) depth--;
-      else if (depth === 0 && type !== T.Dot && type !== T.QuestionDot && this.tokens[i - 1]?.tokenType !== T.Dot && this.tokens[i - 1]?.tokenType !== T.QuestionDot) return false;
+      else if (
+        depth === 0 &&
+        type !== T.Dot &&
+        type !== T.QuestionDot &&
+        this.tokens[i - 1]?.tokenType !== T.Dot &&
+        this.tokens[i - 1]?.tokenType !== T.QuestionDot
+      )
+        return false;
       if (depth < 0) return false;
     }
   }
 
-  private primaries: { ALT: () => A.Expr }[] | undefined;
+  /** Made once: Chevrotain reads the alternatives anew for each operand. */
+  private readonly primaries = this.primaryAlternatives();
   private primaryAlternatives(): { ALT: () => A.Expr }[] {
     const simple = (kind: "Bool" | "Null", token: Token): A.Expr =>
       kind === "Null" ? { kind, span: this.spanOf(token) } : { kind, value: token.image === "true", span: this.spanOf(token) };
@@ -1685,7 +1756,12 @@ class WeaveParser extends EmbeddedActionsParser {
     if (!this.RECORDING_PHASE && Object.hasOwn(L.foreignPrefixes, token.image) && L.has(L.names, this.LA(1)) && !this.newLine()) {
       const end = this.at();
       this.currIdx--;
-      this.say(d.foreignWord, span, { word: token.image, instead: L.foreignPrefixes[token.image] ?? "" }, this.fix("Remove it", { ...span, end }, token.image === "not" ? "!" : ""));
+      this.say(
+        d.foreignWord,
+        span,
+        { word: token.image, instead: L.foreignPrefixes[token.image] ?? "" },
+        this.fix("Remove it", { ...span, end }, token.image === "not" ? "!" : ""),
+      );
       this.currIdx++;
       return this.SUBRULE3(this.operand);
     }
@@ -1771,10 +1847,12 @@ class WeaveParser extends EmbeddedActionsParser {
     });
     if (this.RECORDING_PHASE) return nothing;
     const end = this.end();
-    return branches.reduceRight<A.Expr | undefined>(
-      (rest, { start: from, test, then }) => ({ kind: "If", test, then, else: rest, span: { file: this.file, start: from, end } }),
-      otherwise,
-    ) ?? { kind: "Missing", span: this.empty() };
+    return (
+      branches.reduceRight<A.Expr | undefined>(
+        (rest, { start: from, test, then }) => ({ kind: "If", test, then, else: rest, span: { file: this.file, start: from, end } }),
+        otherwise,
+      ) ?? { kind: "Missing", span: this.empty() }
+    );
   });
   private elseFollows(): boolean {
     const token = this.LA(1);
@@ -1938,7 +2016,8 @@ class WeaveParser extends EmbeddedActionsParser {
       this.colon(2, `\`${name.text}\``);
       return { name, value: this.SUBRULE(this.expression) };
     });
-    if (branches.length === 0) this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A fork", needs: "one branch" });
+    if (branches.length === 0)
+      this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A fork", needs: "one branch" });
     return { kind: "Fork", branches, span: this.span(start) };
   });
 
@@ -1946,7 +2025,8 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     this.CONSUME(K.race);
     const branches = this.items(20, RUNNERS, T.LBrace, () => this.SUBRULE(this.expression));
-    if (branches.length === 0) this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A race", needs: "one branch" });
+    if (branches.length === 0)
+      this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A race", needs: "one branch" });
     return { kind: "Race", branches, span: this.span(start) };
   });
 
@@ -1974,7 +2054,8 @@ class WeaveParser extends EmbeddedActionsParser {
     if (this.want(4, K.up) === undefined) {
       if (!this.is(T.LBrace)) this.lose();
     } else this.want(5, K.to);
-    const max: A.Expr = !this.RECORDING_PHASE && this.is(T.LBrace) ? { kind: "Missing", span: this.empty() } : this.SUBRULE(this.expression);
+    const max: A.Expr =
+      !this.RECORDING_PHASE && this.is(T.LBrace) ? { kind: "Missing", span: this.empty() } : this.SUBRULE(this.expression);
     return { kind: "Loop", state, type, init, max, body: this.body(1, "This `loop`"), span: this.span(start) };
   });
 

@@ -73,7 +73,11 @@ function lineText(image: string, span: Span, problems: Problems): Text {
       push(String.fromCharCode(Number.parseInt(hex, 16)), i + 6);
     } else {
       const stop = Math.min(end, i + 2);
-      problems.report(d.unknownEscape, { file: span.file, start: span.start + i, end: span.start + stop }, { escape: image.slice(i, stop) });
+      problems.report(
+        d.unknownEscape,
+        { file: span.file, start: span.start + i, end: span.start + stop },
+        { sequence: image.slice(i, stop) },
+      );
       push(image.slice(i, stop), Math.max(stop, i + 1));
     }
   }

@@ -37,7 +37,8 @@ type Contextual = (typeof CONTEXTUAL)[number];
 
 function keywords<K extends string>(words: readonly K[], category: TokenType): Record<K, TokenType> {
   const made: Partial<Record<K, TokenType>> = {};
-  for (const word of words) made[word] = createToken({ name: `Kw_${word}`, label: `\`${word}\``, pattern: Lexer.NA, categories: [category] });
+  for (const word of words)
+    made[word] = createToken({ name: `Kw_${word}`, label: `\`${word}\``, pattern: Lexer.NA, categories: [category] });
   return made as Record<K, TokenType>;
 }
 /** The token type of each keyword: `K.flow`, `K.let`. */
@@ -169,7 +170,12 @@ const lexed: TokenType[] = [
 ]; // biome-ignore format: a list of tokens
 
 /** What the parser may meet. */
-export const vocabulary: TokenType[] = [Word, Infix, ...lexed.filter((t) => t.GROUP === undefined && t !== SingleQuoted), ...Object.values(K)];
+export const vocabulary: TokenType[] = [
+  Word,
+  Infix,
+  ...lexed.filter((t) => t.GROUP === undefined && t !== SingleQuoted),
+  ...Object.values(K),
+];
 
 let lexer: Lexer | undefined;
 
@@ -212,7 +218,9 @@ export function lex(file: SourceFile, problems: Problems): Lexed {
   reportUnknown(result.groups["unknown"] ?? [], source, broken, span, problems);
   for (const error of result.errors) {
     broken.push(error.offset);
-    problems.report(d.unknownCharacter, span(error.offset, error.offset + error.length), { text: source.slice(error.offset, error.offset + 1) });
+    problems.report(d.unknownCharacter, span(error.offset, error.offset + error.length), {
+      text: source.slice(error.offset, error.offset + 1),
+    });
   }
   const comments = readComments(result.groups["comments"] ?? [], source, broken, span, problems);
   broken.sort((a, b) => a - b);
@@ -284,14 +292,24 @@ function readComments(found: readonly Token[], source: string, broken: number[],
 }
 
 /** Consecutive `///` lines belong to the token after them. One that ends a line of code is reported and documents nothing. */
-function attachDocs(comments: readonly Comment[], tokens: readonly Token[], source: string, problems: Problems): ReadonlyMap<number, string> {
+function attachDocs(
+  comments: readonly Comment[],
+  tokens: readonly Token[],
+  source: string,
+  problems: Problems,
+): ReadonlyMap<number, string> {
   const docs = new Map<number, string>();
   let next = 0;
   for (const comment of comments) {
     if (comment.kind !== "doc") continue;
     while (next < tokens.length && (tokens[next]?.startOffset ?? 0) < comment.span.start) next++;
     const before = tokens[next - 1];
-    if (!comment.ownLine && before !== undefined && !opensDocumented(before) && !source.slice(before.startOffset + before.image.length, comment.span.start).includes("\n")) {
+    if (
+      !comment.ownLine &&
+      before !== undefined &&
+      !opensDocumented(before) &&
+      !source.slice(before.startOffset + before.image.length, comment.span.start).includes("\n")
+    ) {
       problems.report(d.trailingDoc, comment.span, {}, { fixes: [plainComment(comment)] });
       continue;
     }

@@ -25,8 +25,8 @@ export const syntaxProblems = {
   // let A = 1 /* no end
   unterminatedComment: error("W0104", { title: "This comment has no closing `*/`", label: "opened here" }),
   // let A = "a\qb"
-  unknownEscape: error<{ escape: string }>("W0105", {
-    title: ({ escape }) => `\`${escape}\` is not an escape`,
+  unknownEscape: error<{ sequence: string }>("W0105", {
+    title: ({ sequence }) => `\`${sequence}\` is not an escape`,
     help: 'Text knows the escapes of JSON: \\" \\\\ \\/ \\b \\f \\n \\r \\t \\u0041. Write `\\\\` for a backslash; block text is raw.',
   }),
   // let A = 'text'
@@ -202,7 +202,8 @@ export const syntaxProblems = {
   // flow f(k: string) { match k { bug => 1 } }
   namePattern: error<{ name: string }>("W0144", {
     title: ({ name }) => `The name \`${name}\` is not a pattern`,
-    help: ({ name }) => `Patterns are literals such as "${name}" or 3..5, records such as { kind: "ok", value }, and \`_\` for everything else.`,
+    help: ({ name }) =>
+      `Patterns are literals such as "${name}" or 3..5, records such as { kind: "ok", value }, and \`_\` for everything else.`,
   }),
 
   // -------------------------------------------------------------------------------------------- declarations
