@@ -5,7 +5,17 @@
  * Values are cut to the declared type wherever they cross into it (`needsCut`), so a static record type lists exactly
  * the fields its values have, and a field that is missing fits an optional one.
  */
-import { expand, type Field, isOptional, members, type NumberType, type RecordType, type StringType, type Type, typeText } from "./types.js";
+import {
+  expand,
+  type Field,
+  isOptional,
+  members,
+  type NumberType,
+  type RecordType,
+  type StringType,
+  type Type,
+  typeText,
+} from "./types.js";
 
 /** Whether a value of `from` can stand where `to` is declared, without conversion. */
 export function assignable(from: Type, to: Type): boolean {
@@ -18,7 +28,8 @@ function fits(from: Type, to: Type, assumed: Pairs): boolean {
   if (from === to) return true;
   let pairs = assumed;
   if (from.kind === "named" && to.kind === "named") {
-    if (from.id === to.id && from.args.length === to.args.length && from.args.every((a, i) => fits(a, to.args[i] ?? a, assumed))) return true;
+    if (from.id === to.id && from.args.length === to.args.length && from.args.every((a, i) => fits(a, to.args[i] ?? a, assumed)))
+      return true;
     const key = [typeText(from) + from.id, typeText(to) + to.id] as const;
     if (assumed.some(([a, b]) => a === key[0] && b === key[1])) return true;
     pairs = [...assumed, key];
@@ -105,7 +116,11 @@ export function textFits(text: string, to: StringType): boolean {
     }
   }
   if (to.min === undefined && to.max === undefined) return true;
-  return inRange([...text].length, { kind: "int", ...(to.min === undefined ? {} : { min: to.min }), ...(to.max === undefined ? {} : { max: to.max }) });
+  return inRange([...text].length, {
+    kind: "int",
+    ...(to.min === undefined ? {} : { min: to.min }),
+    ...(to.max === undefined ? {} : { max: to.max }),
+  });
 }
 
 /** Whether a value of `from` has fields that `to` does not declare, so that it must be cut on the way. */
@@ -166,7 +181,11 @@ export function mismatch(from: Type, to: Type, path = ""): string {
     const options = members(t).map((m) => typeText(m));
     return `${at}${JSON.stringify(f.value)} is none of ${options.join(", ")}`;
   }
-  if (f.kind === "literal" && (t.kind === "int" || t.kind === "float" || t.kind === "string") && t.kind === kindOfLiteral(f.value, t.kind)) {
+  if (
+    f.kind === "literal" &&
+    (t.kind === "int" || t.kind === "float" || t.kind === "string") &&
+    t.kind === kindOfLiteral(f.value, t.kind)
+  ) {
     return `${at}${JSON.stringify(f.value)} is outside \`${typeText(to)}\``;
   }
   if (f.kind === "secret" && t.kind !== "secret") return `${at}is secret and may only go where \`secret\` is declared`;
@@ -208,7 +227,10 @@ export function join(a: Type, b: Type): Type {
   }
   if (x.kind === "map" && y.kind === "map") return { kind: "map", of: join(x.of, y.of) };
   if (x.kind === "record" && y.kind === "record" && sameShape(x, y)) {
-    return { kind: "record", fields: x.fields.map((f) => ({ ...f, type: join(f.type, y.fields.find((g) => g.name === f.name)?.type ?? f.type) })) };
+    return {
+      kind: "record",
+      fields: x.fields.map((f) => ({ ...f, type: join(f.type, y.fields.find((g) => g.name === f.name)?.type ?? f.type) })),
+    };
   }
   return { kind: "union", of: [a, b] };
 }
@@ -243,7 +265,13 @@ function scalarOf(type: Type): "string" | "int" | "float" | "bool" | undefined {
     case "bool":
       return type.kind;
     case "literal":
-      return typeof type.value === "string" ? "string" : typeof type.value === "boolean" ? "bool" : Number.isInteger(type.value) ? "int" : "float";
+      return typeof type.value === "string"
+        ? "string"
+        : typeof type.value === "boolean"
+          ? "bool"
+          : Number.isInteger(type.value)
+            ? "int"
+            : "float";
     default:
       return undefined;
   }

@@ -1,1 +1,100 @@
-export const nameProblems = {} as const;
+/** W02: names, files, imports. */
+import { error, warning } from "./define.js";
+
+const list = (names: readonly string[]) => names.map((n) => `\`${n}\``).join(", ");
+
+export const nameProblems = {
+  unknownName: error<{ name: string; near: string | undefined }>("W0201", {
+    title: ({ name }) => `\`${name}\` is not declared`,
+    label: ({ near }) => (near === undefined ? "no such name here" : `did you mean \`${near}\`?`),
+    help: ({ near }) => (near === undefined ? "Declare it, import it, or take it as a parameter." : undefined),
+  }),
+  unknownType: error<{ name: string; near: string | undefined }>("W0202", {
+    title: ({ name }) => `There is no type \`${name}\``,
+    label: ({ near }) => (near === undefined ? "no such type" : `did you mean \`${near}\`?`),
+    help: ({ near, name }) => (near === undefined ? `Declare it with \`type ${name} = …\` or import it.` : undefined),
+  }),
+  duplicateName: error<{ name: string }>("W0203", {
+    title: ({ name }) => `\`${name}\` is declared twice in this file`,
+    label: "declared again here",
+    help: "A file has one namespace for types, callables, models and constants: rename one of them.",
+  }),
+  importNotFound: error<{ specifier: string }>("W0204", {
+    title: ({ specifier }) => `The import \`${specifier}\` was not found`,
+    label: "no such file or package",
+    help: ({ specifier }) =>
+      specifier.startsWith("std/")
+        ? "The standard modules are std/models, std/fs, std/git, std/shell, std/http, std/time, std/random, std/log and std/patterns/…"
+        : specifier.startsWith(".")
+          ? "A relative path is looked up beside the importing file and ends in `.weave`."
+          : "A file of your own is imported by a path that starts with `./`.",
+  }),
+  importedNameUnknown: error<{ name: string; from: string; near: string | undefined; names: readonly string[] }>("W0205", {
+    title: ({ name, from }) => `\`${from}\` has no \`${name}\``,
+    label: ({ near }) => (near === undefined ? "not declared there" : `did you mean \`${near}\`?`),
+    help: ({ names, from }) =>
+      names.length === 0 ? `\`${from}\` declares nothing.` : `It has ${list(names.slice(0, 12))}${names.length > 12 ? " …" : ""}.`,
+  }),
+  privateName: error<{ name: string; from: string }>("W0206", {
+    title: ({ name, from }) => `\`${name}\` is private to \`${from}\``,
+    label: "a name that begins with `_` cannot be imported",
+    help: "Use what the file offers instead, or rename it there without the underscore.",
+  }),
+  importCycle: error<{ cycle: readonly string[] }>("W0207", {
+    title: "These files import each other in a circle",
+    label: "this import closes the circle",
+    help: ({ cycle }) => `${cycle.join(" → ")}. Move what both need into a third file.`,
+  }),
+  unusedImport: warning<{ name: string }>("W0208", {
+    title: ({ name }) => `\`${name}\` is imported but never used`,
+    label: "remove it from the import",
+  }),
+  unusedName: warning<{ name: string; kind: string }>("W0209", {
+    title: ({ name, kind }) => `The ${kind} \`${name}\` is never used`,
+    label: "nothing reads it",
+    help: ({ kind }) =>
+      kind === "parameter"
+        ? "Use it, or remove it here and at the calls."
+        : "Use it or remove it. A name that begins with `_` may stay unused.",
+  }),
+  builtinTypeName: error<{ name: string }>("W0210", {
+    title: ({ name }) => `\`${name}\` is a built-in type`,
+    label: "choose another name",
+  }),
+  shadowsBuiltin: error<{ name: string }>("W0211", {
+    title: ({ name }) => `\`${name}\` is a built-in function`,
+    label: "a declaration cannot take its name",
+    help: "Choose another name. Parameters and `let`s may use it.",
+  }),
+  notAType: error<{ name: string; kind: string }>("W0212", {
+    title: ({ name }) => `\`${name}\` is not a type`,
+    label: "a type is needed here",
+  }),
+  shadowsDeclaration: error<{ name: string; what: string }>("W0213", {
+    title: ({ name, what }) => `\`${name}\` already names ${what}`,
+    label: "choose another name",
+    help: "Inside a body a name stands for one thing only; nothing takes the place of a declaration.",
+  }),
+  fileNotFound: error<{ path: string }>("W0214", {
+    title: ({ path }) => `The file \`${path}\` cannot be read`,
+    help: "Check the path; a Weave file is a text file that ends in `.weave`.",
+  }),
+  callableCycle: error<{ cycle: readonly string[] }>("W0215", {
+    title: "These callables call each other in a circle",
+    label: "this reference closes the circle",
+    help: ({ cycle }) => `${cycle.join(" → ")}. A flow's graph is finite, so nothing may reach itself; repeat with \`loop … up to n\`.`,
+  }),
+  notAValue: error<{ name: string; what: string }>("W0216", {
+    title: ({ name, what }) => `\`${name}\` is ${what}, not a value`,
+    label: "a value is needed here",
+    help: "A callable may be called, passed to a flow that takes callables, piped into or listed in an agent's `tools`; it is never stored or returned.",
+  }),
+  unknownEntry: error<{ name: string; near: string | undefined }>("W0217", {
+    title: ({ name }) => `There is no flow \`${name}\` in this file`,
+    help: ({ near }) => (near === undefined ? "Declare a flow of that name." : `Did you mean \`${near}\`?`),
+  }),
+  constantCycle: error<{ name: string }>("W0218", {
+    title: ({ name }) => `The constant \`${name}\` is defined by itself`,
+    label: "its value needs its own value",
+  }),
+} as const;

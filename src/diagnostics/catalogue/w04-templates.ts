@@ -2,7 +2,7 @@
  * W04: templates. Up to W0419 is their syntax, found when a text is parsed; from W0420 on is what they mean, found when
  * they are checked. The comment before an entry is a text that shows it.
  */
-import { error } from "./define.js";
+import { error, warning } from "./define.js";
 
 export const templateProblems = {
   // "Hello {{name"
@@ -59,4 +59,96 @@ export const templateProblems = {
   templateCallee: error("W0413", { title: "What is called must be a name", label: "expected the name of a function" }),
   // "{{#each xs}}a{{else}}b{{else}}c{{/each}}"
   doubleTemplateElse: error("W0414", { title: "This block has an `{{else}}` already", label: "one too many" }),
+  templateUnknown: error<{ name: string; near: string | undefined; names: readonly string[] }>("W0420", {
+    title: ({ name }) => `\`${name}\` is not in scope in this template`,
+    label: ({ near }) => (near === undefined ? "no such name" : `did you mean \`${near}\`?`),
+    help: ({ names }) => (names.length === 0 ? undefined : `In scope: ${names.map((n) => `\`${n}\``).join(", ")}.`),
+  }),
+  templateOuterName: error<{ name: string; text: string; type: string }>("W0421", {
+    title: ({ name }) => `\`${name}\` is outside this block`,
+    label: ({ text }) => `write \`${text}\``,
+    help: ({ type }) => `Inside the block plain names are fields of the item, which is \`${type}\`.`,
+  }),
+  templateOptional: error<{ type: string; path: string | undefined }>("W0422", {
+    title: "This may be null",
+    label: ({ type }) => `it is \`${type}\``,
+    help: ({ path }) => (path === undefined ? "Give a default: `{{default x 'none'}}`." : `Guard it: \`{{#if ${path}}}{{${path}}}{{/if}}\`, or give a default: \`{{default ${path} 'none'}}\`.`),
+  }),
+  templateList: error<{ type: string; path: string | undefined }>("W0423", {
+    title: "A list has no text of its own",
+    label: ({ type }) => `this is \`${type}\``,
+    help: ({ path }) => `Write \`{{join ${path ?? "xs"} ', '}}\`, \`{{json ${path ?? "xs"}}}\` or \`{{#each ${path ?? "xs"}}}…{{/each}}\`.`,
+  }),
+  templateRecord: error<{ type: string; path: string | undefined }>("W0424", {
+    title: "A record has no text of its own",
+    label: ({ type }) => `this is \`${type}\``,
+    help: ({ path }) => `Write \`{{json ${path ?? "x"}}}\`, or the field you mean.`,
+  }),
+  templateNoText: error<{ type: string }>("W0425", {
+    title: "This has no text",
+    label: ({ type }) => `it is \`${type}\``,
+  }),
+  secretInTemplate: error("W0426", {
+    title: "A secret may not go into text",
+    label: "this is secret",
+    help: "Secrets go only where `secret` is declared: a tool's parameter, a header, an environment variable.",
+  }),
+  templateTooFarUp: error("W0427", { title: "There is no block around this one to go up to", label: "one `../` too many" }),
+  templateThis: error("W0428", { title: "`this` stands for the item of an `each` or `with`", label: "not inside one" }),
+  templateNotValue: error<{ name: string; what: string }>("W0429", {
+    title: ({ name, what }) => `\`${name}\` is ${what}, not a value`,
+    label: "a value is needed here",
+    help: "A template only shows values: call it before, with `let`.",
+  }),
+  templateFieldOfOptional: error<{ name: string; type: string }>("W0430", {
+    title: ({ name }) => `\`${name}\` of something that may be null`,
+    label: ({ type }) => `before it stands a \`${type}\``,
+    help: "Put it inside `{{#if …}}` or `{{#with …}}`.",
+  }),
+  templateHidden: warning<{ name: string }>("W0431", {
+    title: ({ name }) => `\`${name}\` is the field of the item here`,
+    label: "it hides the name outside",
+    help: ({ name }) => `Write \`this.${name}\` for the field or \`../${name}\` for the name outside.`,
+  }),
+  templateData: error<{ name: string; near: string | undefined; inside: boolean }>("W0432", {
+    title: ({ name, inside }) => (inside ? `There is no \`@${name}\`` : `\`@${name}\` has a value only inside \`each\``),
+    label: ({ near, inside }) => (!inside ? "no `each` around it" : near === undefined ? "only `@index`, `@first`, `@last` and `@key`" : `did you mean \`@${near}\`?`),
+  }),
+  templateHelper: error<{ name: string; near: string | undefined }>("W0433", {
+    title: ({ name }) => `There is no function \`${name}\``,
+    label: ({ near }) => (near === undefined ? "no such function" : `did you mean \`${near}\`?`),
+  }),
+  templateHelperArgs: error<{ name: string; wanted: readonly string[]; found: readonly string[] }>("W0434", {
+    title: ({ name }) => `\`${name}\` does not take these`,
+    label: ({ found }) => `given: ${found.length === 0 ? "nothing" : found.map((f) => `\`${f}\``).join(", ")}`,
+    help: ({ wanted }) => `It is written ${wanted.map((w) => `\`${w}\``).join(" or ")}.`,
+  }),
+  templateCallsCallable: error<{ name: string }>("W0435", {
+    title: ({ name }) => `A template cannot call \`${name}\``,
+    label: "only pure functions are called in a template",
+    help: "Call it before, with `let`, and show its value.",
+  }),
+  templateTest: error<{ type: string }>("W0436", {
+    title: "This cannot be tested",
+    label: ({ type }) => `it is \`${type}\``,
+    help: "`if` tests a bool, a list, a text or something that may be null. For a number write `{{#if (gt n 0)}}`.",
+  }),
+  templateBlock: error<{ name: string; near: string | undefined }>("W0437", {
+    title: ({ name }) => `There is no block \`${name}\``,
+    label: ({ near }) => (near === undefined ? "only `if`, `unless`, `each` and `with`" : `did you mean \`${near}\`?`),
+  }),
+  templateBlockArgs: error<{ name: string; found: number }>("W0438", {
+    title: ({ name }) => `\`${name}\` takes one value`,
+    label: ({ found }) => `${found} given`,
+    help: "Put a function call into parentheses: `{{#if (eq a b)}}`.",
+  }),
+  templateEach: error<{ type: string }>("W0439", {
+    title: "`each` runs over a list or a map",
+    label: ({ type }) => `this is \`${type}\``,
+    help: "For the fields of a record use `{{#with …}}`.",
+  }),
+  templateBlockParams: error<{ name: string; most: number }>("W0440", {
+    title: ({ name, most }) => `\`${name}\` names at most ${most} value${most === 1 ? "" : "s"}`,
+    label: "one too many",
+  }),
 } as const;
