@@ -49,7 +49,7 @@ function siblings(folder: string): string[] {
 
 /** Compiles a program. `missing` is true when its own file cannot be read: wrong use of the command, not a wrong program. */
 export function loadProgram(named: string): Program & { readonly missing: boolean } {
-  const path = shown(resolve(named));
+  const path = named.startsWith("std:") ? named : shown(resolve(named));
   const host = fileHost();
   const found = problems();
   const text = host.read(path);
