@@ -8,6 +8,7 @@ import { nameProblems } from "./w02-names.js";
 import { typeProblems } from "./w03-types.js";
 import { templateProblems } from "./w04-templates.js";
 import { annotationProblems } from "./w05-annotations.js";
+import { propertyProblems } from "./w05-properties.js";
 import { effectProblems } from "./w06-effects.js";
 import { graphProblems } from "./w07-graph.js";
 import { boundProblems } from "./w08-bounds.js";
@@ -21,6 +22,7 @@ export const d = {
   ...typeProblems,
   ...templateProblems,
   ...annotationProblems,
+  ...propertyProblems,
   ...effectProblems,
   ...graphProblems,
   ...boundProblems,

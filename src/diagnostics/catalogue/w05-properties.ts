@@ -1,0 +1,84 @@
+/** W0550 to W0579: properties of declarations and the bindings of tools. */
+import { error } from "./define.js";
+
+const list = (names: readonly string[]) => names.map((n) => `\`${n}\``).join(", ");
+
+export const propertyProblems = {
+  // agent A() -> string { modell: m, prompt: "x" }
+  unknownProperty: error<{ owner: string; name: string; near: string | undefined; names: readonly string[] }>("W0550", {
+    title: ({ owner, name }) => `${owner} has no property \`${name}\``,
+    label: ({ near }) => (near === undefined ? "nothing reads it" : `did you mean \`${near}\`?`),
+    help: ({ names }) => `There are ${list(names)}.`,
+  }),
+  // agent A() -> string { prompt: "x", prompt: "y" }
+  propertyTwice: error<{ name: string }>("W0551", {
+    title: ({ name }) => `\`${name}\` is given twice`,
+    label: "again here",
+  }),
+  // agent A() -> string { prompt: "x" }
+  propertyMissing: error<{ owner: string; name: string; form: string }>("W0552", {
+    title: ({ owner, name }) => `${owner} needs \`${name}\``,
+    help: ({ form }) => `Add \`${form}\`.`,
+  }),
+  // model m { provider: "antropic", name: "x" }
+  propertyChoice: error<{ name: string; found: string; near: string | undefined; of: readonly string[] }>("W0553", {
+    title: ({ name, found }) => `${found} is no value of \`${name}\``,
+    label: ({ near }) => (near === undefined ? undefined : `did you mean \`"${near}"\`?`),
+    help: ({ of }) => `It is ${of.map((o) => `"${o}"`).join(" or ")}.`,
+  }),
+  // model m { fallback: a }
+  propertyForm: error<{ name: string; wanted: string; form: string }>("W0554", {
+    title: ({ name, wanted }) => `\`${name}\` must be ${wanted}`,
+    help: ({ form }) => `It is written \`${form}\`.`,
+  }),
+  // agent A(n: int) -> string { model: m, prompt: "x", max_turns: n }
+  propertyConstant: error<{ name: string }>("W0555", {
+    title: ({ name }) => `\`${name}\` must be known when the program is compiled`,
+    label: "this is known only when it runs",
+    help: "Write a literal or the name of a constant.",
+  }),
+  // model m { fallback: [a], provider: "openai", name: "x" }
+  propertiesExclude: error<{ first: string; second: string; why: string }>("W0556", {
+    title: ({ first, second }) => `\`${first}\` and \`${second}\` exclude each other`,
+    help: ({ why }) => why,
+  }),
+  // model m { provider: "openai", name: "x", command: ["a"] }
+  propertyOfOther: error<{ name: string; needs: string }>("W0557", {
+    title: ({ name, needs }) => `\`${name}\` means something only with ${needs}`,
+    label: "nothing reads it here",
+  }),
+  // tool t() -> string = 3
+  notABinding: error<{ near: string | undefined }>("W0560", {
+    title: "A tool is bound with `module(…)`, `exec(…)`, `http(…)` or `mcp(…)`",
+    label: ({ near }) => (near === undefined ? "this is none of them" : `did you mean \`${near}\`?`),
+    help: 'For example `= module("./tools.ts")`, which calls the exported function of the tool\'s name.',
+  }),
+  // tool t() -> string = module()
+  bindingArgumentMissing: error<{ binding: string; name: string; form: string }>("W0561", {
+    title: ({ binding, name }) => `\`${binding}\` needs ${name}`,
+    help: ({ form }) => `It is written \`${form}\`.`,
+  }),
+  // tool t() -> string = module("./t.ts", exports: "u")
+  bindingArgumentUnknown: error<{ binding: string; name: string; near: string | undefined; form: string }>("W0562", {
+    title: ({ binding, name }) => `\`${binding}\` has no argument \`${name}\``,
+    label: ({ near }) => (near === undefined ? undefined : `did you mean \`${near}\`?`),
+    help: ({ form }) => `It is written \`${form}\`.`,
+  }),
+  // tool t() -> string = module("./t.ts", "u")
+  bindingArgumentsMany: error<{ binding: string; form: string }>("W0563", {
+    title: ({ binding }) => `\`${binding}\` takes fewer arguments without a name`,
+    help: ({ form }) => `It is written \`${form}\`.`,
+  }),
+  // tool t() -> string = http(get: "a", post: "b")
+  httpMethods: error<{ found: readonly string[] }>("W0564", {
+    title: ({ found }) => (found.length === 0 ? "`http` needs a method and an address" : "`http` sends one request, with one method"),
+    label: ({ found }) => (found.length === 0 ? undefined : `${list(found)} are given`),
+    help: 'Write one of get, post, put, patch, delete: `http(get: "https://example.com/{{id}}")`.',
+  }),
+  // tool t() -> int = exec(["wc"], parse: "json")
+  bindingWithoutProgram: error("W0565", {
+    title: "`exec` needs a program to start",
+    label: "this list is empty",
+    help: 'The first text is the program, the others are its arguments: `exec(["wc", "-w", "{{path}}"])`.',
+  }),
+} as const;
