@@ -13,13 +13,15 @@ import { inferName, WHAT } from "./expressions.js";
 import { narrow } from "./narrow.js";
 import { assignable, join, mismatch } from "./relate.js";
 import { childEnv, type Callable, type Env, isCallableDecl, lookup, namesInScope } from "./symbols.js";
-import { type CallableType, ERROR, expand, fieldOf, hasVars, isError, isOptional, members, substitute, type Type, typeText } from "./types.js";
+import { type CallableType, ERROR, expand, fieldOf, hasVars, isError, isOptional, members, substitute, type Type, typeText, widenDeep } from "./types.js";
 
 interface Param {
   readonly name: string;
   readonly type: Type;
   readonly optional: boolean;
   readonly default: Expr | undefined;
+  /** Its variable gets the argument's type without literals: the start of a fold. */
+  readonly widens?: boolean;
 }
 
 interface Target {
@@ -128,7 +130,7 @@ function ofBuiltin(name: string, form: BuiltinForm): Target {
     target: { kind: "builtin", name, form },
     name,
     typeParams: form.typeParams,
-    params: form.params.map((p) => ({ name: p.name, type: p.type, optional: p.optional === true, default: undefined })),
+    params: form.params.map((p) => ({ name: p.name, type: p.type, optional: p.optional === true, default: undefined, widens: p.widens === true })),
     result: form.result,
     span: undefined,
   };
@@ -357,7 +359,7 @@ function resultOf(target: Target, actual: ReadonlyMap<string, Type>, vars: Map<s
   if (narrowed === undefined) return target.result(args, vars);
   const items = args[0] === undefined ? undefined : expand(args[0]);
   if (items?.kind === "list") args[0] = { ...items, of: narrowed };
-  return target.result(args, new Map([...vars, ["T", narrowed]]));
+  return target.result(args, new Map([...vars, ["T", narrowed], ["N", narrowed]]));
 }
 
 /** No type parameter can have this name. */
@@ -430,7 +432,7 @@ function inferArguments(
 function settle(c: Checker, param: Param, type: Type, expr: Expr | undefined, target: Target, vars: Map<string, Type>, actual: Map<string, Type>): void {
   actual.set(param.name, type);
   if (isError(type)) return;
-  unify(param.type, type, vars);
+  unify(param.type, param.widens === true ? widenDeep(type) : type, vars);
   const wanted = substitute(param.type, vars);
   if (assignable(type, wanted)) return;
   if (expr !== undefined) {

@@ -7,7 +7,7 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
-import type { AnnotatedExpr, Annotation, ComposeDecl, Declaration, Expr, FlowDecl, Name, Parameter, PolicyDecl, Signature, TypeNode } from "../syntax/ast.js";
+import type { AnnotatedExpr, Annotation, CallExpr, ComposeDecl, Declaration, Expr, FlowDecl, Name, Parameter, PolicyDecl, Signature, TypeNode } from "../syntax/ast.js";
 import { type AnnotationTarget, checkAnnotations } from "./annotations.js";
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
@@ -221,6 +221,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         if (context.inTest && expr.callee.kind === "NameExpr" && expr.callee.name === "calls" && !context.scope.names.has("calls")) {
           return inferCalls(c, expr, env, context);
         }
+        if (expr.callee.kind === "NameExpr" && isEnvironment(expr.callee.name, context.scope)) return environmentCall(expr, expr.callee.name, context);
         return inferCall(c, expr, env, context, expected);
       case "Index":
       case "Member": {
@@ -457,27 +458,27 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     }
     if (known !== undefined) return known;
     constants.set(symbol, "pending");
-    const context: Context = { scope: symbol.scope, owner: symbol, inTest: false, secretAllowed: true };
+    const context: Context = { scope: symbol.scope, owner: symbol, inTest: false, secretAllowed: true, environment: true };
     const declared = decl.type === undefined ? undefined : types.read(decl.type, symbol.scope);
-    const type = environmentCall(decl.value, symbol.scope) ?? (declared === undefined ? infer(decl.value, childEnv(undefined), context) : c.expect(decl.value, childEnv(undefined), context, declared));
-    tables.types.set(decl.value, type);
+    const type = declared === undefined ? infer(decl.value, childEnv(undefined), context) : c.expect(decl.value, childEnv(undefined), context, declared);
     const result = declared ?? type;
     constants.set(symbol, result);
     return result;
   }
 
-  /** `env("NAME", default)` and `secret("NAME")`, which stand at the top level only. */
-  function environmentCall(expr: Expr, scope: ModuleScope): Type | undefined {
-    if (expr.kind !== "Call" || expr.callee.kind !== "NameExpr") return undefined;
-    const { name } = expr.callee;
-    if ((name !== "env" && name !== "secret") || scope.names.has(name)) return undefined;
-    for (const arg of expr.args) {
-      if (arg.value.kind !== "Text" || arg.value.value.includes("{{") || arg.name !== undefined) {
-        problems.report(d.environmentName, arg.span, { name });
-        return ERROR;
-      }
+  const isEnvironment = (name: string, scope: ModuleScope) => (name === "env" || name === "secret") && !scope.names.has(name);
+
+  /** `env("NAME", default)` and `secret("NAME")`: in top-level constants and properties only. */
+  function environmentCall(expr: CallExpr, name: string, context: Context): Type {
+    if (context.environment !== true) {
+      problems.report(d.environmentPlace, expr.span, { name });
+      return ERROR;
     }
-    if (expr.args.length === 0 || expr.args.length > (name === "env" ? 2 : 1)) problems.report(d.environmentName, expr.span, { name });
+    const plain = expr.args.every((arg) => arg.value.kind === "Text" && !arg.value.value.includes("{{") && arg.name === undefined);
+    if (!plain || expr.args.length === 0 || expr.args.length > (name === "env" ? 2 : 1)) {
+      problems.report(d.environmentName, expr.span, { name });
+      return ERROR;
+    }
     return name === "env" ? STRING : { kind: "secret", of: STRING };
   }
 

@@ -5,6 +5,7 @@
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { nearest } from "../diagnostics/suggest.js";
+import { type SourceFile, sourceFile } from "../source/source.js";
 import type { Template, TemplateBlock, TemplateExpr, TemplatePart, Text } from "../syntax/ast.js";
 import { parseTemplate } from "../syntax/template.js";
 import { builtins } from "./builtins.js";
@@ -35,12 +36,17 @@ interface Scope {
 export function inferTemplate(c: Checker, text: Text, env: Env, context: Context): Type {
   let template: Template | undefined = c.tables.templates.get(text);
   if (template === undefined) {
-    template = parseTemplate(text, context.scope.module.file, c.problems);
+    template = parseTemplate(text, fileOf(c, context), c.problems);
     c.tables.templates.set(text, template);
   }
   const level: Level = { parent: undefined, type: undefined, each: false, guarded: new Map(), params: new Map(), env };
   checkParts({ c, context, level }, template.parts);
   return STRING;
+}
+
+function fileOf(c: Checker, context: Context): SourceFile {
+  const path = context.scope.module.file;
+  return c.resolved.files.get(path) ?? sourceFile(path, "");
 }
 
 function checkParts(s: Scope, parts: readonly TemplatePart[]): void {

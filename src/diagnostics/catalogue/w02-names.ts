@@ -93,6 +93,12 @@ export const nameProblems = {
     title: ({ name }) => `There is no flow \`${name}\` in this file`,
     help: ({ near }) => (near === undefined ? "Declare a flow of that name." : `Did you mean \`${near}\`?`),
   }),
+  modelNotDeclared: error<{ name: string | undefined; near: string | undefined; models: readonly string[] }>("W0219", {
+    title: ({ name }) => (name === undefined ? "A model is named here" : `There is no model \`${name}\``),
+    label: ({ near }) => (near === undefined ? "no such model" : `did you mean \`${near}\`?`),
+    help: ({ models }) =>
+      models.length === 0 ? 'Import one, such as `import { haiku } from "std/models"`, or declare one with `model name { … }`.' : `In scope: ${list(models)}.`,
+  }),
   constantCycle: error<{ name: string }>("W0218", {
     title: ({ name }) => `The constant \`${name}\` is defined by itself`,
     label: "its value needs its own value",

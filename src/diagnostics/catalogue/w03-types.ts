@@ -166,7 +166,7 @@ export const typeProblems = {
     label: "write `-> Type` after its parameters",
   }),
   notCallable: error<{ what: string; name: string | undefined }>("W0335", {
-    title: ({ what, name }) => (name === undefined ? "This cannot be called" : `\`${name}\` cannot be called`),
+    label: ({ what }) => `this is ${what}`,
     label: ({ what }) => `this is ${what.replace(/^this is /, "")}`,
     help: "Agents, tools, flows, composes, channels and capabilities can be called, by their name.",
   }),
