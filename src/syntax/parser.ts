@@ -1036,9 +1036,9 @@ class WeaveParser extends EmbeddedActionsParser {
     this.depth++;
     const qualifier = this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
     let node = this.typePrimary(start);
-    if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question) || this.is(T.Coalesce)) {
+    if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
       this.MANY1({
-        GATE: () => this.typeContinues(),
+        GATE: () => this.is(T.Question) || !this.newLine(),
         DEF: () => {
           this.OR1([
             {
@@ -1065,15 +1065,6 @@ class WeaveParser extends EmbeddedActionsParser {
     if (qualifier === undefined || this.RECORDING_PHASE) return node;
     return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
   });
-  private typeContinues(): boolean {
-    if (this.is(T.LBracket)) return !this.newLine();
-    if (this.is(T.Coalesce)) {
-      this.say(d.expected, this.place(), { expected: "`?`", found: "??" });
-      this.retag(T.Question);
-    }
-    return true;
-  }
-
   private typePrimary(start: number): A.TypeNode {
     if (!this.RECORDING_PHASE && !L.has(L.typeStarts, this.LA(1))) {
       this.say(d.missingType, this.place(), { found: this.found() });
