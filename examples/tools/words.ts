@@ -5,9 +5,9 @@ export function split_words({ text }: { text: string }): { words: string[] } {
 
 /** How often each word stands there. */
 export function count_each({ words }: { words: string[] }): { counts: Record<string, number> } {
-  const counts: Record<string, number> = {};
-  for (const word of words) counts[word] = (Object.hasOwn(counts, word) ? (counts[word] ?? 0) : 0) + 1;
-  return { counts };
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return { counts: Object.fromEntries(counts) };
 }
 
 /** The words, most frequent first, equal ones by the alphabet. */

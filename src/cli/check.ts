@@ -8,7 +8,8 @@ import type { Problem } from "../diagnostics/problems.js";
 import { toJson } from "../diagnostics/render.js";
 import { isFolder, weaveFiles } from "../host/files.js";
 import type { SourceFile } from "../source/source.js";
-import { loadProgram, showProblems } from "./program.js";
+import { showProblems } from "./problems.js";
+import { loadProgram } from "./program.js";
 import { EXIT, type ExitCode, green, type Terminal } from "./terminal.js";
 
 interface Checked {

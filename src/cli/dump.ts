@@ -2,7 +2,8 @@
 import { dumpStage, STAGES } from "../compile.js";
 import { nearest } from "../diagnostics/suggest.js";
 import { fileHost } from "../host/files.js";
-import { loadProgram, showProblems } from "./program.js";
+import { showProblems } from "./problems.js";
+import { loadProgram } from "./program.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** Prints a stage of a file; its problems go to standard error. */

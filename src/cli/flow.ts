@@ -3,7 +3,8 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import { problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { FlowIR } from "../plan/ir.js";
-import { type Program, showProblems } from "./program.js";
+import { showProblems } from "./problems.js";
+import type { Program } from "./program.js";
 import type { Terminal } from "./terminal.js";
 
 /** The flow that is meant; where none is, that is shown. Undefined as well when the program has no graph. */

@@ -8,7 +8,7 @@ import { format } from "../format/format.js";
 import { isFolder, readText, weaveFiles } from "../host/files.js";
 import { sourceFile } from "../source/source.js";
 import { parse } from "../syntax/parser.js";
-import { reportUnreadable, showProblems } from "./program.js";
+import { reportUnreadable, showProblems } from "./problems.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** Formats files, all files below this folder, or standard input. */

@@ -4,7 +4,8 @@ import { dot, drawingJson, mermaid } from "../plan/draw.js";
 import { drawingOf } from "../plan/drawing.js";
 import { svg } from "../plan/svg.js";
 import { chooseFlow } from "./flow.js";
-import { loadProgram, showProblems } from "./program.js";
+import { showProblems } from "./problems.js";
+import { loadProgram } from "./program.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** Draws a flow of a file. */

@@ -11,8 +11,8 @@ import type { FlowIR, ParamIR, TypeIR } from "../plan/ir.js";
 import { typeText } from "../plan/text.js";
 import { shapes } from "../runtime/shape.js";
 import type { Span } from "../source/source.js";
+import { reportUnreadable, showProblems } from "./problems.js";
 import type { Program } from "./program.js";
-import { reportUnreadable, showProblems } from "./program.js";
 import type { Terminal } from "./terminal.js";
 
 export type Inputs = Readonly<Record<string, unknown>>;

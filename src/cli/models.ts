@@ -1,19 +1,15 @@
 /** `weave models`: the models of the standard library, or those that a program uses, with limits and prices. */
 import type { ModelIR } from "../plan/ir.js";
-import { loadProgram, showProblems } from "./program.js";
+import { showProblems } from "./problems.js";
+import { loadProgram } from "./program.js";
 import { bold, EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** Prints a table, or data with `--json`. */
 export async function models(file: string | undefined, { json = false }: { json?: boolean }, to: Terminal): Promise<ExitCode> {
-  let graph;
-  if (file === undefined) graph = compile("std:models", fileHost()).graph;
-  else {
-    const program = loadProgram(file);
-    showProblems(program.problems, program.compiled.files, to);
-    if (!program.ok) return program.missing ? EXIT.usage : EXIT.diagnostics;
-    graph = program.compiled.graph;
-  }
-  const all = Object.values(graph?.models ?? {});
+  const program = loadProgram(file ?? "std:models");
+  showProblems(program.problems, program.compiled.files, to);
+  if (!program.ok) return program.missing ? EXIT.usage : EXIT.diagnostics;
+  const all = Object.values(program.compiled.graph?.models ?? {});
   if (json) to.out(`${JSON.stringify(all.map(shown))}\n`);
   else to.out(table(all, to));
   return EXIT.done;

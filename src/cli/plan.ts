@@ -7,7 +7,8 @@ import type { RunOptions } from "./commands.js";
 import { counted } from "./figures.js";
 import { chooseFlow } from "./flow.js";
 import { inputsOf } from "./inputs.js";
-import { loadProgram, showProblems } from "./program.js";
+import { showProblems } from "./problems.js";
+import { loadProgram } from "./program.js";
 import { bold, dim, EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** Prints the plan of a flow; inputs, where given, are checked. */

@@ -33,7 +33,10 @@ function sectionsOf(text: string): { readonly head: string; readonly sections: r
 /** The files of a SOURCE section: fenced blocks, named after the word `weave` (`main.weave` without a name). */
 export function sourcesOf(text: string): readonly GoldenSource[] {
   const body = sectionsOf(text).sections.find((section) => section.name === "SOURCE")?.body ?? "";
-  return [...body.matchAll(/^(`{3,})weave(?: (\S+))?\n([\s\S]*?)^\1$/gm)].map(([, , path = "main.weave", source = ""]) => ({ path, text: source }));
+  return [...body.matchAll(/^(`{3,})weave(?: (\S+))?\n([\s\S]*?)^\1$/gm)].map(([, , path = "main.weave", source = ""]) => ({
+    path,
+    text: source,
+  }));
 }
 
 const fence = (text: string, language = ""): string => {

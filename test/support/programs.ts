@@ -6,7 +6,23 @@ import fc from "fast-check";
 
 type Source = fc.Arbitrary<string>;
 
-const names = ["a", "b", "item", "x1", "state", "type", "model", "order", "by", "in_", "value", "long_name_of_something", "up", "to", "fails"];
+const names = [
+  "a",
+  "b",
+  "item",
+  "x1",
+  "state",
+  "type",
+  "model",
+  "order",
+  "by",
+  "in_",
+  "value",
+  "long_name_of_something",
+  "up",
+  "to",
+  "fails",
+];
 const name: Source = fc.constantFrom(...names);
 const typeName: Source = fc.constantFrom("string", "int", "Finding", "Page", "float", "bool", "json");
 const word: Source = fc.oneof(name, fc.constantFrom("map", "if", "next", "as", "send", "null"));
@@ -44,19 +60,35 @@ function maybe(part: Source, otherwise = ""): Source {
   return fc.oneof(fc.constant(otherwise), part);
 }
 function listOf(part: Source, min: number, max: number, separator: Source): Source {
-  return fc.tuple(fc.array(part, { minLength: min, maxLength: max }), fc.array(separator, { minLength: max, maxLength: max })).map(([parts, separators]) =>
-    parts.map((p, i) => (i === 0 ? p : `${separators[i]}${p}`)).join(""),
-  );
+  return fc
+    .tuple(fc.array(part, { minLength: min, maxLength: max }), fc.array(separator, { minLength: max, maxLength: max }))
+    .map(([parts, separators]) => parts.map((p, i) => (i === 0 ? p : `${separators[i]}${p}`)).join(""));
 }
 const comma: Source = gap.map((g) => `,${g}`);
 /** A comma or a line break. */
-const separator: Source = fc.oneof(comma, fc.constant("\n"), fc.constant("\n\n"), fc.constant(" // end\n  "), fc.constant("\n /* own */\n"));
-const newline: Source = fc.oneof(fc.constant("\n"), fc.constant("\n\n\n"), fc.constant(" // end\n"), fc.constant("\n  // own\n"), fc.constant("\n /* a\n b */\n"));
+const separator: Source = fc.oneof(
+  comma,
+  fc.constant("\n"),
+  fc.constant("\n\n"),
+  fc.constant(" // end\n  "),
+  fc.constant("\n /* own */\n"),
+);
+const newline: Source = fc.oneof(
+  fc.constant("\n"),
+  fc.constant("\n\n\n"),
+  fc.constant(" // end\n"),
+  fc.constant("\n  // own\n"),
+  fc.constant("\n /* a\n b */\n"),
+);
 
 const grammar = fc.letrec<Record<string, string>>((tie) => {
   const t = (rule: string) => tie(rule) as Source;
   const args = (of: Source) => fc.oneof(fc.constant("()"), seq("(", maybe(fc.constant("\n")), listOf(of, 1, 3, comma), ")"));
-  const argument = fc.oneof({ weight: 3, arbitrary: t("expr") }, { weight: 1, arbitrary: seq(word, ": ", t("expr")) }, { weight: 1, arbitrary: t("lambda") });
+  const argument = fc.oneof(
+    { weight: 3, arbitrary: t("expr") },
+    { weight: 1, arbitrary: seq(word, ": ", t("expr")) },
+    { weight: 1, arbitrary: t("lambda") },
+  );
   const fieldRef = seq(".", word, maybe(seq(".", word)));
   const braces = fc.oneof(t("record"), t("block"));
   return {
@@ -72,12 +104,29 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
       seq("map<", t("type"), ">"),
       seq("Page<", listOf(t("type"), 1, 2, fc.constant(", ")), ">"),
       seq(fc.constantFrom("secret ", "untrusted "), t("typeOne")),
-      seq("{", gap, listOf(seq(maybe(fc.constant("@redact ")), maybe(fc.constant("\n/// doc\n")), fc.oneof(word, lineText), ": ", t("type")), 0, 3, separator), gap, "}"),
+      seq(
+        "{",
+        gap,
+        listOf(
+          seq(maybe(fc.constant("@redact ")), maybe(fc.constant("\n/// doc\n")), fc.oneof(word, lineText), ": ", t("type")),
+          0,
+          3,
+          separator,
+        ),
+        gap,
+        "}",
+      ),
       seq("(", listOf(t("type"), 0, 2, comma), ") -> ", t("type")),
       seq("(", t("type"), ")"),
       seq(maybe(fc.constant("| ")), t("typeOne"), gap, "| ", maybe(fc.constant("\n/// doc\n")), t("typeOne")),
     ),
-    typeOne: fc.oneof({ depthSize: "small" }, typeName, fc.constantFrom('"low"', "3"), seq("(", t("type"), ")"), seq("map<", t("type"), ">")),
+    typeOne: fc.oneof(
+      { depthSize: "small" },
+      typeName,
+      fc.constantFrom('"low"', "3"),
+      seq("(", t("type"), ")"),
+      seq("map<", t("type"), ">"),
+    ),
     // ------------------------------------------------------------------------------------------- expressions
     expr: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
@@ -85,7 +134,10 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
       { weight: 2, arbitrary: t("unary") },
       { weight: 2, arbitrary: seq(t("unary"), space, fc.constantFrom("+", "-", "*", "/", "%", "??", "&&", "||"), space, t("unary")) },
       { weight: 1, arbitrary: seq(t("unary"), " + ", t("unary"), gap, "* ", t("unary"), gap, "+ ", t("unary")) },
-      { weight: 1, arbitrary: seq(t("unary"), space, fc.constantFrom("==", "!=", "<", "<=", ">", ">="), space, t("unary"), " && ", t("unary")) },
+      {
+        weight: 1,
+        arbitrary: seq(t("unary"), space, fc.constantFrom("==", "!=", "<", "<=", ">", ">="), space, t("unary"), " && ", t("unary")),
+      },
       { weight: 1, arbitrary: seq(t("unary"), " as ", t("typeOne")) },
       { weight: 1, arbitrary: seq(t("unary"), " as ", t("typeOne"), " ?? ", t("unary")) },
       { weight: 2, arbitrary: seq(t("unary"), gap, "|> ", t("stage"), gap, "|> ", t("stage")) },
@@ -96,7 +148,11 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
       { depthSize: "small", withCrossShrink: true },
       { weight: 3, arbitrary: t("primary") },
       seq(fc.constantFrom("!", "-"), t("primary")),
-      seq(t("annotation"), maybe(gap, " ").map((g) => g || " "), t("primary")),
+      seq(
+        t("annotation"),
+        maybe(gap, " ").map((g) => g || " "),
+        t("primary"),
+      ),
       seq(t("annotation"), " ", name, args(argument), ".", word, args(argument)),
       seq(t("annotation"), " ", name, ".", word),
       seq("(", t("annotation"), " ", name, ").", word, args(argument)),
@@ -120,10 +176,25 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
       t("region"),
       t("region"),
     ),
-    lambda: fc.oneof(seq(name, " => ", t("expr")), seq("(", name, ", ", name, ") => ", t("expr")), seq("() => ", t("expr")), seq(name, " => ", t("block"))),
+    lambda: fc.oneof(
+      seq(name, " => ", t("expr")),
+      seq("(", name, ", ", name, ") => ", t("expr")),
+      seq("() => ", t("expr")),
+      seq(name, " => ", t("block")),
+    ),
     record: fc.oneof(
       fc.constant("{}"),
-      seq("{", gap, fc.oneof(word, lineText), ": ", t("expr"), maybe(seq(separator, name)), maybe(seq(separator, "...", t("unary"))), gap, "}"),
+      seq(
+        "{",
+        gap,
+        fc.oneof(word, lineText),
+        ": ",
+        t("expr"),
+        maybe(seq(separator, name)),
+        maybe(seq(separator, "...", t("unary"))),
+        gap,
+        "}",
+      ),
       seq("{ ...", t("unary"), maybe(seq(separator, word, ": ", t("expr"))), " }"),
       seq("{ ", name, ", ", name, " }"),
     ),
@@ -147,7 +218,15 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
     region: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
       seq("if ", t("expr"), space, braces, maybe(seq(gap, "else if ", t("expr"), " ", braces)), maybe(seq(gap, "else ", braces))),
-      seq("match ", t("expr"), " {", gap, listOf(seq(listOf(t("pattern"), 1, 2, fc.constant(" | ")), " => ", t("expr")), 1, 3, separator), gap, "}"),
+      seq(
+        "match ",
+        t("expr"),
+        " {",
+        gap,
+        listOf(seq(listOf(t("pattern"), 1, 2, fc.constant(" | ")), " => ", t("expr")), 1, 3, separator),
+        gap,
+        "}",
+      ),
       seq("settle ", t("unary")),
       seq(
         "map ", name, maybe(seq(", ", name)), " in ", t("expr"), maybe(seq(" where ", t("expr"))), maybe(seq(" by ", t("expr"))),
@@ -177,14 +256,23 @@ const parameter = seq(maybe(fc.constant("@redact ")), maybe(fc.constant("\n/// d
 const signature = seq(name, maybe(fc.constant("<T, U>")), "(", maybe(listOf(parameter, 1, 3, comma)), ")");
 const result = seq(" -> ", type);
 const properties = seq("{", gap, listOf(seq(maybe(fc.constant("\n/// doc\n")), word, ": ", expression), 0, 3, separator), gap, "}");
-const annotations = fc.array(fc.tuple(rule("annotation"), fc.constantFrom(" ", "\n", " // note\n")), { maxLength: 2 }).map((made) => made.map(([a, g]) => a + g).join(""));
+const annotations = fc
+  .array(fc.tuple(rule("annotation"), fc.constantFrom(" ", "\n", " // note\n")), { maxLength: 2 })
+  .map((made) => made.map(([a, g]) => a + g).join(""));
 const step = fc.oneof(
   seq("=> ", expression, maybe(fc.constant(" takes 5s")), maybe(fc.constant(" costs $0.01"))),
   seq("=> one_of [", listOf(expression, 1, 2, comma), "]"),
   seq('fails "timeout"', maybe(fc.constant(" times 2"))),
 );
 const testStatement = fc.oneof(
-  seq("stub ", fc.oneof(name, fc.constantFrom("ask", "orchestrate", "approve")), maybe(fc.constant("(_, x)")), " ", step, maybe(seq(gap, "then ", step))),
+  seq(
+    "stub ",
+    fc.oneof(name, fc.constantFrom("ask", "orchestrate", "approve")),
+    maybe(fc.constant("(_, x)")),
+    " ",
+    step,
+    maybe(seq(gap, "then ", step)),
+  ),
   seq("expect ", expression, maybe(fc.constant(' fails "timeout"'))),
   fc.constantFrom("expect order [a, b]", "crash after Page", "crash before Page"),
   rule("statement"),
@@ -202,7 +290,17 @@ export const declaration: Source = seq(
     seq("agent ", signature, maybe(result), maybe(fc.constant(" implements Cap")), " ", properties),
     seq("flow ", signature, maybe(result), " ", fc.oneof(rule("block"), rule("record"))),
     seq("capability ", signature, result),
-    seq("compose ", name, " = ", listOf(rule("stage"), 2, 3, gap.map((g) => `${g}>> `))),
+    seq(
+      "compose ",
+      name,
+      " = ",
+      listOf(
+        rule("stage"),
+        2,
+        3,
+        gap.map((g) => `${g}>> `),
+      ),
+    ),
     seq("policy ", name, " { ", listOf(rule("annotation"), 1, 3, gap), " }"),
     seq("let ", name, maybe(seq(": ", type)), " = ", expression),
     seq("state ", name, ": ", type, " = ", expression, " ", properties),
@@ -211,9 +309,14 @@ export const declaration: Source = seq(
     seq("test ", lineText, " {\n", listOf(testStatement, 0, 3, newline), "\n}"),
   ),
 );
-const importLine = seq('import { ', listOf(seq(name, maybe(seq(" as ", name))), 1, 3, comma), ' } from "./x.weave"');
+const importLine = seq("import { ", listOf(seq(name, maybe(seq(" as ", name))), 1, 3, comma), ' } from "./x.weave"');
 
 /** A whole file. */
 export const program: Source = fc
-  .tuple(fc.array(importLine, { maxLength: 2 }), fc.array(declaration, { maxLength: 4 }), fc.array(newline, { minLength: 8, maxLength: 8 }), maybe(fc.constant("// last words")))
+  .tuple(
+    fc.array(importLine, { maxLength: 2 }),
+    fc.array(declaration, { maxLength: 4 }),
+    fc.array(newline, { minLength: 8, maxLength: 8 }),
+    maybe(fc.constant("// last words")),
+  )
   .map(([imports, declarations, lines, last]) => [...imports, ...declarations].map((part, i) => part + lines[i]).join("") + last);
