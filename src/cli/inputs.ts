@@ -39,15 +39,21 @@ export async function inputsOf(
   const types = program.compiled.graph?.types ?? {};
   const { cut, exactly } = shapes(types);
   const checked: Record<string, unknown> = {};
-  const put = (param: ParamIR, value: unknown, shown: string): void => {
+  const put = async (param: ParamIR, value: unknown): Promise<void> => {
     const fitted = cut(param.type)(value);
-    if (exactly(param.type)(fitted)) checked[param.name] = fitted;
-    else
-      found.report(d.wrongInput, spanOf(param), {
-        name: param.name,
-        found: shorten(shown),
-        reason: `It must be \`${typeText(param.type, 200)}\`.`,
-      });
+    if (exactly(param.type)(fitted)) {
+      checked[param.name] = fitted;
+      return;
+    }
+    const { validate } = await import("../runtime/schema.js");
+    const result = validate(param.type, value, types);
+    const reason = result.ok ? `expected ${typeText(param.type, 200)}` : result.message;
+    const shown = shorten(typeof value === "string" ? value : (JSON.stringify(value) ?? String(value)));
+    found.report(d.wrongInput, spanOf(param), {
+      name: param.name,
+      found: shown,
+      reason: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`,
+    });
   };
   for (const name of values.keys()) {
     if (!flow.params.some((param) => param.name === name)) reportUnknown(name, flow, flowSpan, found);
@@ -55,17 +61,16 @@ export async function inputsOf(
   for (const param of flow.params) {
     const written = given.get(param.name);
     if (written !== undefined) {
-      const shown = written.texts.map((text) => text ?? "").join(" ");
-      const value = readValue(resolveRef(param.type, types), written.texts, types);
-      if (value === undefined) put(param, Symbol("unreadable"), shown);
-      else put(param, value, shown);
-    } else if (values.has(param.name)) put(param, values.get(param.name), JSON.stringify(values.get(param.name)));
+      const { texts } = written;
+      const value = readValue(resolveRef(param.type, types), texts, types);
+      await put(param, value === undefined ? (texts.length === 1 ? (texts[0] ?? "") : texts) : value);
+    } else if (values.has(param.name)) await put(param, values.get(param.name));
     else if (param.default !== undefined) continue;
     else if (exactly(param.type)(null)) checked[param.name] = null;
     else if (to.interactive && !found.hasErrors()) {
       const answer = await ask(param, types, (value) => exactly(param.type)(cut(param.type)(value)));
       if (answer === undefined) return undefined;
-      put(param, answer, "");
+      await put(param, answer);
     } else {
       found.report(d.missingInput, spanOf(param), {
         name: param.name,
