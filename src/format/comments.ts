@@ -49,7 +49,7 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
     },
     behind(offset) {
       const parts: Layout[] = [];
-      for (const comment of take(offset)) parts.push(inside(comment));
+      const within = take(offset).map(inside);
       for (let comment = peek(); comment !== undefined; comment = peek()) {
         const between = gap(offset, comment.span.start);
         if (!/^[ \t,]*$/.test(between) || !ends(comment)) break;
@@ -59,7 +59,7 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
         if (comment.kind !== "block") break;
         offset = comment.span.end;
       }
-      return concat(...parts);
+      return concat(...parts, ...within);
     },
     dangling(offset) {
       const parts: Layout[] = [];

@@ -22,8 +22,8 @@ import type {
 import { precedence } from "../syntax/operators.js";
 import { readText } from "../syntax/text.js";
 import { breakParent, concat, group, hardline, indent, join, type Layout, line, softline, verbatim } from "./layout.js";
-import { ARGUMENTS, blankBefore, bracketed, brokenBefore, type Context, ELEMENTS, FIELDS, NAMES, source } from "./parts.js";
-import { bare, castType, patternLayout, typeLayout } from "./types.js";
+import { ARGUMENTS, blankBefore, bracketed, brokenAfter, brokenBefore, type Context, ELEMENTS, FIELDS, NAMES, source } from "./parts.js";
+import { castType, patternLayout, typeLayout } from "./types.js";
 
 /** An expression with the comments before it. */
 export function expression(c: Context, e: Expr): Layout {
@@ -51,10 +51,12 @@ function plain(c: Context, e: Expr): Layout {
       return e.path.map((name) => `.${name.text}`).join("");
     case "Lambda":
       return lambda(c, e);
-    case "Record":
+    case "Record": {
+      // `{ a` and a line break would be a block.
+      const first = e.entries[0];
       return bracketed(
         c,
-        FIELDS,
+        first?.kind === "Field" && first.shorthand ? { ...FIELDS, separator: "," } : FIELDS,
         e.span.end,
         e.entries.map((entry) => ({
           start: entry.span.start,
@@ -63,10 +65,11 @@ function plain(c: Context, e: Expr): Layout {
             entry.kind === "Spread"
               ? concat("...", expression(c, entry.value))
               : entry.shorthand
-                ? source(c, entry.name.span)
+                ? concat(source(c, entry.name.span), e.entries.length === 1 ? "," : "")
                 : concat(source(c, entry.name.span), ": ", expression(c, entry.value)),
         })),
       );
+    }
     case "List":
       return bracketed(
         c,
@@ -209,6 +212,8 @@ function loose(e: Expr): boolean {
     case "Orchestrate":
     case "Send":
       return true;
+    case "Annotated":
+      return loose(e.inner) && annotatable(e.inner);
     default:
       return false;
   }
@@ -291,7 +296,11 @@ function small(c: Context, list: readonly Argument[]): boolean {
   const first = list[0];
   const last = list[list.length - 1];
   if (first === undefined || last === undefined || last.span.end - first.span.start > 40) return false;
-  return list.every(({ value }) => !c.comments.waiting(value.span.end) && (value.kind === "Number" || value.kind === "NameExpr" || value.kind === "Bool" || (value.kind === "Text" && !value.block)));
+  return list.every(
+    ({ value }) =>
+      !c.comments.waiting(value.span.end) &&
+      (value.kind === "Number" || value.kind === "NameExpr" || value.kind === "Bool" || (value.kind === "Text" && !value.block)),
+  );
 }
 /** A lone argument that brings its own brackets stays beside the parenthesis. */
 function hugs(e: Expr): boolean {
@@ -318,9 +327,10 @@ export function annotationsInline(c: Context, annotations: readonly Annotation[]
   for (const [i, a] of annotations.entries()) {
     parts.push(annotation(c, a));
     const next = annotations[i + 1]?.span.start ?? target;
-    const broken = c.comments.waiting(next) || brokenBefore(c, next);
+    const broken = c.comments.waiting(next) || brokenAfter(c, a.span.end);
     parts.push(c.comments.behind(a.span.end), broken ? (startsLine ? hardline : indent(hardline)) : " ");
   }
+  if (c.comments.waiting(target)) parts.push(c.comments.before(target));
   return concat(...parts);
 }
 
@@ -349,13 +359,14 @@ function binary(c: Context, e: BinaryExpr): Layout {
   }
   const side = (inner: Expr) =>
     (inner.kind === "Binary" && precedence[inner.op] > level) || !loose(inner) ? expression(c, inner) : parenthesized(c, inner);
+  const before = c.comments.before(at.span.start);
   const parts: Layout[] = [side(at)];
   for (let i = chain.length - 1; i >= 0; i--) {
     const link = chain[i];
     if (link !== undefined) parts.push(` ${link.op}`, line, side(link.right));
   }
   const [first, ...rest] = parts;
-  return group(first ?? "", indent(...rest));
+  return concat(before, group(first ?? "", indent(...rest)));
 }
 
 function pipeline(c: Context, e: Expr): Layout {
@@ -366,14 +377,16 @@ function pipeline(c: Context, e: Expr): Layout {
     at = at.left;
   }
   stages.reverse();
-  const head = at.kind === "Lambda" || at.kind === "Ask" ? parenthesized(c, at) : expression(c, at);
+  const lead = c.comments.before(at.span.start);
+  const open = at.kind === "Annotated" ? at.inner : at;
+  const head = open.kind === "Lambda" || open.kind === "Ask" ? parenthesized(c, at) : expression(c, at);
   const first = stages[0];
   const broken = first !== undefined && stages.some((s) => brokenBefore(c, c.file.text.lastIndexOf("|>", s.span.start)));
   const rest = stages.map((s) => {
     const before = c.comments.before(s.span.start);
     return concat(line, "|> ", before, stage(c, s));
   });
-  return group(head, indent(...rest), broken ? breakParent : "");
+  return concat(lead, group(head, indent(...rest), broken ? breakParent : ""));
 }
 
 function map(c: Context, e: MapExpr): Layout {
@@ -491,12 +504,13 @@ export function testStatement(c: Context, s: TestStatement): Layout {
 }
 
 function stubStep(c: Context, step: StubStep): Layout {
-  const tail = concat(
-    step.takes === undefined ? "" : concat(" takes ", expression(c, step.takes)),
-    step.costs === undefined ? "" : concat(" costs ", expression(c, step.costs)),
-  );
-  if (step.kind === "Value") return concat("=> ", step.oneOf ? "one_of " : "", expression(c, step.value), tail);
-  return concat("fails ", source(c, step.failure.span), step.times === undefined ? "" : concat(" times ", expression(c, step.times)), tail);
+  const head =
+    step.kind === "Value"
+      ? concat("=> ", step.oneOf ? "one_of " : "", expression(c, step.value))
+      : concat("fails ", source(c, step.failure.span), step.times === undefined ? "" : concat(" times ", expression(c, step.times)));
+  const takes = step.takes === undefined ? "" : concat(" takes ", expression(c, step.takes));
+  const costs = step.costs === undefined ? "" : concat(" costs ", expression(c, step.costs));
+  return concat(head, takes, costs);
 }
 
 // ---------------------------------------------------------------------------------------------------- text
@@ -511,4 +525,3 @@ export function textLayout(c: Context, text: Text): Layout {
   if (again.value !== text.value) return concat(verbatim(raw), breakParent);
   return concat('"""', indent(...lines.flatMap((l) => [hardline, l])), hardline, '"""');
 }
-

@@ -8,7 +8,7 @@ import type { Declaration, Import, Module, Name, Parameter, Property, Signature 
 import { commentsOf } from "./comments.js";
 import { annotation, annotationsInline, expression, stage, statements, testStatement } from "./expressions.js";
 import { breakParent, concat, group, hardline, indent, join, type Layout, line, print } from "./layout.js";
-import { ARGUMENTS, blankBefore, bracketed, type Context, FIELDS, NAMES, source } from "./parts.js";
+import { ARGUMENTS, afterTrivia, blankBefore, bracketed, brokenAfter, type Context, FIELDS, NAMES, source } from "./parts.js";
 import { typeLayout } from "./types.js";
 
 /** How long a line may become. */
@@ -59,11 +59,9 @@ function annotationsBefore(c: Context, node: Declaration): Layout {
   const parts: Layout[] = [];
   for (const [i, a] of node.annotations.entries()) {
     parts.push(annotation(c, a));
-    const next = node.annotations[i + 1]?.span.start;
-    const gap = c.file.text.slice(a.span.end, next ?? node.span.end);
-    const broken = /^[ \t\r]*(\n|\/[/*])/.test(gap);
+    const broken = brokenAfter(c, a.span.end);
     parts.push(c.comments.behind(a.span.end), broken ? hardline : " ");
-    if (next === undefined) parts.push(c.comments.before(a.span.end + gap.search(/[A-Za-z_](?![^\n]*\*\/)/)));
+    if (i === node.annotations.length - 1) parts.push(c.comments.before(afterTrivia(c, a.span.end)));
   }
   return concat(...parts);
 }
@@ -108,9 +106,7 @@ function plain(c: Context, node: Declaration): Layout {
       );
     case "StateDecl": {
       const head = concat("state ", node.name.text, ": ", typeLayout(c, node.type), " = ", expression(c, node.value));
-      return node.span.end === node.value.span.end
-        ? head
-        : concat(head, " ", properties(c, node.properties, node.span.end));
+      return node.span.end === node.value.span.end ? head : concat(head, " ", properties(c, node.properties, node.span.end));
     }
     case "ChannelDecl":
       return concat(

@@ -34,6 +34,19 @@ export function brokenBefore(c: Context, offset: number): boolean {
   return false;
 }
 
+/** Whether the author broke the line right after an offset. */
+export function brokenAfter(c: Context, offset: number): boolean {
+  return /[ \t\r]*(\n|\/\/)?/y.exec(c.file.text.slice(offset, offset + 200))?.[1] !== undefined;
+}
+
+/** The offset of the first thing after white space and comments. */
+export function afterTrivia(c: Context, offset: number): number {
+  const trivia = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
+  trivia.lastIndex = offset;
+  trivia.test(c.file.text);
+  return trivia.lastIndex;
+}
+
 export interface Entry {
   readonly start: number;
   readonly end: number;

@@ -56,7 +56,8 @@ export function typeLayout(c: Context, type: TypeNode): Layout {
     case "ListType":
       return concat(bare(c, type.element), "[", type.bounds === undefined ? "" : bounds(c, type.bounds), "]");
     case "OptionalType":
-      return concat(bare(c, type.inner), "?");
+      // `??` would be the operator.
+      return type.inner.kind === "OptionalType" ? concat("(", typeLayout(c, type.inner), ")?") : concat(bare(c, type.inner), "?");
     case "CallableType":
       return concat(
         bracketed(

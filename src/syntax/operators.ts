@@ -26,15 +26,28 @@ export const precedence: Readonly<Record<BinaryOp, number>> = {
 };
 export const comparison = 3;
 
+/** An operand with its place, which parentheses make wider than that of its node. */
+export interface Operand {
+  readonly value: Expr;
+  readonly start: number;
+  readonly end: number;
+}
 /** What follows an operand. */
 export type Tail =
-  | { readonly kind: "Infix"; readonly op: BinaryOp; readonly opSpan: Span; readonly right: Expr }
+  | {
+      readonly kind: "Infix";
+      readonly op: BinaryOp;
+      readonly opSpan: Span;
+      readonly right: Expr;
+      readonly start: number;
+      readonly end: number;
+    }
   | { readonly kind: "As"; readonly type: TypeNode; readonly end: number }
   | { readonly kind: "Pipe"; readonly stage: Stage };
 
 /** Builds the tree of `first` and what follows it. */
-export function shape(first: Expr, tails: readonly Tail[], problems: Problems): Expr {
-  const operands: Expr[] = [first];
+export function shape(first: Operand, tails: readonly Tail[], file: string, problems: Problems): Expr {
+  const operands: Operand[] = [first];
   const pending: { op: BinaryOp; opSpan: Span }[] = [];
   const reduce = (level: number) => {
     for (;;) {
@@ -44,7 +57,9 @@ export function shape(first: Expr, tails: readonly Tail[], problems: Problems): 
       const right = operands.pop();
       const left = operands.pop();
       if (left === undefined || right === undefined) return;
-      operands.push({ kind: "Binary", op: top.op, opSpan: top.opSpan, left, right, span: { ...left.span, end: right.span.end } });
+      const span = { file, start: left.start, end: right.end };
+      const value: Expr = { kind: "Binary", op: top.op, opSpan: top.opSpan, left: left.value, right: right.value, span };
+      operands.push({ value, start: left.start, end: right.end });
     }
   };
   for (const tail of tails) {
@@ -58,18 +73,18 @@ export function shape(first: Expr, tails: readonly Tail[], problems: Problems): 
       }
       reduce(level);
       pending.push(tail);
-      operands.push(tail.right);
+      operands.push({ value: tail.right, start: tail.start, end: tail.end });
       continue;
     }
     if (tail.kind === "Pipe") reduce(0);
-    const value = operands.pop();
-    if (value === undefined) continue;
-    operands.push(
-      tail.kind === "As"
-        ? { kind: "Cast", value, type: tail.type, span: { ...value.span, end: tail.end } }
-        : { kind: "Pipe", left: value, stage: tail.stage, span: { ...value.span, end: tail.stage.span.end } },
-    );
+    const left = operands.pop();
+    if (left === undefined) continue;
+    const end = tail.kind === "As" ? tail.end : tail.stage.span.end;
+    const span = { file, start: left.start, end };
+    const value: Expr =
+      tail.kind === "As" ? { kind: "Cast", value: left.value, type: tail.type, span } : { kind: "Pipe", left: left.value, stage: tail.stage, span };
+    operands.push({ value, start: left.start, end });
   }
   reduce(0);
-  return operands[0] ?? first;
+  return operands[0]?.value ?? first.value;
 }

@@ -880,6 +880,7 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     const annotations: A.Annotation[] = [];
     this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const doc = this.doc(start) ?? this.doc(this.at());
     const name = this.name(1, "a parameter");
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
     if (!this.RECORDING_PHASE && !this.is(T.Colon))
@@ -892,7 +893,7 @@ class WeaveParser extends EmbeddedActionsParser {
       this.CONSUME(T.Assign);
       return this.SUBRULE(this.expression);
     });
-    return { name, annotations, type, default: value, doc: this.doc(start), span: this.span(start) };
+    return { name, annotations, type, default: value, doc, span: this.span(start) };
   });
 
   private typeParameters(index: number): A.Name[] {
@@ -1035,7 +1036,8 @@ class WeaveParser extends EmbeddedActionsParser {
     if (this.tooDeep()) return { kind: "MissingType", span: this.empty() };
     this.depth++;
     const qualifier = this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
-    let node = this.typePrimary(start);
+    const from = this.at();
+    let node = this.typePrimary(from);
     if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
       this.MANY1({
         GATE: () => this.is(T.Question) || !this.newLine(),
@@ -1048,13 +1050,13 @@ class WeaveParser extends EmbeddedActionsParser {
                 this.opened(T.RBracket);
                 const bounds = this.OPTION1({ GATE: () => !this.is(T.RBracket), DEF: () => this.SUBRULE1(this.bounds) });
                 this.close(1, T.RBracket, at);
-                node = { kind: "ListType", element: node, bounds, span: this.span(start) };
+                node = { kind: "ListType", element: node, bounds, span: this.span(from) };
               },
             },
             {
               ALT: () => {
                 this.CONSUME1(T.Question);
-                node = { kind: "OptionalType", inner: node, span: this.span(start) };
+                node = { kind: "OptionalType", inner: node, span: this.span(from) };
               },
             },
           ]);
@@ -1101,7 +1103,7 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     const annotations: A.Annotation[] = [];
     this.MANY3(() => annotations.push(this.SUBRULE5(this.annotation, { ARGS: [false] })));
-    const doc = this.doc(start);
+    const doc = this.doc(start) ?? this.doc(this.at());
     const name = this.key(21, "a field");
     if (!this.RECORDING_PHASE && this.is(T.Question)) {
       this.say(d.optionalField, this.place(), { name: name.text });
@@ -1403,9 +1405,13 @@ class WeaveParser extends EmbeddedActionsParser {
       });
     }
     const steps = [this.SUBRULE(this.stubStep)];
-    this.MANY(() => {
-      this.CONSUME(K.then);
-      steps.push(this.SUBRULE1(this.stubStep));
+    // Words of a test are names elsewhere, so a line may begin with one: what follows decides.
+    this.MANY({
+      GATE: () => this.is(T.FatArrow, 2) || this.is(K.fails, 2) || !this.newLine(),
+      DEF: () => {
+        this.CONSUME(K.then);
+        steps.push(this.SUBRULE1(this.stubStep));
+      },
     });
     return { kind: "Stub", name, params, steps, span: this.span(start) };
   });
@@ -1500,9 +1506,11 @@ class WeaveParser extends EmbeddedActionsParser {
 
   /** Operands and operators in a row; `shape` makes the tree. */
   readonly expression = this.rule<A.Expr>("expression", () => {
+    const start = this.at();
     const first = this.SUBRULE(this.operand);
     if (!this.RECORDING_PHASE && !this.continues(this.LA(1))) return first;
     const tails: Tail[] = [];
+    const end = this.end();
     this.MANY({
       GATE: () => this.continues(this.LA(1)),
       DEF: () => {
@@ -1511,8 +1519,9 @@ class WeaveParser extends EmbeddedActionsParser {
             ALT: () => {
               const token = this.CONSUME(T.Infix);
               const opSpan = this.spanOf(token);
+              const at = this.at();
               const right = this.SUBRULE1(this.operand);
-              tails.push({ kind: "Infix", op: token.image as A.BinaryOp, opSpan, right });
+              tails.push({ kind: "Infix", op: token.image as A.BinaryOp, opSpan, right, start: at, end: this.end() });
             },
           },
           {
@@ -1531,7 +1540,7 @@ class WeaveParser extends EmbeddedActionsParser {
         ]);
       },
     });
-    const value = this.RECORDING_PHASE ? first : shape(first, tails, this.problems);
+    const value = this.RECORDING_PHASE ? first : shape({ value: first, start, end }, tails, this.file, this.problems);
     return this.is(T.Question) ? this.ternary(value) : value;
   });
 
@@ -1546,7 +1555,9 @@ class WeaveParser extends EmbeddedActionsParser {
       return true;
     }
     if (type === T.Minus) return !this.newLine();
-    if (type === T.Pipe || type === K.as) return true;
+    if (type === T.Pipe) return true;
+    // A reserved word before a colon is the name of the next field.
+    if (type === K.as) return !this.is(T.Colon, 2);
     if (type === T.Assign) {
       const name = this.tokens[this.currIdx];
       if (this.currIdx === this.statementAt && name !== undefined && L.has(L.names, name)) {
@@ -1605,6 +1616,8 @@ class WeaveParser extends EmbeddedActionsParser {
     const annotatedAt = this.at();
     if (this.RECORDING_PHASE || this.is(T.At)) this.MANY1(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
     const start = this.at();
+    // Where the chain starts that is being built: before its annotations, once they are part of it.
+    let from = start;
     const annotated = (inner: A.Expr): A.Expr =>
       annotations.length === 0 ? inner : { kind: "Annotated", annotations, inner, span: this.span(annotatedAt) };
     let node = this.RECORDING_PHASE || L.has(L.primaryStarts, this.LA(1)) ? this.choose<A.Expr>(1, this.primaries) : this.hole();
@@ -1612,12 +1625,14 @@ class WeaveParser extends EmbeddedActionsParser {
     if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
       node = annotated(node);
       wrapped = true;
+        from = annotatedAt;
     }
     if (this.RECORDING_PHASE || L.has(L.postfixStarts, this.LA(1))) {
       // No call in the chain: the annotations belong to the name itself.
       if (!wrapped && !this.callFollows()) {
         node = annotated(node);
         wrapped = true;
+        from = annotatedAt;
       }
       this.MANY2({
         GATE: () => this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine(),
@@ -1626,22 +1641,23 @@ class WeaveParser extends EmbeddedActionsParser {
             {
               ALT: () => {
                 this.CONSUME2(T.Dot);
-                node = { kind: "Member", object: node, name: this.word(2, "a field"), optional: false, span: this.span(start) };
+                node = { kind: "Member", object: node, name: this.word(2, "a field"), optional: false, span: this.span(from) };
               },
             },
             {
               ALT: () => {
                 this.CONSUME3(T.QuestionDot);
-                node = { kind: "Member", object: node, name: this.word(3, "a field"), optional: true, span: this.span(start) };
+                node = { kind: "Member", object: node, name: this.word(3, "a field"), optional: true, span: this.span(from) };
               },
             },
             {
               ALT: () => {
                 const args = this.SUBRULE(this.arguments);
-                node = { kind: "Call", callee: node, args, span: this.span(start) };
+                node = { kind: "Call", callee: node, args, span: this.span(from) };
                 if (!wrapped) {
                   node = annotated(node);
                   wrapped = true;
+        from = annotatedAt;
                 }
               },
             },
@@ -1652,7 +1668,7 @@ class WeaveParser extends EmbeddedActionsParser {
                 this.opened(T.RBracket);
                 const index = this.SUBRULE(this.expression);
                 this.close(5, T.RBracket, at);
-                node = { kind: "Index", object: node, index, span: this.span(start) };
+                node = { kind: "Index", object: node, index, span: this.span(from) };
               },
             },
           ]);
@@ -1857,7 +1873,7 @@ class WeaveParser extends EmbeddedActionsParser {
       this.retag(K.else);
       return true;
     }
-    return token.tokenType === K.else;
+    return token.tokenType === K.else && !this.is(T.Colon, 2);
   }
 
   private readonly match = this.rule<A.MatchExpr>("match", () => {
@@ -2042,11 +2058,10 @@ class WeaveParser extends EmbeddedActionsParser {
     const state = this.name(1, "the state of the loop");
     const type = this.typeNote(2);
     const init = this.defined(3);
-    if (this.want(4, K.up) === undefined) {
-      if (!this.is(T.LBrace)) this.lose();
-    } else this.want(5, K.to);
-    const max: A.Expr =
-      !this.RECORDING_PHASE && this.is(T.LBrace) ? { kind: "Missing", span: this.empty() } : this.SUBRULE(this.expression);
+    const up = this.want(4, K.up);
+    if (up !== undefined) this.want(5, K.to);
+    else if (!this.is(T.LBrace)) this.lose();
+    const max: A.Expr = up === undefined && !this.RECORDING_PHASE ? { kind: "Missing", span: this.empty() } : this.SUBRULE(this.expression);
     return { kind: "Loop", state, type, init, max, body: this.body(1, "This `loop`"), span: this.span(start) };
   });
 
@@ -2085,11 +2100,14 @@ class WeaveParser extends EmbeddedActionsParser {
     const type = this.SUBRULE(this.typePostfix);
     let within: A.Expr | undefined;
     let otherwise: A.Expr | undefined;
-    this.OPTION(() => {
-      this.CONSUME(K.within);
-      within = this.SUBRULE(this.expression);
-      if (this.want(2, K.else) === undefined) this.lose();
-      otherwise = this.SUBRULE1(this.expression);
+    this.OPTION({
+      GATE: () => !this.is(T.Colon, 2),
+      DEF: () => {
+        this.CONSUME(K.within);
+        within = this.SUBRULE(this.expression);
+        if (this.want(2, K.else) === undefined) this.lose();
+        otherwise = this.SUBRULE1(this.expression);
+      },
     });
     return { kind: "Ask", question, type, within, otherwise, span: this.span(start) };
   });
