@@ -1,1 +1,47 @@
-export const runProblems = {} as const;
+/** What stands in the way of a run, found before it starts and before anything is spent. */
+import { error } from "./define.js";
+
+export const runProblems = {
+  unsupportedConstruct: error<{ construct: string }>("W0901", {
+    title: ({ construct }) => `This version cannot run ${construct}`,
+    label: "needed here",
+    help: "The program is checked in full, but a run would have to leave this out, so it is not started.",
+  }),
+  toolNotLoaded: error<{ tool: string; reason: string }>("W0902", {
+    title: ({ tool }) => `The tool \`${tool}\` cannot be loaded`,
+    label: "declared here",
+    help: ({ reason }) => reason,
+  }),
+  missingEnvironment: error<{ name: string; secret: boolean }>("W0903", {
+    title: ({ name }) => `The environment variable ${name} is not set`,
+    label: ({ secret }) => (secret ? "this secret is read from it" : "this constant is read from it"),
+    help: ({ name, secret }) =>
+      secret ? `Set ${name} before the run.` : `Set ${name} before the run, or give a default: env("${name}", "…").`,
+  }),
+  missingKey: error<{ model: string; provider: string; variable: string }>("W0904", {
+    title: ({ model, variable }) => `The model \`${model}\` needs a key: ${variable} is not set`,
+    label: "declared here",
+    help: ({ provider, variable }) =>
+      `Set ${variable} to a key of ${provider}, or try the program without a key: \`weave run … --sim\` answers from the declared types.`,
+  }),
+  providerNotHere: error<{ model: string; provider: string; known: readonly string[] }>("W0905", {
+    title: ({ model, provider }) => `The model \`${model}\` names the provider "${provider}", which cannot be used here`,
+    label: "declared here",
+    help: ({ known }) => `Providers that can be used: ${known.join(", ")}. \`--sim\` runs every agent on the simulator.`,
+  }),
+  wrongArgument: error<{ flow: string; name: string; reason: string }>("W0906", {
+    title: ({ flow, name }) => `The input \`${name}\` of the flow \`${flow}\` does not fit`,
+    label: "declared here",
+    help: ({ reason }) => reason,
+  }),
+  missingArgument: error<{ flow: string; name: string; type: string }>("W0907", {
+    title: ({ flow, name }) => `The flow \`${flow}\` needs the input \`${name}\``,
+    label: "declared here",
+    help: ({ name, type }) => `Give \`${name}\`, which is ${type}.`,
+  }),
+  unknownArgument: error<{ flow: string; name: string; known: readonly string[] }>("W0908", {
+    title: ({ flow, name }) => `The flow \`${flow}\` has no input \`${name}\``,
+    label: "declared here",
+    help: ({ known }) => (known.length === 0 ? "It takes no inputs." : `Its inputs are: ${known.join(", ")}.`),
+  }),
+} as const;

@@ -1,0 +1,259 @@
+/**
+ * An agent's attempt: its prompt, turns with tools, and an answer that fits its type. Answers are read leniently with
+ * every mend told; one that does not fit goes back with the reasons, a bounded number of times. Tools that the model
+ * asks for go through the same path as any call.
+ */
+import type { AgentIR, CalleeRef, Json } from "../plan/ir.js";
+import { pump } from "./body.js";
+import { checkArgs, rootOf, startCall, stopped, withDefaults, withSchemas } from "./call.js";
+import { compileExpr, type EvalContext } from "./evaluate.js";
+import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
+import { type Frame, newFrame } from "./frame.js";
+import { adapt, readJson } from "./lenient.js";
+import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
+import { askModel } from "./model.js";
+import type { Message, ToolCallRequest, ToolDescription } from "./provider.js";
+import { cancelled } from "./scope.js";
+import { shown } from "./values.js";
+
+type Schemas = NonNullable<Run["schemas"]>;
+
+interface Compiled {
+  readonly ir: AgentIR;
+  readonly callee: CompiledCallable;
+  readonly prompt: (frame: Frame) => unknown;
+  readonly system: ((frame: Frame) => unknown) | undefined;
+  readonly examples: ((frame: Frame) => unknown) | undefined;
+}
+
+export function performAgent(ir: AgentIR, callee: CompiledCallable, context: EvalContext): Attempt {
+  const compile = (expr: AgentIR["prompt"]) => compileExpr(expr, callee.params, context);
+  const compiled: Compiled = {
+    ir,
+    callee,
+    prompt: compile(ir.prompt),
+    system: ir.system === undefined ? undefined : compile(ir.system),
+    examples: ir.examples === undefined ? undefined : compile(ir.examples),
+  };
+  return (step, done) => {
+    // What was sent is awaited when the region around fails, with the turns that belong to it.
+    step.sealed = true;
+    converse(step, compiled).then(
+      (value) => {
+        done(undefined, value);
+        pump(step.run);
+      },
+      (thrown: unknown) => {
+        done(step.halt === cancelled ? stopped(step) : toFailure(thrown, "unavailable", false), null);
+        pump(step.run);
+      },
+    );
+  };
+}
+
+async function converse(step: Step, agent: Compiled): Promise<unknown> {
+  const { run } = step;
+  const { ir, callee } = agent;
+  const schemas = await new Promise<Schemas>((resolve) => withSchemas(run, resolve));
+  const args = await checkedArgs(step, callee);
+  const frame = newFrame(callee.params, undefined);
+  for (const [i, param] of ir.params.entries()) frame.slots[i] = args[param.name];
+  const types = run.program.graph.types;
+  const tools = describeTools(run, ir.tools, schemas);
+  const system = agent.system === undefined ? undefined : String(agent.system(frame));
+  const messages: Message[] = [...exampleMessages(agent.examples?.(frame)), { role: "user", text: String(agent.prompt(frame)) }];
+  const attempt = rootOf(step).attempts;
+  const counts = new Map<string, number>();
+  const turns = tools.length === 0 ? 1 : ir.maxTurns;
+  let repairs = 0;
+
+  for (let turn = 1; ; turn++) {
+    const left = turns - turn;
+    const last = left <= 0;
+    if (left === 0 && turn > 1) messages.push({ role: "user", text: "Answer now with what you have; no more tools can be used." });
+    const answer = await askModel(step, ir.model, {
+      agent: ir.name,
+      path: step.path,
+      attempt,
+      turn,
+      seed: run.seed,
+      system,
+      messages,
+      schema: schemas.answerSchema(ir.result, types),
+      answer: ir.result,
+      types,
+      tools: last ? [] : tools.map((tool) => tool.description),
+      temperature: ir.temperature,
+      maxOutput: ir.maxOutput,
+      limits: { calls: ir.maxCallsPerTurn, turns: Math.max(0, left), repairs: ir.repairs - repairs },
+      hidePrompt: callee.redact.args !== undefined,
+      hideAnswer: callee.redact.result !== undefined,
+    });
+    if (step.halt === cancelled) throw stopped(step);
+    if (answer.finish === "refused") throw failure("refused", `the model refused: ${shown(answer.text, 200)}`);
+    if (answer.toolCalls.length > 0 && !last) {
+      messages.push({ role: "assistant", text: answer.text, toolCalls: answer.toolCalls });
+      messages.push(...(await useTools(step, agent, tools, answer.toolCalls, counts, schemas)));
+      continue;
+    }
+    const read = readAnswer(run, agent, answer.text, answer.finish === "length", schemas);
+    if (read.ok) {
+      if (read.mends.length > 0) run.emit({ kind: "answer.mended", path: step.path, mends: [...read.mends] });
+      return read.value;
+    }
+    repairs++;
+    run.emit({ kind: "answer.rejected", path: step.path, reasons: [...read.reasons], repair: repairs });
+    if (repairs > ir.repairs)
+      throw failure("invalid_output", `the answer does not fit after ${ir.repairs} repairs: ${read.reasons.join("; ")}`);
+    messages.push(
+      { role: "assistant", text: answer.text, toolCalls: [] },
+      { role: "user", text: repairText(read.reasons, ir.result.kind === "string") },
+    );
+  }
+}
+
+function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Record<string, unknown>>> {
+  return new Promise((resolve, reject) => {
+    checkArgs(step, callee, (failed, args) => (failed === undefined ? resolve(args) : reject(failed)));
+  });
+}
+
+function exampleMessages(examples: unknown): Message[] {
+  if (!Array.isArray(examples)) return [];
+  const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  return examples.flatMap((example: { readonly input: unknown; readonly output: unknown }): Message[] => [
+    { role: "user", text: text(example.input) },
+    { role: "assistant", text: text(example.output), toolCalls: [] },
+  ]);
+}
+
+function repairText(reasons: readonly string[], plain: boolean): string {
+  const list = reasons.map((reason) => `- ${reason}`).join("\n");
+  return `Your answer cannot be used:\n${list}\nAnswer again${plain ? "" : ", with JSON that fits the schema and nothing else"}.`;
+}
+
+type ReadAnswer =
+  | { readonly ok: true; readonly value: unknown; readonly mends: readonly string[] }
+  | { readonly ok: false; readonly reasons: readonly string[] };
+
+/** Reads the text of an answer as the agent's type. */
+export function readAnswer(
+  run: Run,
+  agent: { readonly ir: AgentIR; readonly callee: CompiledCallable },
+  text: string,
+  cutOff: boolean,
+  schemas: Schemas,
+): ReadAnswer {
+  const { ir, callee } = agent;
+  const types = run.program.graph.types;
+  if (cutOff) return { ok: false, reasons: ["the answer was cut off because it is too long: answer more briefly"] };
+  if (ir.result.kind === "string") {
+    const checked = schemas.validate(ir.result, text, types);
+    return checked.ok ? { ok: true, value: checked.value, mends: [] } : { ok: false, reasons: checked.reasons };
+  }
+  const read = readJson(text);
+  if (!read.ok) {
+    // One word of a closed list needs no quotes to be understood.
+    const word = text.trim().replace(/\.$/, "");
+    if (callee.resultTest(word)) return { ok: true, value: word, mends: ["put quotes around the text"] };
+    return { ok: false, reasons: [read.reason] };
+  }
+  const checked = schemas.validate(ir.result, read.value, types);
+  if (checked.ok) return { ok: true, value: checked.value, mends: read.mends };
+  const accepts = (value: unknown): boolean => schemas.validate(ir.result, value, types).ok;
+  const adapted = adapt(read.value, ir.result, accepts);
+  if (adapted !== undefined) {
+    const fitted = schemas.validate(ir.result, adapted.value, types);
+    if (fitted.ok) return { ok: true, value: fitted.value, mends: [...read.mends, adapted.mend] };
+  }
+  return { ok: false, reasons: checked.reasons };
+}
+
+interface AgentTool {
+  readonly callee: CompiledCallable;
+  readonly description: ToolDescription;
+}
+
+function describeTools(run: Run, refs: readonly CalleeRef[], schemas: Schemas): readonly AgentTool[] {
+  const types = run.program.graph.types;
+  return refs.map((ref) => {
+    const callee = run.program.callable(ref);
+    const { ir } = callee;
+    const parameters: Json = schemas.parametersSchema(ir.params, types);
+    const parameterTypes = ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
+    return { callee, description: { name: ir.name, description: ir.doc ?? "", parameters, parameterTypes } };
+  });
+}
+
+/** Carries out what the model asked for: together, but in order where something has effects. */
+async function useTools(
+  step: Step,
+  agent: Compiled,
+  tools: readonly AgentTool[],
+  calls: readonly ToolCallRequest[],
+  counts: Map<string, number>,
+  schemas: Schemas,
+): Promise<readonly Message[]> {
+  const byName = new Map(tools.map((tool) => [tool.description.name, tool]));
+  const limit = agent.ir.maxCallsPerTurn;
+  const one = (call: ToolCallRequest, i: number): Promise<Message> => {
+    if (i >= limit)
+      return Promise.resolve(toolMessage(call, `At most ${limit} tool calls are allowed in one turn; this one was not made.`, true));
+    const tool = byName.get(call.name);
+    if (tool === undefined)
+      return Promise.resolve(toolMessage(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`, true));
+    return useTool(step, agent.ir, tool.callee, call, counts, schemas);
+  };
+  if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return Promise.all(calls.map(one));
+  const messages: Message[] = [];
+  for (const [i, call] of calls.entries()) messages.push(await one(call, i));
+  return messages;
+}
+
+function toolMessage(call: ToolCallRequest, text: string, failed: boolean): Message {
+  return { role: "tool", callId: call.id, name: call.name, text, failed };
+}
+
+async function useTool(
+  step: Step,
+  ir: AgentIR,
+  callee: CompiledCallable,
+  call: ToolCallRequest,
+  counts: Map<string, number>,
+  schemas: Schemas,
+): Promise<Message> {
+  const { run } = step;
+  const types = run.program.graph.types;
+  const fields = callee.ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
+  const given = typeof call.arguments === "object" && call.arguments !== null ? call.arguments : {};
+  const present = fields.filter((field) => !field.optional || Object.hasOwn(given, field.name));
+  const checked = schemas.validate({ kind: "record", fields: present.map((field) => ({ ...field, optional: false })) }, given, types);
+  if (!checked.ok) return toolMessage(call, `The arguments do not fit: ${checked.message}`, true);
+  const count = (counts.get(callee.ir.name) ?? 0) + 1;
+  counts.set(callee.ir.name, count);
+  const attempts = rootOf(step).attempts;
+  const path = `${step.path}${attempts > 1 ? `~${attempts}` : ""}/${callee.ir.name}${count > 1 ? `#${count}` : ""}`;
+  const args = withDefaults(callee, checked.value as Readonly<Record<string, unknown>>);
+  // The agent holds a place in the regions around it already, so its tools need none of their own.
+  const context = { ...step.context, gates: undefined };
+  const outcome = await new Promise<{ readonly failed: CallFailure | undefined; readonly value: unknown }>((resolve) => {
+    startCall({ run, scope: step, context, site: callee.site, frame: step.frame, args, path, rank: 0 }, (failed, value) =>
+      resolve({ failed, value }),
+    );
+    pump(run);
+  });
+  const { failed, value } = outcome;
+  if (failed !== undefined) {
+    if (failed.kind === "cancelled" || failed.kind === "budget_exceeded") throw failed;
+    const { kind, message } = failureValue(failed);
+    return toolMessage(call, `The tool failed (${kind}): ${message}`, true);
+  }
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  if (text.length > ir.maxToolResult)
+    return toolMessage(
+      call,
+      `The result is too large: ${text.length} characters, at most ${ir.maxToolResult} can be shown. Ask for less.`,
+      true,
+    );
+  return toolMessage(call, text, false);
+}

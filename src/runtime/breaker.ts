@@ -1,0 +1,76 @@
+/**
+ * `@breaker`: after so many failures within the window a callable is not called for the cooldown; then one single call
+ * probes whether it is back. All calls of a callable in a run share its breaker.
+ */
+import { type CallFailure, failure } from "./failure.js";
+import type { Attempt, Step } from "./machine.js";
+import type { Read } from "./retry.js";
+
+interface Breaker {
+  failures: number[];
+  openUntil: number | undefined;
+  probing: boolean;
+}
+
+export type Breakers = Map<string, Breaker>;
+
+export interface BreakerPolicy {
+  readonly failures: Read;
+  readonly window: Read;
+  readonly cooldown: Read;
+}
+
+/** What says something about the other side rather than about this call. */
+const telling: ReadonlySet<string> = new Set(["timeout", "rate_limit", "overloaded", "unavailable", "tool_error", "auth"]);
+
+export function withBreaker(policy: BreakerPolicy, next: Attempt): Attempt {
+  return (step, done) => {
+    const name = step.site?.callee.ir.name ?? step.path;
+    const key = step.site?.callee.ref.id ?? step.path;
+    const { run } = step;
+    let breaker = run.breakers.get(key);
+    if (breaker === undefined) {
+      breaker = { failures: [], openUntil: undefined, probing: false };
+      run.breakers.set(key, breaker);
+    }
+    const state = breaker;
+    const now = run.clock.now();
+    if (state.openUntil !== undefined && (now < state.openUntil || state.probing)) {
+      const left = Math.max(1, state.openUntil - now);
+      done(failure("unavailable", `the circuit breaker of ${name} is open`, { path: step.path, retryAfterMs: left }), null);
+      return;
+    }
+    const probe = state.openUntil !== undefined;
+    if (probe) {
+      state.probing = true;
+      run.emit({ kind: "breaker.probed", path: step.path, callee: name });
+    }
+    next(step, (failed, value) => {
+      record(step, policy, state, name, probe, failed);
+      done(failed, value);
+    });
+  };
+}
+
+function record(step: Step, policy: BreakerPolicy, state: Breaker, name: string, probe: boolean, failed: CallFailure | undefined): void {
+  const { run } = step;
+  const now = run.clock.now();
+  if (probe) state.probing = false;
+  if (failed === undefined) {
+    if (probe) {
+      state.openUntil = undefined;
+      run.emit({ kind: "breaker.closed", path: step.path, callee: name });
+    }
+    if (state.failures.length > 0) state.failures = [];
+    return;
+  }
+  if (!telling.has(failed.kind)) return;
+  const cooldown = Number(policy.cooldown(step));
+  const window = Number(policy.window(step));
+  state.failures = [...state.failures.filter((at) => at > now - window), now];
+  // A call that was sent before the breaker opened does not open it again.
+  if (probe || (state.openUntil === undefined && state.failures.length >= Number(policy.failures(step)))) {
+    state.openUntil = now + cooldown;
+    run.emit({ kind: "breaker.opened", path: step.path, callee: name, failures: state.failures.length, cooldownMs: cooldown });
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Everything that happens in a run, once, in the past tense. The same union is the journal, the progress feed and the
+ * record that tests look at. In memory an event is a small object; the schemas here validate journals and are not
+ * loaded while a program runs (import types only).
+ */
+import { z } from "zod";
+import { failureKinds } from "./failure.js";
+
+const path = z.string();
+const json = z.unknown();
+const failure = z.object({
+  kind: z.enum(failureKinds),
+  message: z.string(),
+  call: z.string(),
+  attempts: z.number(),
+  committed: z.enum(["no", "yes", "unknown"]),
+});
+const spend = z.object({
+  costUsd: z.number(),
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  calls: z.number(),
+  toolCalls: z.number(),
+  reused: z.number(),
+});
+/** What one call used; absent where it used nothing that is counted. */
+const bill = z.object({ costUsd: z.number(), inputTokens: z.number(), outputTokens: z.number(), requests: z.number() });
+const callee = { callee: z.string(), of: z.enum(["agent", "tool", "flow", "capability", "channel"]) };
+const region = z.enum(["map", "fork", "race", "vote", "loop", "reduce", "fold", "scope"]);
+const stamp = { seq: z.number(), at: z.number() };
+
+const of = <const K extends string, S extends z.ZodRawShape>(kind: K, shape: S) => z.object({ kind: z.literal(kind), ...stamp, ...shape });
+
+export const runEvent = z.discriminatedUnion("kind", [
+  of("run.started", { flow: z.string(), inputs: json, simulated: z.boolean(), seed: z.number() }),
+  of("run.completed", { value: json, spend, elapsedMs: z.number() }),
+  of("run.failed", { failure, causes: z.array(failure), partial: json, spend, elapsedMs: z.number() }),
+  of("run.cancelled", { reason: z.string(), spend, elapsedMs: z.number() }),
+  of("call.started", { path, ...callee, args: json, guard: z.string().optional() }),
+  of("call.queued", { path, for: z.enum(["parallel", "rate", "lock", "budget"]) }),
+  of("call.attempt_failed", { path, attempt: z.number(), failure }),
+  of("call.retried", { path, attempt: z.number(), waitedMs: z.number() }),
+  of("call.fell_back", { path, to: z.string(), failure }),
+  of("call.hedged", { path, afterMs: z.number() }),
+  of("call.cached", { path, from: z.string() }),
+  of("call.reused", { path, ...callee, value: json }),
+  of("call.completed", { path, ...callee, value: json, attempts: z.number(), elapsedMs: z.number(), bill: bill.optional() }),
+  of("call.failed", { path, ...callee, failure, attempts: z.number(), elapsedMs: z.number(), bill: bill.optional() }),
+  of("region.started", { path, region, size: z.number().optional() }),
+  of("region.completed", { path, region, elapsedMs: z.number() }),
+  of("region.failed", { path, region, failure, elapsedMs: z.number() }),
+  of("item.completed", { path, index: z.number(), key: z.string() }),
+  of("item.failed", { path, index: z.number(), key: z.string(), failure }),
+  of("choice", { path, of: z.enum(["if", "match", "race", "model", "recover", "stop", "vote"]), chosen: z.string() }),
+  of("budget.opened", {
+    path,
+    caps: z.object({
+      costUsd: z.number().optional(),
+      tokens: z.number().optional(),
+      calls: z.number().optional(),
+      timeMs: z.number().optional(),
+    }),
+  }),
+  of("budget.reserved", { path, account: z.string(), costUsd: z.number(), tokens: z.number() }),
+  of("budget.settled", { path, account: z.string(), costUsd: z.number(), tokens: z.number(), released: z.number() }),
+  of("budget.refused", {
+    path,
+    account: z.string(),
+    dimension: z.enum(["cost", "tokens", "calls", "time"]),
+    needed: z.number(),
+    left: z.number(),
+  }),
+  of("budget.overran", {
+    path,
+    account: z.string(),
+    costUsd: z.number(),
+    tokens: z.number(),
+    reservedUsd: z.number(),
+    reservedTokens: z.number(),
+  }),
+  of("budget.landed", { path, region, message: z.string() }),
+  of("breaker.opened", { path, callee: z.string(), failures: z.number(), cooldownMs: z.number() }),
+  of("breaker.probed", { path, callee: z.string() }),
+  of("breaker.closed", { path, callee: z.string() }),
+  of("model.requested", { path, model: z.string(), turn: z.number(), inputTokens: z.number(), prompt: z.string() }),
+  of("model.delta", { path, agent: z.string(), text: z.string() }),
+  of("model.answered", {
+    path,
+    model: z.string(),
+    turn: z.number(),
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    costUsd: z.number(),
+    text: z.string(),
+  }),
+  of("model.failed", { path, model: z.string(), turn: z.number(), failure }),
+  of("answer.mended", { path, mends: z.array(z.string()) }),
+  of("answer.rejected", { path, reasons: z.array(z.string()), repair: z.number() }),
+  of("tool.log", { path, message: z.string() }),
+  of("tool.emitted", { path, name: z.string(), data: json }),
+  of("events.dropped", { count: z.number() }),
+]);
+
+export type RunEvent = z.infer<typeof runEvent>;
+type WithoutStamp<E> = E extends unknown ? Omit<E, "seq" | "at"> : never;
+/** An event before it has its number and time. */
+export type NewEvent = WithoutStamp<RunEvent>;
+export type SpendReport = z.infer<typeof spend>;
+export type Bill = z.infer<typeof bill>;
+
+/** What surrounds an event where it is written down. */
+export const envelope = z.object({
+  version: z.literal(1),
+  run: z.string(),
+  time: z.string(),
+  trace: z.string(),
+  span: z.string(),
+  source: z.string(),
+  elapsed: z.number(),
+  tokens: z.number(),
+  spend: z.number(),
+  event: runEvent,
+});
+export type Envelope = z.infer<typeof envelope>;

@@ -1,0 +1,159 @@
+/**
+ * `fork` runs its branches at once and joins them into a record; `race` takes the first that succeeds and cancels the
+ * others. Both end only when all their branches have.
+ */
+import type { NodeIR } from "../plan/ir.js";
+import { begin, instanceOf } from "./body.js";
+import { stopped } from "./call.js";
+import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
+import type { Layout } from "./frame.js";
+import { gate, orderOf } from "./gate.js";
+import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
+import type { Compiler } from "./program.js";
+import { attemptPath } from "./region.js";
+import { cancelled, draining, running, stop } from "./scope.js";
+import { setField } from "./values.js";
+
+type ForkNode = Extract<NodeIR, { kind: "fork" }>;
+type RaceNode = Extract<NodeIR, { kind: "race" }>;
+
+interface Branch {
+  readonly name: string;
+  readonly body: CompiledBody;
+}
+
+export function compileFork(node: ForkNode, scope: Layout, compiler: Compiler): Attempt {
+  const branches = compileBranches(node.branches, scope, compiler);
+  const max = node.policies.parallel === undefined ? undefined : compiler.expr(node.policies.parallel.max, scope);
+  const least = node.policies.minSuccess;
+  const minSuccess = least === undefined ? undefined : { value: compiler.expr(least.value, scope), share: least.share };
+
+  return (step, done) => {
+    const share = minSuccess === undefined ? undefined : Number(minSuccess.value(step.frame));
+    const required =
+      share === undefined
+        ? node.settle
+          ? 0
+          : branches.length
+        : Math.ceil(minSuccess?.share === true ? share * branches.length - 1e-9 : share);
+    const values = new Map<string, unknown>();
+    const failures = new Map<string, CallFailure>();
+    let left = branches.length;
+    let failing: CallFailure | undefined;
+    const partial = () => ({
+      ok: branches.filter((branch) => values.has(branch.name)).map((branch) => values.get(branch.name)),
+      failed: branches.flatMap((branch, index): ItemFailure[] => {
+        const found = failures.get(branch.name);
+        return found === undefined ? [] : [{ index, key: branch.name, error: failureValue(found) }];
+      }),
+    });
+    const finish = (): void => {
+      if (failing !== undefined) done({ ...failing, partial: partial() }, null);
+      else if (step.halt !== running) done({ ...stopped(step), partial: partial() }, null);
+      else done(undefined, joined(branches, values, failures, node.settle));
+    };
+    step.run.emit({ kind: "region.started", path: step.path, region: "fork", size: branches.length });
+    startBranches(step, branches, max === undefined ? undefined : Number(max(step.frame)), (branch, problem, value) => {
+      left--;
+      if (problem === undefined) values.set(branch.name, value);
+      else {
+        failures.set(branch.name, problem);
+        if (failing === undefined && step.halt === running && branches.length - failures.size < required) {
+          failing = problem;
+          stop(step, draining, problem);
+        }
+      }
+      if (left === 0) finish();
+    });
+    if (branches.length === 0) finish();
+  };
+}
+
+function joined(
+  branches: readonly Branch[],
+  values: ReadonlyMap<string, unknown>,
+  failures: ReadonlyMap<string, CallFailure>,
+  settle: boolean,
+): unknown {
+  const out: Record<string, unknown> = {};
+  for (const { name } of branches) {
+    const problem = failures.get(name);
+    const value = values.get(name) ?? null;
+    if (!settle) setField(out, name, value);
+    else setField(out, name, problem === undefined ? { ok: true, value } : { ok: false, error: failureValue(problem) });
+  }
+  return out;
+}
+
+export function compileRace(node: RaceNode, scope: Layout, compiler: Compiler): Attempt {
+  const branches = compileBranches(node.branches, scope, compiler);
+  return (step, done) => {
+    let left = branches.length;
+    let winner: { readonly name: string; readonly value: unknown } | undefined;
+    const failures: CallFailure[] = [];
+    step.run.emit({ kind: "region.started", path: step.path, region: "race", size: branches.length });
+    startBranches(step, branches, undefined, (branch, problem, value) => {
+      left--;
+      if (problem === undefined && winner === undefined) {
+        winner = { name: branch.name, value };
+        step.run.emit({ kind: "choice", path: step.path, of: "race", chosen: branch.name });
+        if (left > 0) stop(step, cancelled, failure("cancelled", `${branch.name} won the race`, { path: step.path }));
+      } else if (problem !== undefined && !(winner !== undefined && problem.kind === "cancelled")) failures.push(problem);
+      if (left > 0) return;
+      if (winner !== undefined) done(undefined, winner.value);
+      else if (step.halt !== running) done(stopped(step), null);
+      else done(allFailed(failures, branches.length, step.path), null);
+    });
+  };
+}
+
+function allFailed(failures: readonly CallFailure[], total: number, path: string): CallFailure {
+  const [first] = failures;
+  if (first === undefined) return failure("assertion", "a race without branches has no winner", { path });
+  return failure(first.kind, `all ${total} branches failed; the first: ${first.message}`, {
+    path,
+    cause: first,
+    ...(first.account === undefined ? {} : { account: first.account }),
+  });
+}
+
+function compileBranches(branches: ForkNode["branches"], scope: Layout, compiler: Compiler): readonly Branch[] {
+  return branches.map((branch) => ({ name: branch.name, body: compiler.body(branch.body, scope) }));
+}
+
+function startBranches(
+  step: Step,
+  branches: readonly Branch[],
+  max: number | undefined,
+  ended: (branch: Branch, ...result: Parameters<Done>) => void,
+): void {
+  const prefix = attemptPath(step);
+  const { run } = step;
+  const entry = max === undefined || max >= branches.length ? undefined : gate(max);
+  for (const [position, branch] of branches.entries()) {
+    const start = (leave: (() => void) | undefined): void => {
+      if (step.halt !== running) {
+        leave?.();
+        ended(branch, stopped(step), null);
+        return;
+      }
+      begin(
+        instanceOf({
+          run,
+          body: branch.body,
+          frame: step.frame,
+          scope: step,
+          context: step.context,
+          path: `${prefix}/${branch.name}`,
+          rank: step.rank,
+          done: (problem, value) => {
+            leave?.();
+            ended(branch, problem, value);
+          },
+        }),
+      );
+    };
+    if (entry === undefined) start(undefined);
+    else entry.ask({ order: orderOf(run.clock.now(), step.context.priority, 0), sequence: position, gone: false, enter: start });
+  }
+}

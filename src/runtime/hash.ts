@@ -1,0 +1,48 @@
+/**
+ * Small deterministic arithmetic that must be the same everywhere and for ever: a 106-bit content hash for guards and
+ * keys, a canonical text of a value to hash, and a seeded random generator. Not for secrets.
+ */
+
+/** A hash of 53 bits (two rounds of multiply and xor with avalanche at the end). */
+export function hash53(text: string, seed: number): number {
+  let a = 0xdeadbeef ^ seed;
+  let b = 0x41c6ce57 ^ seed;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    a = Math.imul(a ^ unit, 2654435761);
+    b = Math.imul(b ^ unit, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return 4294967296 * (2097151 & b) + (a >>> 0);
+}
+
+/** A hash of a text for guards and cache keys. */
+export function contentHash(text: string): string {
+  return hash53(text, 0).toString(36).padStart(11, "0") + hash53(text, 0x5bd1e995).toString(36).padStart(11, "0");
+}
+
+/** JSON with the fields of records in order of their names, so that equal values have equal texts. */
+export function canonical(value: unknown): string {
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  const record = value as Readonly<Record<string, unknown>>;
+  const names = Object.keys(record).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(record[name])}`).join(",")}}`;
+}
+
+/** Numbers from 0 to 1 that depend on the seed only. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** A generator for one place of one run. */
+export function randomFor(seed: number, place: string): () => number {
+  return random(hash53(place, seed) >>> 0);
+}

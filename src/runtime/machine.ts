@@ -1,0 +1,199 @@
+/**
+ * The data of a run while it runs: the compiled program, bodies being evaluated (instances), nodes being carried out
+ * (steps) and the run itself. Only shapes are here; `body.ts` moves values along, `call.ts` makes calls, the region
+ * files start bodies, `policy.ts` puts policies around an attempt.
+ */
+import type { AgentIR, Body, CalleeRef, CapabilityIR, EffectKind, FlowIR, Graph, ModelIR, NodeIR, ToolIR } from "../plan/ir.js";
+import type { Admission } from "./admission.js";
+import type { Breakers } from "./breaker.js";
+import type { ResultCache } from "./cache.js";
+import type { Clock } from "./clock.js";
+import type { NewEvent } from "./events.js";
+import type { CallFailure } from "./failure.js";
+import type { Eval, Frame, Layout } from "./frame.js";
+import type { Gate } from "./gate.js";
+import type { Account } from "./ledger.js";
+import type { Locks } from "./lock.js";
+import type { ModelLoads } from "./model.js";
+import type { Provider } from "./provider.js";
+import type { Rates } from "./rate.js";
+import type { SchemaModule } from "./schema-module.js";
+import type { Scope } from "./scope.js";
+import type { Shapes, Test } from "./shape.js";
+import type { ToolFunction, ToolHost } from "./tool.js";
+
+/** Ends with a failure, or without one and with a value. */
+export type Done = (failure: CallFailure | undefined, value: unknown) => void;
+/** One way to carry out a step; policies wrap one attempt in another. */
+export type Attempt = (step: Step, done: Done) => void;
+
+export interface CompiledBody {
+  readonly ir: Body;
+  readonly layout: Layout;
+  readonly nodes: readonly CompiledNode[];
+  /** Nodes that wait for nothing. */
+  readonly roots: readonly number[];
+  readonly pending: readonly number[];
+  readonly result: Eval;
+}
+
+export interface CompiledNode {
+  readonly ir: NodeIR;
+  readonly index: number;
+  readonly slot: number;
+  readonly dependents: readonly number[];
+  /** Calls on the longest way from here to the end of the body. */
+  readonly rank: number;
+  readonly execute: (instance: Instance, node: CompiledNode) => void;
+}
+
+export interface CompiledCallable {
+  readonly ref: CalleeRef;
+  readonly ir: FlowIR | AgentIR | ToolIR | CapabilityIR;
+  readonly effect: EffectKind;
+  /** Layout of a frame that holds the parameters; declared policies, prompts and defaults are read in it. */
+  readonly params: Layout;
+  readonly defaults: readonly (Eval | undefined)[];
+  /** Whether arguments and result need no cutting; undefined where nothing is checked at run time. */
+  readonly argTests: readonly Test[];
+  readonly resultTest: Test;
+  /** Takes secret and redacted parts out of what is told; undefined where there are none. */
+  readonly redact: {
+    readonly args: ((args: Readonly<Record<string, unknown>>) => unknown) | undefined;
+    readonly result: ((value: unknown) => unknown) | undefined;
+  };
+  /** The callable with only the policies of its declaration. */
+  readonly site: CallSite;
+}
+
+/** A callable as one place calls it. */
+export interface CallSite {
+  readonly callee: CompiledCallable;
+  readonly attempt: Attempt;
+  readonly rank: number;
+  readonly idempotent: ((step: Step) => unknown) | undefined;
+  readonly cost: ((step: Step) => unknown) | undefined;
+}
+
+export interface Program {
+  readonly graph: Graph;
+  readonly shapes: Shapes;
+  readonly callable: (ref: CalleeRef) => CompiledCallable;
+  readonly flowBody: (flow: FlowIR) => CompiledBody;
+  /** Compiles an expression over the parameters of a callable. */
+  readonly overParams: (callee: CompiledCallable) => Layout;
+}
+
+/** What holds for everything inside a region, shared until something changes it. */
+export interface Context {
+  readonly account: Account;
+  /** Limits of the regions around, innermost first, that a call must pass. */
+  readonly gates: GateChain | undefined;
+  readonly priority: number;
+  /** Numbers of the vote runs around: part of cache keys and seeds. */
+  readonly votes: string;
+}
+
+export interface GateChain {
+  readonly gate: Gate;
+  readonly outer: GateChain | undefined;
+}
+
+/** One evaluation of a body. */
+export interface Instance extends Frame, Scope {
+  readonly body: CompiledBody;
+  readonly run: Run;
+  readonly context: Context;
+  /** Prefix of the paths of its nodes. */
+  readonly path: string;
+  readonly pending: number[];
+  readonly rank: number;
+  /** Nodes that have not ended. */
+  left: number;
+  /** Nodes that were started and have not ended. */
+  active: number;
+  failure: CallFailure | undefined;
+  /** A loop's `stop when` held. */
+  stopped: boolean;
+  ended: boolean;
+  readonly done: Done;
+}
+
+/** What a call used. */
+export interface StepBill {
+  cost: number;
+  inputTokens: number;
+  outputTokens: number;
+  requests: number;
+}
+
+/** One execution of a node or of a call from elsewhere (an agent's tool, a fallback). */
+export interface Step extends Scope {
+  readonly run: Run;
+  /** Frame of the place that calls. */
+  readonly frame: Frame;
+  readonly path: string;
+  readonly rank: number;
+  context: Context;
+  readonly site: CallSite | undefined;
+  /** The step that this is one attempt of; undefined for the step itself. */
+  readonly root: Step | undefined;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** Frame with the parameters, made when something reads it. */
+  params: Frame | undefined;
+  attempts: number;
+  bill: StepBill | undefined;
+  /** Made when somebody asks for its signal. */
+  controller: AbortController | undefined;
+  readonly startedAt: number;
+}
+
+export interface Totals {
+  cost: number;
+  inputTokens: number;
+  outputTokens: number;
+  calls: number;
+  toolCalls: number;
+  reused: number;
+}
+
+/** A finished call of an earlier run, to be used again. */
+export interface KnownResult {
+  readonly guard: string;
+  readonly value: unknown;
+}
+
+/** Replaces a callable in tests; undefined where it is not stubbed. */
+export type Intercept = (callee: CompiledCallable) => Attempt | undefined;
+
+export interface Run {
+  readonly id: string;
+  readonly seed: number;
+  readonly program: Program;
+  readonly clock: Clock;
+  /** Values of the program's constants, by id. */
+  readonly globals: ReadonlyMap<string, unknown>;
+  readonly emit: (event: NewEvent) => void;
+  /** Waits until what was emitted is safe, then goes on; undefined where nothing is journaled. */
+  readonly commit: ((then: () => void) => void) | undefined;
+  readonly known: ((path: string, guard: string) => KnownResult | undefined) | undefined;
+  readonly guards: boolean;
+  readonly intercept: Intercept | undefined;
+  readonly tools: ToolHost;
+  readonly toolFunctions: Map<string, ToolFunction>;
+  readonly provider: (model: ModelIR) => Provider;
+  readonly admission: Admission;
+  readonly breakers: Breakers;
+  readonly rates: Rates;
+  readonly locks: Locks;
+  readonly cache: ResultCache;
+  readonly models: ModelLoads;
+  readonly totals: Totals;
+  readonly root: Account;
+  /** Milliseconds that an aborted pure call has to end before it is left behind. */
+  readonly grace: number;
+  readonly queue: unknown[];
+  pumping: boolean;
+  schemas: SchemaModule | undefined;
+  readonly loadSchemas: () => Promise<SchemaModule>;
+}

@@ -1,0 +1,337 @@
+/**
+ * One request to a model: which model of a fallback or balanced group, its limits, the worst case reserved before it is
+ * sent and settled after it. What was sent is always charged: by the usage that comes back, or in full where none does.
+ */
+import type { ModelIR } from "../plan/ir.js";
+import { correctRequest, request, settleRequest } from "./admission.js";
+import { pump } from "./body.js";
+import { abort, billOf, rootOf, stopped } from "./call.js";
+import { compileExpr } from "./evaluate.js";
+import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
+import { layout, newFrame } from "./frame.js";
+import { type Gate, gate, orderOf } from "./gate.js";
+import { type Amount, dollars } from "./ledger.js";
+import type { Run, Step } from "./machine.js";
+import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
+import { takeToken } from "./rate.js";
+import { cancelled } from "./scope.js";
+import { signalOf } from "./tool-context.js";
+import { utf8Length } from "./values.js";
+
+interface ModelLoad {
+  /** Estimated tokens of what is in flight. */
+  tokens: number;
+  readonly gate: Gate | undefined;
+}
+export type ModelLoads = Map<string, ModelLoad>;
+
+/** What an agent wants to ask, before a model is chosen. */
+export type Asking = Omit<ModelRequest, "model" | "maxOutput" | "inputBound" | "temperature" | "apiKey" | "baseUrl"> & {
+  readonly temperature: number | undefined;
+  readonly maxOutput: number | undefined;
+  readonly hidePrompt: boolean;
+  readonly hideAnswer: boolean;
+};
+
+const defaultContext = 200_000;
+const defaultMaxOutput = 4_096;
+const defaultTokenFactor = 1;
+const defaultOverhead = 256;
+
+/** Another model of a group may help against these. */
+const elsewhere: ReadonlySet<string> = new Set(["overloaded", "unavailable", "rate_limit", "refused"]);
+/** The other side refused before it did any work. */
+const unbilled: ReadonlySet<string> = new Set(["rate_limit", "overloaded", "auth", "context_too_long"]);
+
+/** Asks a model or a group of models. */
+export async function askModel(step: Step, id: string, asking: Asking): Promise<ModelAnswer> {
+  const { run } = step;
+  const model = run.program.graph.models[id];
+  if (model === undefined) throw new Error(`the graph has no model ${id}`);
+  if (model.balance !== undefined) {
+    const [least] = [...model.balance].sort((a, b) => loadOf(run, a).tokens - loadOf(run, b).tokens);
+    if (least === undefined) throw failure("unavailable", `the model ${model.name} balances over nothing`);
+    run.emit({ kind: "choice", path: step.path, of: "model", chosen: run.program.graph.models[least]?.name ?? least });
+    return askModel(step, least, asking);
+  }
+  if (model.fallback === undefined) return askOne(step, model, asking);
+  let last: CallFailure | undefined;
+  for (const [i, candidate] of model.fallback.entries()) {
+    if (i > 0) run.emit({ kind: "choice", path: step.path, of: "model", chosen: run.program.graph.models[candidate]?.name ?? candidate });
+    try {
+      return await askModel(step, candidate, asking);
+    } catch (thrown) {
+      last = toFailure(thrown, "unavailable", false);
+      if (!elsewhere.has(last.kind) || step.halt === cancelled) throw last;
+    }
+  }
+  throw last ?? failure("unavailable", `the model ${model.name} falls back to nothing`);
+}
+
+/** Tokens that a request is charged for at most. */
+export function worstCase(
+  model: ModelIR,
+  asking: Asking,
+): { readonly amount: Amount; readonly inputBound: number; readonly maxOutput: number } {
+  const inputBound = Math.min(
+    model.context ?? defaultContext,
+    Math.ceil((model.tokenFactor ?? defaultTokenFactor) * requestBytes(asking) + (model.overhead ?? defaultOverhead)),
+  );
+  const maxOutput = Math.min(asking.maxOutput ?? Number.POSITIVE_INFINITY, model.maxOutput ?? defaultMaxOutput);
+  const { price } = model;
+  const dearest = price === undefined ? 0 : Math.max(price.input, price.cacheWrite ?? 0, price.cachedInput ?? 0);
+  const cost = Math.ceil(inputBound * dearest * 1000 + maxOutput * (price?.output ?? 0) * 1000);
+  return { amount: { cost, tokens: inputBound + maxOutput, calls: 0 }, inputBound, maxOutput };
+}
+
+function requestBytes(asking: Asking): number {
+  let bytes = utf8Length(asking.system ?? "");
+  for (const message of asking.messages) bytes += utf8Length(messageText(message)) + 16;
+  if (asking.schema !== undefined) bytes += utf8Length(JSON.stringify(asking.schema));
+  for (const tool of asking.tools) bytes += utf8Length(JSON.stringify([tool.name, tool.description, tool.parameters]));
+  return bytes;
+}
+
+function messageText(message: Message): string {
+  return message.role === "assistant" && message.toolCalls.length > 0
+    ? `${message.text}${JSON.stringify(message.toolCalls)}`
+    : message.text;
+}
+
+/** The cost of a usage in nano-dollars; never less than what the other side will bill. */
+export function costOf(model: ModelIR, usage: Usage): number {
+  const { price } = model;
+  if (price === undefined) return 0;
+  const cached = usage.cachedInputTokens ?? 0;
+  const written = usage.cacheWriteTokens ?? 0;
+  const plain = Math.max(0, usage.inputTokens - cached - written);
+  return Math.ceil(
+    1000 *
+      (plain * price.input +
+        cached * (price.cachedInput ?? price.input) +
+        written * (price.cacheWrite ?? price.input) +
+        usage.outputTokens * price.output) -
+      1e-6,
+  );
+}
+
+function loadOf(run: Run, id: string): ModelLoad {
+  let load = run.models.get(id);
+  if (load === undefined) {
+    const max = run.program.graph.models[id]?.maxConcurrent;
+    load = { tokens: 0, gate: max === undefined ? undefined : gate(max) };
+    run.models.set(id, load);
+  }
+  return load;
+}
+
+async function askOne(step: Step, model: ModelIR, asking: Asking): Promise<ModelAnswer> {
+  const { run } = step;
+  const provider = run.provider(model);
+  const { amount, inputBound, maxOutput } = worstCase(model, asking);
+  const perSecond = model.rate;
+  if (perSecond !== undefined) await waiting((then) => takeToken(step, `model ${model.id}`, perSecond, then));
+  const load = loadOf(run, model.id);
+  const { gate: entry } = load;
+  const leave = entry === undefined ? undefined : await enter(step, entry);
+  try {
+    await waiting((then) => request(step, amount, then));
+    if (step.halt === cancelled) {
+      settleRequest(step, step.context.account, amount, { cost: 0, tokens: 0, calls: 0 });
+      throw stopped(step);
+    }
+    load.tokens += amount.tokens;
+    const { hidePrompt, hideAnswer: _, ...wanted } = asking;
+    const sent: ModelRequest = {
+      ...wanted,
+      model,
+      maxOutput,
+      inputBound,
+      temperature: asking.temperature ?? model.temperature,
+      apiKey: globalValue(run, model.apiKey),
+      baseUrl: globalValue(run, model.baseUrl),
+    };
+    run.emit({
+      kind: "model.requested",
+      path: step.path,
+      model: model.name,
+      turn: asking.turn,
+      inputTokens: inputBound,
+      prompt: hidePrompt ? "[redacted]" : promptText(asking.messages),
+    });
+    if (step.context.account.capped)
+      run.emit({
+        kind: "budget.reserved",
+        path: step.path,
+        account: step.context.account.path,
+        costUsd: dollars(amount.cost),
+        tokens: amount.tokens,
+      });
+    try {
+      return await send(step, model, sent, asking.hideAnswer, amount, provider);
+    } finally {
+      load.tokens -= amount.tokens;
+    }
+  } finally {
+    leave?.();
+  }
+}
+
+function promptText(messages: readonly Message[]): string {
+  const last = messages.at(-1);
+  return last === undefined ? "" : messageText(last);
+}
+
+function globalValue(run: Run, expr: ModelIR["apiKey"]): unknown {
+  if (expr === undefined) return undefined;
+  const scope = layout(undefined);
+  const never = () => (value: unknown) => value;
+  return compileExpr(expr, scope, { globals: run.globals, cast: never, cut: never })(newFrame(scope, undefined));
+}
+
+function waiting(start: (then: (failed: CallFailure | undefined) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((failed) => (failed === undefined ? resolve() : reject(failed)));
+  });
+}
+
+function enter(step: Step, into: Gate): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const { run } = step;
+    if (!into.free()) run.emit({ kind: "call.queued", path: step.path, for: "parallel" });
+    const wish = {
+      order: orderOf(run.clock.now(), step.context.priority, step.rank),
+      sequence: run.admission.sequence++,
+      gone: false,
+      enter: (leave: () => void) => {
+        step.onStop = undefined;
+        resolve(leave);
+      },
+    };
+    step.onStop = (level) => {
+      if (level !== cancelled) return;
+      wish.gone = true;
+      step.onStop = undefined;
+      reject(stopped(step));
+    };
+    into.ask(wish);
+  });
+}
+
+/** Sends a request, waits for it or for its abort, and settles what it cost. */
+function send(
+  step: Step,
+  model: ModelIR,
+  sent: ModelRequest,
+  hideAnswer: boolean,
+  reserved: Amount,
+  provider: Provider,
+): Promise<ModelAnswer> {
+  const { run } = step;
+  const held = step.context.account;
+  const { timed } = provider;
+  let charged: Amount | undefined;
+  let over = false;
+  if (!timed) run.clock.hold();
+
+  const charge = (usage: Usage | undefined, nothing: boolean): void => {
+    const used: Amount = nothing
+      ? { cost: 0, tokens: 0, calls: 0 }
+      : usage === undefined
+        ? reserved
+        : { cost: costOf(model, usage), tokens: usage.inputTokens + usage.outputTokens, calls: 0 };
+    if (charged !== undefined) {
+      addBill(step, { cost: used.cost - charged.cost, tokens: used.tokens - charged.tokens, calls: 0 }, usage);
+      correctRequest(run, held, charged, used);
+      charged = used;
+      return;
+    }
+    charged = used;
+    addBill(step, used, usage);
+    settleRequest(step, held, reserved, used);
+  };
+
+  return new Promise<ModelAnswer>((resolve, reject) => {
+    let cancelGrace: (() => void) | undefined;
+    const end = (finish: () => void): void => {
+      if (over) return;
+      over = true;
+      step.onStop = undefined;
+      cancelGrace?.();
+      if (!timed) run.clock.release();
+      finish();
+      pump(run);
+    };
+    // A provider that does not react to the abort is left behind; what it may cost is charged in full until it tells.
+    step.onStop = (level) => {
+      if (level !== cancelled || over) return;
+      abort(step);
+      cancelGrace ??= run.clock.after(run.grace, () =>
+        end(() => {
+          charge(undefined, false);
+          reject(stopped(step));
+        }),
+      );
+    };
+    if (step.halt === cancelled) abort(step);
+    provider
+      .ask(sent, {
+        signal: signalOf(step),
+        clock: run.clock,
+        onDelta: (text) => {
+          if (!over && !hideAnswer) run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });
+        },
+      })
+      .then(
+        (answer) => {
+          charge(answer.usage, false);
+          end(() => {
+            const { usage } = answer;
+            run.emit({
+              kind: "model.answered",
+              path: step.path,
+              model: model.name,
+              turn: sent.turn,
+              inputTokens: usage?.inputTokens ?? 0,
+              outputTokens: usage?.outputTokens ?? 0,
+              costUsd: dollars(charged?.cost ?? 0),
+              text: hideAnswer ? "[redacted]" : answer.text,
+            });
+            resolve(answer);
+          });
+        },
+        (thrown: unknown) => {
+          const failed = toFailure(thrown, "unavailable", false);
+          const usage = usageIn(thrown);
+          charge(usage, usage === undefined && unbilled.has(failed.kind));
+          end(() => {
+            const told = step.halt === cancelled ? stopped(step) : failed;
+            run.emit({ kind: "model.failed", path: step.path, model: model.name, turn: sent.turn, failure: failureValue(told) });
+            reject(told);
+          });
+        },
+      );
+  });
+}
+
+function usageIn(thrown: unknown): Usage | undefined {
+  if (typeof thrown !== "object" || thrown === null || !("usage" in thrown)) return undefined;
+  const usage = thrown.usage;
+  if (typeof usage !== "object" || usage === null || !("inputTokens" in usage) || !("outputTokens" in usage)) return undefined;
+  const { inputTokens, outputTokens } = usage;
+  return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens } : undefined;
+}
+
+function addBill(step: Step, used: Amount, usage: Usage | undefined): void {
+  const bill = billOf(rootOf(step));
+  const input = usage?.inputTokens ?? used.tokens;
+  const output = usage?.outputTokens ?? 0;
+  bill.cost += used.cost;
+  bill.inputTokens += input;
+  bill.outputTokens += output;
+  bill.requests++;
+  const { totals } = step.run;
+  totals.cost += used.cost;
+  totals.inputTokens += input;
+  totals.outputTokens += output;
+}

@@ -1,0 +1,127 @@
+/**
+ * The policies of a call or region as one pipeline of functions around an attempt, in the fixed order of the language,
+ * outermost first: cache, lock, budget, fallback, retry, breaker, rate, hedge, admission, timeout. A policy at a call
+ * replaces the same one of the declaration; declared ones are read over the parameters, the others where they stand.
+ */
+import type { ExprIR, Policies } from "../plan/ir.js";
+import { withAdmission } from "./admission.js";
+import { withBreaker } from "./breaker.js";
+import { withBudget, withParallel, withPriority } from "./budget.js";
+import { withCache } from "./cache.js";
+import { paramsOf } from "./call.js";
+import { withFallback } from "./fallback.js";
+import type { Eval } from "./frame.js";
+import { withHedge } from "./hedge.js";
+import { withLock } from "./lock.js";
+import type { Attempt, CompiledCallable } from "./machine.js";
+import { withRate } from "./rate.js";
+import { type Read, withRetry } from "./retry.js";
+import { withTimeout } from "./timeout.js";
+
+export interface PolicySource {
+  readonly policies: Policies;
+  /** Compiles an expression of these policies. */
+  readonly compile: (expr: ExprIR) => Eval;
+  /** Whether they stand on the declaration, so that they see its parameters. */
+  readonly declared: boolean;
+}
+
+const priorities = { low: 0, normal: 1, high: 2, urgent: 3 } as const;
+export const normalPriority = priorities.normal;
+
+function reading(source: PolicySource, expr: ExprIR): Read {
+  if (expr.kind === "const") {
+    const { value } = expr;
+    return () => value;
+  }
+  const compiled = source.compile(expr);
+  return source.declared ? (step) => compiled(paramsOf(step)) : (step) => compiled(step.frame);
+}
+
+function chosen<K extends keyof Policies>(
+  sources: readonly PolicySource[],
+  key: K,
+): { readonly policy: NonNullable<Policies[K]>; readonly read: (expr: ExprIR) => Read } | undefined {
+  for (const source of sources) {
+    const policy = source.policies[key];
+    if (policy !== undefined) return { policy: policy as NonNullable<Policies[K]>, read: (expr) => reading(source, expr) };
+  }
+  return undefined;
+}
+
+export type Subject = "tool" | "agent" | "flow" | "region" | "items";
+
+/** Wraps an attempt; `sources` from the innermost (the call) to the declaration. */
+export function pipeline(
+  sources: readonly PolicySource[],
+  subject: Subject,
+  callable: (ref: { kind: CompiledCallable["ref"]["kind"]; id: string }) => CompiledCallable,
+  perform: Attempt,
+): Attempt {
+  const leaf = subject === "tool" || subject === "agent";
+  const of = <K extends keyof Policies>(key: K) => chosen(sources, key);
+  let next = perform;
+  const timeout = of("timeout");
+  if (timeout !== undefined) next = withTimeout(timeout.read(timeout.policy.after), leaf, next);
+  if (leaf) next = withAdmission(subject === "tool", next);
+  const hedge = of("hedge");
+  if (hedge !== undefined) next = withHedge(hedge.read(hedge.policy.after), next);
+  const rate = of("rate");
+  if (rate !== undefined) next = withRate(rate.policy.perSecond, next);
+  const breaker = of("breaker");
+  if (breaker !== undefined) {
+    const { policy, read } = breaker;
+    next = withBreaker({ failures: read(policy.failures), window: read(policy.window), cooldown: read(policy.cooldown) }, next);
+  }
+  const retry = of("retry");
+  if (retry !== undefined) {
+    const { policy, read } = retry;
+    next = withRetry(
+      {
+        times: read(policy.times),
+        backoff: read(policy.backoff),
+        factor: read(policy.factor),
+        max: read(policy.max),
+        jitter: read(policy.jitter),
+        on: policy.on === undefined ? undefined : read(policy.on),
+      },
+      next,
+    );
+  }
+  const fallback = of("fallback");
+  if (fallback !== undefined)
+    next = withFallback(
+      fallback.policy.map((ref) => () => callable(ref)),
+      next,
+    );
+  const parallel = of("parallel");
+  // A map, fork or vote counts its own items; elsewhere the calls inside are counted.
+  if (parallel !== undefined && (subject === "flow" || subject === "region")) next = withParallel(parallel.read(parallel.policy.max), next);
+  const priority = of("priority");
+  if (priority !== undefined) next = withPriority(priorities[priority.policy], next);
+  const budget = of("budget");
+  if (budget !== undefined) {
+    const { policy, read } = budget;
+    const maybe = (expr: ExprIR | undefined): Read | undefined => (expr === undefined ? undefined : read(expr));
+    next = withBudget(
+      { cost: maybe(policy.cost), tokens: maybe(policy.tokens), calls: maybe(policy.calls), time: maybe(policy.time) },
+      next,
+    );
+  }
+  const lock = of("lock");
+  if (lock !== undefined) next = withLock(lock.read(lock.policy.name), next);
+  const cache = of("cache");
+  if (cache !== undefined) next = withCache(cache.read(cache.policy.ttl), next);
+  return next;
+}
+
+/** The idempotency key and the declared cost of a call site. */
+export function siteReads(sources: readonly PolicySource[]): { readonly idempotent: Read | undefined; readonly cost: Read | undefined } {
+  const idempotent = chosen(sources, "idempotent");
+  const cost = chosen(sources, "cost");
+  return {
+    idempotent:
+      idempotent === undefined ? undefined : idempotent.policy.key === undefined ? () => undefined : idempotent.read(idempotent.policy.key),
+    cost: cost === undefined ? undefined : cost.read(cost.policy.value),
+  };
+}

@@ -1,0 +1,276 @@
+/**
+ * Compiles a graph into what runs: bodies with slots and closures, callables with their checks, call sites with their
+ * policies. Compilation is lazy, so that only what a run reaches is compiled.
+ */
+import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies } from "../plan/ir.js";
+import { performAgent } from "./agent.js";
+import { nodeDone, stopRound } from "./body.js";
+import { compileBranching } from "./branch.js";
+import { executeCall, performFlow, performTool } from "./call.js";
+import { compileExpr, type EvalContext } from "./evaluate.js";
+import { failure } from "./failure.js";
+import { compileFork, compileRace } from "./fork.js";
+import { type Eval, type Layout, layout, slotFor } from "./frame.js";
+import { compileFold, compileLoop, compileReduce } from "./iterate.js";
+import type { Attempt, CallSite, CompiledBody, CompiledCallable, CompiledNode, Instance, Intercept, Program } from "./machine.js";
+import { compileMap } from "./map.js";
+import { type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
+import { redactor } from "./redact.js";
+import { executeRegion } from "./region.js";
+import type { Shapes } from "./shape.js";
+import { assertNever } from "./values.js";
+import { compileVote } from "./vote.js";
+
+export interface ProgramOptions {
+  readonly graph: Graph;
+  readonly shapes: Shapes;
+  readonly context: EvalContext;
+  readonly intercept: Intercept | undefined;
+}
+
+/** What compiling a node needs besides the node. */
+export interface Compiler {
+  readonly expr: (expr: ExprIR, scope: Layout) => Eval;
+  /** A body with ids of its own; its layout may be given when something else was compiled in it before. */
+  readonly body: (body: Body, outer: Layout | undefined, ids?: readonly string[], given?: Layout) => CompiledBody;
+}
+
+export function program(options: ProgramOptions): Program {
+  const { graph, shapes, context } = options;
+  const callables = new Map<string, CompiledCallable>();
+  const bodies = new Map<string, CompiledBody>();
+
+  const compiler: Compiler = { expr: (expr, scope) => compileExpr(expr, scope, context), body: compileBody };
+
+  function callable(ref: CalleeRef): CompiledCallable {
+    const key = `${ref.kind} ${ref.id}`;
+    let found = callables.get(key);
+    if (found === undefined) {
+      found = compileCallable(ref);
+      callables.set(key, found);
+    }
+    return found;
+  }
+
+  function compileCallable(ref: CalleeRef): CompiledCallable {
+    const ir = declaration(graph, ref);
+    const params = layout(
+      undefined,
+      ir.params.map((param) => param.id),
+    );
+    const declared: PolicySource = { policies: ir.policies, compile: (expr) => compileExpr(expr, params, context), declared: true };
+    const made: CompiledCallable = {
+      ref,
+      ir,
+      effect: ir.effect,
+      params,
+      defaults: ir.params.map((param: ParamIR) => (param.default === undefined ? undefined : compileExpr(param.default, params, context))),
+      argTests: ir.params.map((param) => shapes.exactly(param.type)),
+      resultTest: shapes.exactly(ir.result),
+      redact: redactor(ir.params, ir.result, graph.types),
+      // The site is made when it is first used: a fallback may lead back to what is being compiled.
+      get site() {
+        const site = siteFor(made, [declared], 0);
+        Object.defineProperty(made, "site", { value: site });
+        return site;
+      },
+    };
+    return made;
+  }
+
+  function siteFor(callee: CompiledCallable, sources: readonly PolicySource[], rank: number): CallSite {
+    const stub = options.intercept?.(callee);
+    const subject: Subject = callee.ir.kind === "flow" ? "flow" : callee.ir.kind === "tool" ? "tool" : "agent";
+    const attempt = pipeline(sources, stub !== undefined && subject === "flow" ? "agent" : subject, callable, stub ?? performer(callee));
+    return { callee, attempt, rank, ...siteReads(sources) };
+  }
+
+  function performer(callee: CompiledCallable): Attempt {
+    switch (callee.ir.kind) {
+      case "flow":
+        return performFlow;
+      case "tool":
+        return performTool;
+      case "agent":
+        return performAgent(callee.ir satisfies AgentIR, callee, context);
+      case "capability":
+        return (step, done) =>
+          done(failure("tool_error", `capabilities such as ${callee.ir.name} cannot be called yet`, { path: step.path }), null);
+      default:
+        return assertNever(callee.ir);
+    }
+  }
+
+  function flowBody(flow: FlowIR): CompiledBody {
+    let found = bodies.get(flow.id);
+    if (found === undefined) {
+      found = compileBody(
+        flow.body,
+        undefined,
+        flow.params.map((param) => param.id),
+      );
+      bodies.set(flow.id, found);
+    }
+    return found;
+  }
+
+  function compileBody(body: Body, outer: Layout | undefined, ids: readonly string[] = [], given?: Layout): CompiledBody {
+    const scope = given ?? layout(outer, ids);
+    const kept = neededNodes(body);
+    for (const node of kept) slotFor(scope, node.id);
+    const index = new Map(kept.map((node, i) => [node.id, i]));
+    const waits = kept.map((node) => [...new Set([...node.deps, ...node.after])].map((id) => index.get(id)).filter((i) => i !== undefined));
+    const dependents: number[][] = kept.map(() => []);
+    for (const [i, on] of waits.entries()) for (const j of on) dependents[j]?.push(i);
+    const ranks = ranksOf(kept, dependents);
+    const nodes = kept.map(
+      (node, i): CompiledNode => ({
+        ir: node,
+        index: i,
+        slot: slotFor(scope, node.id),
+        dependents: dependents[i] ?? [],
+        rank: ranks[i] ?? 0,
+        execute: compileNode(node, scope, ranks[i] ?? 0),
+      }),
+    );
+    const pending = waits.map((on) => on.length);
+    return {
+      ir: body,
+      layout: scope,
+      nodes,
+      roots: pending.flatMap((n, i) => (n === 0 ? [i] : [])),
+      pending,
+      result: compileExpr(body.result, scope, context),
+    };
+  }
+
+  function compileNode(node: NodeIR, scope: Layout, rank: number): CompiledNode["execute"] {
+    const expr = (inner: ExprIR) => compileExpr(inner, scope, context);
+    const policies: PolicySource = { policies: node.policies, compile: expr, declared: false };
+    const region = (perform: Attempt, subject: Subject, name: Parameters<typeof executeRegion>[1]) =>
+      executeRegion(isPlain(node.policies) ? perform : pipeline([policies], subject, callable, perform), name);
+    switch (node.kind) {
+      case "value": {
+        const value = expr(node.value);
+        return (instance, at) => nodeDone(instance, at, undefined, value(instance) ?? null);
+      }
+      case "call": {
+        const callee = callable(node.callee);
+        const declared: PolicySource = {
+          policies: callee.ir.policies,
+          compile: (inner) => compileExpr(inner, callee.params, context),
+          declared: true,
+        };
+        // A call without policies of its own shares the callable's pipeline.
+        const site = isPlain(node.policies) ? callee.site : siteFor(callee, [policies, declared], rank);
+        const given = new Set(node.args.map((arg) => arg.param));
+        return executeCall(
+          site,
+          node.args.map((arg) => arg.param),
+          node.args.map((arg) => expr(arg.value)),
+          callee.ir.params.every((param) => given.has(param.name)),
+        );
+      }
+      case "map":
+        return region(compileMap(node, scope, compiler), "items", "map");
+      case "fork":
+        return region(compileFork(node, scope, compiler), "items", "fork");
+      case "race":
+        return region(compileRace(node, scope, compiler), "items", "race");
+      case "vote":
+        return region(compileVote(node, scope, compiler), "items", "vote");
+      case "loop":
+        return region(compileLoop(node, scope, compiler), "region", "loop");
+      case "reduce":
+        return region(compileReduce(node, scope, compiler), "items", "reduce");
+      case "fold":
+        return region(compileFold(node, scope, compiler), "region", "fold");
+      case "if":
+      case "match":
+      case "try":
+      case "scope":
+        return region(compileBranching(node, scope, compiler), "region", undefined);
+      case "assert": {
+        const test = expr(node.test);
+        const message = node.message === undefined ? undefined : expr(node.message);
+        return (instance, at) => {
+          if (test(instance) === true) nodeDone(instance, at, undefined, null);
+          else
+            nodeDone(
+              instance,
+              at,
+              failure("assertion", message === undefined ? "the assertion does not hold" : String(message(instance))),
+              null,
+            );
+        };
+      }
+      case "stop": {
+        const test = expr(node.test);
+        return (instance, at) => {
+          const ends = test(instance) === true;
+          if (ends) {
+            instance.run.emit({ kind: "choice", path: instance.path, of: "stop", chosen: "stop" });
+            stopRound(instance);
+          }
+          nodeDone(instance, at, undefined, null);
+        };
+      }
+      case "ask":
+      case "read":
+      case "set":
+      case "send":
+      case "orchestrate":
+        return (_instance: Instance) => {
+          throw failure("tool_error", `this version cannot carry out ${node.kind}`);
+        };
+      default:
+        return assertNever(node);
+    }
+  }
+
+  return { graph, shapes, callable, flowBody, overParams: (callee) => callee.params };
+}
+
+export function declaration(graph: Graph, ref: CalleeRef): CompiledCallable["ir"] {
+  const found =
+    ref.kind === "flow"
+      ? graph.flows[ref.id]
+      : ref.kind === "agent"
+        ? graph.agents[ref.id]
+        : ref.kind === "tool"
+          ? graph.tools[ref.id]
+          : graph.capabilities[ref.id];
+  if (found === undefined) throw new Error(`the graph has no ${ref.kind} ${ref.id}`);
+  return found;
+}
+
+/** Nodes that run: those that must, and what they need the value of. */
+function neededNodes(body: Body): readonly NodeIR[] {
+  const byId = new Map(body.nodes.map((node) => [node.id, node]));
+  const needed = new Set<string>();
+  const visit = (node: NodeIR): void => {
+    if (needed.has(node.id)) return;
+    needed.add(node.id);
+    for (const id of node.deps) {
+      const dependency = byId.get(id);
+      if (dependency !== undefined) visit(dependency);
+    }
+  };
+  for (const node of body.nodes) if (node.needed) visit(node);
+  return body.nodes.filter((node) => needed.has(node.id));
+}
+
+/** Calls and regions on the longest way from each node to the end; nodes are in source order, so dependents come later. */
+function ranksOf(nodes: readonly NodeIR[], dependents: readonly (readonly number[])[]): readonly number[] {
+  const ranks = new Array<number>(nodes.length).fill(0);
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const after = Math.max(0, ...(dependents[i] ?? []).map((j) => ranks[j] ?? 0));
+    ranks[i] = after + (nodes[i]?.kind === "value" ? 0 : 1);
+  }
+  return ranks;
+}
+
+function isPlain(policies: Policies): boolean {
+  for (const _ in policies) return false;
+  return true;
+}

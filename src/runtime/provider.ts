@@ -1,0 +1,78 @@
+/**
+ * What stands between an agent and a model. A provider sends one request and gives back one answer with its usage; it
+ * throws a failure (`kind`, `message`, `retryAfterMs`, and `usage` where something was used before it failed).
+ */
+import type { Json, ModelIR, TypeIR } from "../plan/ir.js";
+import type { Clock } from "./clock.js";
+
+export interface ToolCallRequest {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+export type Message =
+  | { readonly role: "user"; readonly text: string }
+  | { readonly role: "assistant"; readonly text: string; readonly toolCalls: readonly ToolCallRequest[] }
+  | { readonly role: "tool"; readonly callId: string; readonly name: string; readonly text: string; readonly failed: boolean };
+
+export interface ToolDescription {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: Json;
+  readonly parameterTypes: readonly { readonly name: string; readonly type: TypeIR; readonly optional: boolean }[];
+}
+
+export interface ModelRequest {
+  readonly model: ModelIR;
+  readonly agent: string;
+  /** Stable path of the call, with vote runs: what a simulator is seeded by. */
+  readonly path: string;
+  readonly attempt: number;
+  readonly turn: number;
+  readonly seed: number;
+  readonly system: string | undefined;
+  readonly messages: readonly Message[];
+  /** The JSON Schema of the answer; undefined where text is wanted. */
+  readonly schema: Json | undefined;
+  readonly answer: TypeIR;
+  readonly types: Readonly<Record<string, TypeIR>>;
+  readonly tools: readonly ToolDescription[];
+  readonly temperature: number | undefined;
+  readonly maxOutput: number;
+  /** Upper bound of the input's tokens. */
+  readonly inputBound: number;
+  readonly apiKey: unknown;
+  readonly baseUrl: unknown;
+  /** Tool calls that one turn may ask for, turns that are left after this one, repairs that are left. */
+  readonly limits: { readonly calls: number; readonly turns: number; readonly repairs: number };
+}
+
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedInputTokens?: number;
+  readonly cacheWriteTokens?: number;
+}
+
+export interface ModelAnswer {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCallRequest[];
+  /** Undefined where the other side did not say. */
+  readonly usage: Usage | undefined;
+  readonly finish: "stop" | "length" | "tools" | "refused";
+}
+
+export interface RequestContext {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly onDelta: (text: string) => void;
+}
+
+export interface Provider {
+  readonly name: string;
+  readonly simulated: boolean;
+  /** Its time is the clock's, so virtual time may go on while it works. */
+  readonly timed: boolean;
+  readonly ask: (request: ModelRequest, context: RequestContext) => Promise<ModelAnswer>;
+}

@@ -1,0 +1,46 @@
+/** How a region is carried out: as a step with its policies around it, told when it starts and ends. */
+import { nodeDone, pump } from "./body.js";
+import { stepOf } from "./call.js";
+import type { NewEvent } from "./events.js";
+import { failureValue, located } from "./failure.js";
+import type { Attempt, CompiledNode, Instance, Step } from "./machine.js";
+import { detach } from "./scope.js";
+
+type Region = Extract<NewEvent, { kind: "region.completed" }>["region"];
+
+const noArgs = {};
+
+/** A node that is a region; `name` is undefined for those that only choose or group, which tell their choice instead. */
+export function executeRegion(attempt: Attempt, name: Region | undefined): CompiledNode["execute"] {
+  return (instance: Instance, node: CompiledNode): void => {
+    const { run } = instance;
+    const step = stepOf({
+      run,
+      scope: instance,
+      context: instance.context,
+      site: undefined,
+      frame: instance,
+      args: noArgs,
+      path: `${instance.path}/${node.ir.segment}`,
+      rank: instance.rank + node.rank,
+    });
+    attempt(step, (failed, value) => {
+      detach(step);
+      const ended = failed === undefined ? undefined : located(failed, step.path, Math.max(1, step.attempts));
+      if (name !== undefined) {
+        const elapsedMs = run.clock.now() - step.startedAt;
+        if (ended === undefined) run.emit({ kind: "region.completed", path: step.path, region: name, elapsedMs });
+        else run.emit({ kind: "region.failed", path: step.path, region: name, failure: failureValue(ended), elapsedMs });
+      }
+      nodeDone(instance, node, ended, value);
+    });
+    pump(run);
+  };
+}
+
+/** The number of this attempt of a region, and the path of what is inside it. */
+export function attemptPath(step: Step): string {
+  const root = step.root ?? step;
+  root.attempts++;
+  return root.attempts > 1 ? `${step.path}~${root.attempts}` : step.path;
+}

@@ -1,0 +1,88 @@
+/** `@retry`: further attempts after failures that may pass, never before the other side said, never after a stop. */
+import { pump } from "./body.js";
+import { rootOf, stopped } from "./call.js";
+import { type CallFailure, failureValue, transientKinds } from "./failure.js";
+import { randomFor } from "./hash.js";
+import type { Attempt, Done, Step } from "./machine.js";
+import { cancelled, running } from "./scope.js";
+
+export type Read = (step: Step) => unknown;
+
+export interface RetryPolicy {
+  readonly times: Read;
+  readonly backoff: Read;
+  readonly factor: Read;
+  readonly max: Read;
+  readonly jitter: Read;
+  readonly on: Read | undefined;
+}
+
+export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
+  return (step, done) => {
+    let attempt = 0;
+    const again = (): void => {
+      attempt++;
+      next(step, (failed, value) => {
+        if (failed === undefined) done(undefined, value);
+        else after(failed);
+      });
+    };
+    const after = (failed: CallFailure): void => {
+      if (step.halt !== running || !mayRetry(policy, step, failed)) {
+        done(failed, null);
+        return;
+      }
+      const { run } = step;
+      run.emit({
+        kind: "call.attempt_failed",
+        path: step.path,
+        attempt,
+        failure: failureValue({ ...failed, path: failed.path === "" ? step.path : failed.path, attempts: attempt }),
+      });
+      if (attempt > Number(policy.times(step))) {
+        done(failed, null);
+        return;
+      }
+      const wait = delay(policy, step, attempt, failed);
+      pause(step, wait, failed, done, () => {
+        run.emit({ kind: "call.retried", path: step.path, attempt: attempt + 1, waitedMs: wait });
+        again();
+      });
+    };
+    again();
+  };
+}
+
+function mayRetry(policy: RetryPolicy, step: Step, failed: CallFailure): boolean {
+  if (failed.kind === "cancelled" || failed.kind === "budget_exceeded" || failed.kind === "denied") return false;
+  // An effect whose outcome is not known may have happened.
+  if (failed.committed !== "no" && step.site !== undefined && step.site.callee.effect === "effect" && step.site.idempotent === undefined)
+    return false;
+  const kinds = policy.on?.(step);
+  return Array.isArray(kinds) ? kinds.includes(failed.kind) : transientKinds.has(failed.kind);
+}
+
+/** Grows by the factor up to the maximum; jitter spreads callers; what the other side asked for is waited for in full. */
+function delay(policy: RetryPolicy, step: Step, attempt: number, failed: CallFailure): number {
+  const grown = Math.min(Number(policy.max(step)), Number(policy.backoff(step)) * Number(policy.factor(step)) ** (attempt - 1));
+  const jitter = policy.jitter(step) === true ? randomFor(step.run.seed, `${step.path}#${rootOf(step).attempts}`)() : undefined;
+  const asked = failed.retryAfterMs;
+  if (asked !== undefined) return asked + (jitter === undefined ? 0 : grown * jitter);
+  return jitter === undefined ? grown : grown / 2 + (grown / 2) * jitter;
+}
+
+/** Waits, unless the step is stopped meanwhile: then it ends with what it has. */
+function pause(step: Step, ms: number, failed: CallFailure, done: Done, then: () => void): void {
+  const { run } = step;
+  const cancelTimer = run.clock.after(ms, () => {
+    step.onStop = undefined;
+    then();
+    pump(run);
+  });
+  step.onStop = (level) => {
+    step.onStop = undefined;
+    cancelTimer();
+    done(level === cancelled ? stopped(step) : failed, null);
+    pump(run);
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * `@timeout`: an attempt that takes too long is aborted. A call ends at once with `timeout`, and what it may still give
+ * is never looked at; a region is cancelled and ends when what is inside has ended.
+ */
+import { pump } from "./body.js";
+import { abort, attemptOf } from "./call.js";
+import { failure } from "./failure.js";
+import type { Attempt } from "./machine.js";
+import type { Read } from "./retry.js";
+import { cancelled, detach, stop } from "./scope.js";
+import { durationText } from "./values.js";
+
+export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt {
+  return (step, done) => {
+    const { run } = step;
+    const ms = Number(after(step));
+    const attempt = attemptOf(step);
+    let expired = false;
+    let ended = false;
+    const committed = step.site?.callee.effect === "effect" ? "unknown" : "no";
+    const late = failure("timeout", `no answer within ${durationText(ms)}`, { path: step.path, committed });
+    const cancelTimer = run.clock.after(ms, () => {
+      if (ended) return;
+      expired = true;
+      stop(attempt, cancelled, late);
+      abort(attempt);
+      if (leaf && !ended) {
+        ended = true;
+        detach(attempt);
+        done(late, null);
+      }
+      pump(run);
+    });
+    next(attempt, (failed, value) => {
+      if (ended) return;
+      ended = true;
+      cancelTimer();
+      detach(attempt);
+      if (expired) done(late, null);
+      else done(failed, value);
+    });
+  };
+}

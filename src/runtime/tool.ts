@@ -1,0 +1,46 @@
+/** What the runtime asks of the host for tools: functions for modules, and running programs and requests. */
+import type { ToolIR } from "../plan/ir.js";
+import type { Clock } from "./clock.js";
+
+export interface ToolContext {
+  /** Aborted when the result is no longer wanted. */
+  readonly signal: AbortSignal;
+  /** Id of the run. */
+  readonly run: string;
+  /** Stable path of the call. */
+  readonly call: string;
+  readonly attempt: number;
+  /** The same for every attempt of an idempotent call. */
+  readonly idempotencyKey: string | undefined;
+  readonly log: (message: string) => void;
+  readonly emit: (name: string, data: unknown) => void;
+  readonly clock: Clock;
+  /** Seeded by the run and the place of the call. */
+  readonly random: () => number;
+}
+
+export type ToolFunction = (args: Readonly<Record<string, unknown>>, context: ToolContext) => unknown;
+
+export interface ExecRequest {
+  readonly argv: readonly string[];
+  readonly cwd: string | undefined;
+  readonly input: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly parse: "text" | "json" | "lines";
+}
+
+export interface HttpRequest {
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  readonly url: string;
+  readonly query: Readonly<Record<string, unknown>> | undefined;
+  readonly headers: Readonly<Record<string, unknown>> | undefined;
+  readonly body: unknown;
+  readonly pick: string | undefined;
+}
+
+export interface ToolHost {
+  /** The function of a module tool; rejects with a message for the user where it cannot be had. */
+  readonly load: (tool: ToolIR) => Promise<ToolFunction>;
+  readonly exec: (request: ExecRequest, context: ToolContext) => Promise<unknown>;
+  readonly http: (request: HttpRequest, context: ToolContext) => Promise<unknown>;
+}

@@ -1,0 +1,72 @@
+/** What a flow reaches that this version cannot carry out; a run with any of it is refused before it starts. */
+import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
+import type { Span } from "../source/source.js";
+import { declaration } from "./program.js";
+import { bodiesOf } from "./reach.js";
+
+export interface Unsupported {
+  readonly construct: string;
+  readonly span: Span;
+}
+
+const nodes: Readonly<Partial<Record<NodeIR["kind"], string>>> = {
+  ask: "ask",
+  read: "state",
+  set: "set",
+  send: "send",
+  orchestrate: "orchestrate",
+};
+
+/** Every construct that stands in the way, in source order, each place once. */
+export function unsupported(graph: Graph, flow: string): readonly Unsupported[] {
+  const found: Unsupported[] = [];
+  const seen = new Set<string>();
+  const report = (construct: string, span: Span): void => {
+    const key = `${construct} ${span.file} ${span.start}`;
+    if (!seen.has(key)) found.push({ construct, span });
+    seen.add(key);
+  };
+  const visited = new Set<string>();
+  const visitPolicies = (policies: Policies, span: Span): void => {
+    if (policies.approve !== undefined) report("@approve", span);
+    if (policies.compensate !== undefined) report("@compensate", span);
+    if (policies.isolate !== undefined) report("@isolate", span);
+    if (policies.reserve !== undefined) report("@reserve", span);
+    if (policies.lock?.scope === "global") report("@lock across runs", span);
+    for (const ref of policies.fallback ?? []) visitCallee(ref, span);
+  };
+  const visitModel = (id: string): void => {
+    const model = graph.models[id];
+    if (model === undefined || visited.has(`model ${id}`)) return;
+    visited.add(`model ${id}`);
+    if (model.tokensPerMinute !== undefined) report("tokens_per_minute of a model", model.span);
+    for (const other of [...(model.fallback ?? []), ...(model.balance ?? [])]) visitModel(other);
+  };
+  const visitCallee = (ref: CalleeRef, span: Span): void => {
+    if (visited.has(`${ref.kind} ${ref.id}`)) return;
+    visited.add(`${ref.kind} ${ref.id}`);
+    if (ref.kind === "channel") report("channels", span);
+    else if (ref.kind === "capability") report("calls of a capability", span);
+    else {
+      const ir = declaration(graph, ref);
+      visitPolicies(ir.policies, ir.span);
+      if (ir.kind === "flow") visitBody(ir.body);
+      if (ir.kind === "agent") {
+        visitModel(ir.model);
+        for (const tool of ir.tools) visitCallee(tool, ir.span);
+      }
+      if (ir.kind === "tool" && ir.binding.kind === "mcp") report("tools of an MCP server", ir.span);
+    }
+  };
+  const visitBody = (body: Body): void => {
+    for (const node of body.nodes) {
+      const construct = nodes[node.kind];
+      if (construct !== undefined) report(construct, node.span);
+      visitPolicies(node.policies, node.span);
+      if (node.kind === "call") visitCallee(node.callee, node.span);
+      for (const inner of bodiesOf(node)) visitBody(inner);
+    }
+  };
+  visitCallee({ kind: "flow", id: flow }, graph.flows[flow]?.span ?? { file: graph.file, start: 0, end: 0 });
+  return found;
+}
