@@ -20,7 +20,7 @@ export function buildGraph(body: Body): Digraph {
 }
 
 /** Reports what is wrong with the graph of a program. */
-export function validate(graph: Graph, problems: Problems): void {
+export function checkGraph(graph: Graph, problems: Problems): void {
   for (const { body } of rootBodies(graph)) for (const inner of bodiesOf(body)) validateBody(inner, problems);
 }
 

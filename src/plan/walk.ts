@@ -130,21 +130,27 @@ const isExpression = (value: unknown): value is ExprIR =>
 
 /** Calls back with every id that an expression refers to, inner names included. */
 export function forEachRef(expr: ExprIR, visit: (id: string) => void): void {
+  forEachExpr(expr, (e) => {
+    if (e.kind === "ref") visit(e.id);
+  });
+}
+
+/** Calls back with an expression and every expression in it, outermost first. */
+export function forEachExpr(expr: ExprIR, visit: (e: ExprIR) => void): void {
   const all = (exprs: readonly ExprIR[]): void => {
-    for (const each of exprs) forEachRef(each, visit);
+    for (const each of exprs) forEachExpr(each, visit);
   };
+  visit(expr);
   switch (expr.kind) {
     case "const":
-      return;
     case "ref":
-      visit(expr.id);
       return;
     case "field":
     case "not":
     case "negate":
     case "cast":
     case "cut":
-      forEachRef(expr.of, visit);
+      forEachExpr(expr.of, visit);
       return;
     case "index":
       all([expr.of, expr.at]);
@@ -171,41 +177,41 @@ export function forEachRef(expr: ExprIR, visit: (id: string) => void): void {
       all([expr.value, ...expr.arms.map((arm) => arm.body)]);
       return;
     case "lambda":
-      forEachRef(expr.body, visit);
+      forEachExpr(expr.body, visit);
       return;
     case "builtin":
       all(expr.args);
       return;
     case "template":
-      partRefs(expr.parts, visit);
+      forEachInParts(expr.parts, visit);
       return;
     default:
       unknownKind(expr);
   }
 }
 
-function partRefs(parts: readonly TemplatePartIR[], visit: (id: string) => void): void {
+function forEachInParts(parts: readonly TemplatePartIR[], visit: (e: ExprIR) => void): void {
   for (const part of parts) {
     switch (part.kind) {
       case "text":
         break;
       case "value":
-        forEachRef(part.value, visit);
+        forEachExpr(part.value, visit);
         break;
       case "if":
-        forEachRef(part.test, visit);
-        partRefs(part.then, visit);
-        partRefs(part.else, visit);
+        forEachExpr(part.test, visit);
+        forEachInParts(part.then, visit);
+        forEachInParts(part.else, visit);
         break;
       case "each":
-        forEachRef(part.over, visit);
-        partRefs(part.body, visit);
-        partRefs(part.else, visit);
+        forEachExpr(part.over, visit);
+        forEachInParts(part.body, visit);
+        forEachInParts(part.else, visit);
         break;
       case "with":
-        forEachRef(part.value, visit);
-        partRefs(part.body, visit);
-        partRefs(part.else, visit);
+        forEachExpr(part.value, visit);
+        forEachInParts(part.body, visit);
+        forEachInParts(part.else, visit);
         break;
       default:
         unknownKind(part);

@@ -355,6 +355,10 @@ function inferBoth(c: Checker, expr: BinaryExpr, env: Env, context: Context): re
     chain.push(leftmost);
     leftmost = leftmost.left;
   }
+  if (chain.length > LONGEST) {
+    c.problems.report(d.expressionTooLong, expr.span, { most: LONGEST });
+    return [ERROR, ERROR];
+  }
   c.infer(leftmost, env, context);
   for (let i = chain.length - 1; i >= 0; i--) {
     const part = chain[i];
@@ -364,6 +368,9 @@ function inferBoth(c: Checker, expr: BinaryExpr, env: Env, context: Context): re
   }
   return [c.tables.types.get(expr.left) ?? ERROR, c.infer(expr.right, env, context)];
 }
+
+/** Lowering and evaluation go down an expression step by step. */
+const LONGEST = 1000;
 
 const ARITHMETIC: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%"]);
 

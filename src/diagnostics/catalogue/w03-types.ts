@@ -166,7 +166,7 @@ export const typeProblems = {
     label: "write `-> Type` after its parameters",
   }),
   notCallable: error<{ what: string; name: string | undefined }>("W0335", {
-    label: ({ what }) => `this is ${what}`,
+    title: ({ name }) => (name === undefined ? "This cannot be called" : `\`${name}\` cannot be called`),
     label: ({ what }) => `this is ${what.replace(/^this is /, "")}`,
     help: "Agents, tools, flows, composes, channels and capabilities can be called, by their name.",
   }),
@@ -371,6 +371,16 @@ export const typeProblems = {
     title: "`set` computes its value without calls",
     label: "a call inside a transaction",
     help: "Call first, with `let`, then `set` from the value.",
+  }),
+  callInFunction: error<{ name: string }>("W0386", {
+    title: ({ name }) => `The function given to \`${name}\` may not call anything`,
+    label: "it calls an agent, a tool or a flow",
+    help: "Compute the values first, with `map x in xs { … }`.",
+  }),
+  expressionTooLong: error<{ most: number }>("W0387", {
+    title: ({ most }) => `This expression has more than ${most} operators`,
+    label: "too long",
+    help: "Take it apart with `let`, or put the parts into a list and use `sum` or `join`.",
   }),
   shorthandRecord: note<{ name: string }>("W0385", {
     title: ({ name }) => `\`{ ${name} }\` is a block whose value is \`${name}\``,

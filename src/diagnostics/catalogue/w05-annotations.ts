@@ -58,12 +58,6 @@ export const annotationProblems = {
     label: "this has none",
     help: "Write a number, a constant, or a parameter whose type has an upper end, such as `n: int(1..5)`.",
   }),
-  // @retry(3, on: ["time_out"]) A()
-  unknownFailureKind: error<{ found: string; near: string | undefined; kinds: readonly string[] }>("W0511", {
-    title: ({ found }) => `There is no failure kind \`${found}\``,
-    label: ({ near }) => (near === undefined ? undefined : `did you mean \`${near}\`?`),
-    help: ({ kinds }) => `The kinds are ${kinds.join(", ")}.`,
-  }),
   // @retry(3, on: ["cancelled"]) A()
   neverRetried: error<{ kind: string }>("W0512", {
     title: ({ kind }) => `\`${kind}\` is never retried`,

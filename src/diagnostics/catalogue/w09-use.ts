@@ -64,4 +64,8 @@ export const useProblems = {
           ? "It uses no model."
           : `It uses ${models.map((model) => `\`${model}\``).join(", ")}.`,
   }),
+  modelOption: error<{ text: string }>("W0961", {
+    title: ({ text }) => `\`--model ${text}\` does not say which model`,
+    help: "It is written `--model name=provider/model`, for example `--model haiku=anthropic/claude-sonnet-4-5`.",
+  }),
 } as const;

@@ -1,0 +1,48 @@
+/**
+ * Every stage, in order, on one screen. Whatever the source holds, a result comes back: problems are collected, and the
+ * graph is there when none of them is an error. The compiler reads files only through the host it is given, so it runs
+ * in an editor or a browser as it does on the command line.
+ */
+import { type Problem, problems as collect } from "./diagnostics/problems.js";
+import { validate } from "./plan/graph.js";
+import type { Graph } from "./plan/ir.js";
+import { lower } from "./plan/lower.js";
+import { check, type Typed } from "./semantics/check.js";
+import { type CompilerHost, resolve } from "./semantics/resolve.js";
+import type { SourceFile } from "./source/source.js";
+import type { Module } from "./syntax/ast.js";
+
+export type { CompilerHost } from "./semantics/resolve.js";
+
+export interface Compiled {
+  /** In order of place. */
+  readonly problems: readonly Problem[];
+  /** Every file that was read, by path. */
+  readonly files: ReadonlyMap<string, SourceFile>;
+  readonly modules: ReadonlyMap<string, Module>;
+  readonly typed: Typed | undefined;
+  /** Undefined where there are errors. */
+  readonly graph: Graph | undefined;
+  readonly ok: boolean;
+}
+
+/** Compiles the program that starts at a file. */
+export function compile(entry: string, host: CompilerHost): Compiled {
+  const problems = collect();
+  const resolved = resolve(entry, host, problems);
+  const typed = check(resolved, problems);
+  let graph: Graph | undefined;
+  if (!problems.hasErrors()) {
+    graph = lower(typed, problems);
+    validate(graph, problems);
+  }
+  const ok = !problems.hasErrors();
+  return {
+    problems: problems.list(),
+    files: resolved.files,
+    modules: new Map(resolved.scopes.map((s) => [s.module.file, s.module])),
+    typed,
+    graph: ok ? graph : undefined,
+    ok,
+  };
+}

@@ -1,0 +1,265 @@
+/**
+ * Bodies: nodes are added in source order, and each is told what it must wait for beyond its data: the guards above it,
+ * and for what reaches the outside the effects (law 2). When a body is finished, dependencies are read off what its
+ * nodes mention, and what nothing needs is marked so that it never runs.
+ */
+import { d } from "../diagnostics/catalogue/catalogue.js";
+import type { Span } from "../source/source.js";
+import type { BlockExpr, Expr, LambdaExpr, Statement } from "../syntax/ast.js";
+import { fieldOf, type Type } from "../semantics/types.js";
+import type { Body, EffectKind, ExprIR, NodeIR, TypeIR } from "./ir.js";
+import { type Builder, builder, constant, freshId, type Lowering, ref, segmentFor, typeOf, type Unit } from "./lowering.js";
+import { fit } from "./lower-expr.js";
+import { forEachExpr, forEachRef, innerBodies, expressionsOf, refsOf } from "./walk.js";
+
+type Own<K extends NodeIR["kind"]> = Omit<Extract<NodeIR, { kind: K }>, "id" | "segment" | "span" | "type" | "deps" | "after" | "effect" | "needed" | "policies">;
+export type NodeParts = { [K in NodeIR["kind"]]: Own<K> }[NodeIR["kind"]];
+
+export interface NodeSetting {
+  readonly segment: string;
+  readonly span: Span;
+  readonly type: TypeIR;
+  readonly effect: EffectKind;
+  readonly policies?: NodeIR["policies"];
+  /** Further nodes to wait for (`@after`). */
+  readonly after?: readonly string[];
+  readonly id?: string;
+}
+
+/** Adds a node and returns the reference to its value. */
+export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): ExprIR {
+  const after = new Set([...b.guards, ...(setting.after ?? [])]);
+  if (setting.effect !== "none" && b.lastEffect !== undefined) after.add(b.lastEffect);
+  if (setting.effect === "effect") for (const id of b.readsSince) after.add(id);
+  const id = setting.id ?? freshId(b.unit, setting.segment);
+  const node = {
+    ...parts,
+    id,
+    segment: segmentFor(b, setting.segment),
+    span: setting.span,
+    type: setting.type,
+    deps: [],
+    after: [...after],
+    effect: setting.effect,
+    needed: true,
+    policies: setting.policies ?? {},
+  } as NodeIR;
+  b.nodes.push(node);
+  if (setting.effect === "effect") {
+    b.lastEffect = id;
+    b.readsSince = [];
+  } else if (setting.effect === "reads") b.readsSince.push(id);
+  return ref(id);
+}
+
+/** The body that an expression is, in a frame of its own. */
+export function lowerBody(l: Lowering, e: Expr, u: Unit, naming?: string, loop?: { readonly state: string }): Body {
+  const b = builder(u, loop);
+  b.naming = naming;
+  const result = e.kind === "Block" ? lowerStatements(l, e.statements, b) : l.expr(e, b);
+  return l.finish(b, result);
+}
+
+/** A block inside an expression: its statements join the body around, unless something in it may stop what follows. */
+export function lowerBlock(l: Lowering, e: BlockExpr, b: Builder): ExprIR {
+  if (!l.impure(e, b.unit)) return pureBlock(l, e.statements, b, 0);
+  const stops = e.statements.some((s, i) => s.kind === "Assert" || s.kind === "Stop" || (s.kind === "Expr" && i < e.statements.length - 1));
+  if (!stops) return lowerStatements(l, e.statements, b);
+  const body = l.body(e, b.unit, b.naming);
+  return addNode(b, { kind: "scope", body }, { segment: b.naming ?? "block", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: effectOfBody(body) });
+}
+
+function pureBlock(l: Lowering, statements: readonly Statement[], b: Builder, from: number): ExprIR {
+  const statement = statements[from];
+  if (statement === undefined) return constant(null);
+  const last = from === statements.length - 1;
+  switch (statement.kind) {
+    case "Let": {
+      const value = letValue(l, statement, b);
+      if (last) return constant(null);
+      const id = freshId(b.unit, statement.names[0]?.text ?? "value");
+      bindLet(l, statement, ref(id), b.unit);
+      return { kind: "let", id, value, body: pureBlock(l, statements, b, from + 1) };
+    }
+    case "Expr":
+      if (last) return l.expr(statement.value, b);
+      return pureBlock(l, statements, b, from + 1);
+    default:
+      return pureBlock(l, statements, b, from + 1);
+  }
+}
+
+function letValue(l: Lowering, statement: Statement & { kind: "Let" }, b: Builder): ExprIR {
+  const value = l.expr(statement.value, b);
+  if (statement.type === undefined) return value;
+  const declared = l.checker.typeOf(statement.type, b.unit.scope);
+  return fit(l, value, typeOf(l, statement.value, b.unit), declared, b.unit);
+}
+
+function bindLet(l: Lowering, statement: Statement & { kind: "Let" }, value: ExprIR, u: Unit): void {
+  for (const name of statement.names) {
+    const local = l.checker.tables.locals.get(name);
+    if (local === undefined) continue;
+    u.values.set(local, statement.destructured ? { kind: "field", of: value, name: name.text } : value);
+  }
+}
+
+export function lowerStatements(l: Lowering, statements: readonly Statement[], b: Builder): ExprIR {
+  let result: ExprIR = constant(null);
+  const outer = b.naming;
+  statements.forEach((statement, i) => {
+    const last = i === statements.length - 1;
+    const first = b.nodes.length;
+    b.naming = last ? outer : undefined;
+    switch (statement.kind) {
+      case "Let": {
+        const name = statement.names[0]?.text ?? "value";
+        b.naming = name;
+        const value = letValue(l, statement, b);
+        const type: Type = statement.type === undefined ? typeOf(l, statement.value, b.unit) : l.checker.typeOf(statement.type, b.unit.scope);
+        const made =
+          value.kind === "ref" || value.kind === "const"
+            ? value
+            : addNode(b, { kind: "value", value }, { segment: name, span: statement.span, type: l.type(type, b.unit), effect: "none" });
+        bindLet(l, statement, made, b.unit);
+        break;
+      }
+      case "Assert": {
+        const test = l.expr(statement.test, b);
+        const message = statement.message === undefined ? undefined : l.expr(statement.message, b);
+        guard(b, addNode(b, { kind: "assert", test, ...(message === undefined ? {} : { message }) }, { segment: "assert", span: statement.span, type: { kind: "null" }, effect: "none" }));
+        break;
+      }
+      case "Stop": {
+        const test = l.expr(statement.test, b);
+        guard(b, addNode(b, { kind: "stop", test }, { segment: "stop", span: statement.span, type: { kind: "null" }, effect: "none" }));
+        break;
+      }
+      case "Next":
+        b.naming = "next";
+        result = l.expr(statement.value, b);
+        break;
+      case "Set": {
+        const symbol = b.unit.scope.names.get(statement.name.text);
+        if (symbol === undefined) break;
+        const value = l.expr(statement.value, b);
+        addNode(b, { kind: "set", state: l.stateId(symbol), value }, { segment: `set ${symbol.name}`, span: statement.span, type: { kind: "null" }, effect: "effect" });
+        break;
+      }
+      case "Expr": {
+        const value = l.expr(statement.value, b);
+        if (last) {
+          result = value;
+          break;
+        }
+        drop(l, value, statement.value, first, b);
+      }
+    }
+  });
+  b.naming = outer;
+  return result;
+}
+
+/** A statement whose value nobody takes: a guard when it may stop the block, else perhaps a mistake. */
+function drop(l: Lowering, value: ExprIR, e: Expr, first: number, b: Builder): void {
+  const made = b.nodes.slice(first);
+  const stoppers = made.filter((node) => mayStop(l, node));
+  if (failsOnPurpose(value)) {
+    const node = addNode(b, { kind: "value", value }, { segment: "check", span: e.span, type: { kind: "null" }, effect: "none" });
+    guard(b, node, ...stoppers.map((n) => ref(n.id)));
+    return;
+  }
+  if (stoppers.length > 0) {
+    guard(b, ...stoppers.map((n) => ref(n.id)));
+    return;
+  }
+  const ids = new Set<string>();
+  forEachRef(value, (id) => ids.add(id));
+  b.dropped.push({ ids: [...ids], span: e.span, what: e.kind === "Call" || e.kind === "Pipe" || e.kind === "Annotated" ? "call" : "expression" });
+}
+
+function guard(b: Builder, ...nodes: readonly ExprIR[]): void {
+  const ids = nodes.flatMap((n) => (n.kind === "ref" ? [n.id] : []));
+  for (const id of ids) b.required.add(id);
+  b.guards = ids;
+}
+
+/** Whether an expression fails on purpose (`fail`). */
+function failsOnPurpose(e: ExprIR): boolean {
+  let found = false;
+  forEachExpr(e, (x) => {
+    found ||= x.kind === "builtin" && x.name === "fail";
+  });
+  return found;
+}
+
+/** Whether a node may end its block on purpose or wait for a person: it contains or calls `fail`, `assert`, `ask`. */
+export function mayStop(l: Lowering, node: NodeIR): boolean {
+  if (node.kind === "assert" || node.kind === "ask" || node.kind === "stop") return true;
+  if (node.kind === "call" && l.guards(node.callee)) return true;
+  if (expressionsOf(node).some(failsOnPurpose)) return true;
+  return innerBodies(node).some(({ body }) => bodyMayStop(l, body));
+}
+
+export function bodyMayStop(l: Lowering, body: Body): boolean {
+  return failsOnPurpose(body.result) || body.nodes.some((node) => mayStop(l, node));
+}
+
+/** The strongest effect of the nodes of a body. */
+export function effectOfBody(body: Body): EffectKind {
+  let out: EffectKind = "none";
+  for (const node of body.nodes) {
+    if (node.effect === "effect") return "effect";
+    if (node.effect === "reads") out = "reads";
+  }
+  return out;
+}
+
+export function finishBody(l: Lowering, b: Builder, result: ExprIR): Body {
+  const own = new Map(b.nodes.map((node) => [node.id, node]));
+  const deps = new Map<string, readonly string[]>();
+  for (const node of b.nodes) deps.set(node.id, [...refsOf(node)].filter((id) => id !== node.id && own.has(id)));
+  const needed = new Set<string>();
+  const waiting: string[] = [];
+  const need = (id: string): void => {
+    if (!own.has(id) || needed.has(id)) return;
+    needed.add(id);
+    waiting.push(id);
+  };
+  forEachRef(result, need);
+  for (const node of b.nodes) if (node.effect === "effect" || b.required.has(node.id)) need(node.id);
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) for (const dep of deps.get(id) ?? []) need(dep);
+  for (const { ids, span, what } of b.dropped) {
+    if (!ids.some((id) => needed.has(id))) l.problems.report(d.unusedValue, span, { what });
+  }
+  const nodes = b.nodes.map((node): NodeIR => {
+    const isNeeded = needed.has(node.id);
+    const own = new Set(deps.get(node.id) ?? []);
+    return { ...node, deps: [...own], after: node.after.filter((id) => needed.has(id) && !own.has(id)), needed: isNeeded };
+  });
+  return { nodes, result };
+}
+
+/** Puts a lambda's body in place: its parameters stand for the given values, its names for what they were where it was written. */
+export function inlineLambda(l: Lowering, lambda: LambdaExpr, home: Unit, args: readonly ExprIR[], b: Builder): ExprIR {
+  const outer = b.unit;
+  lambda.params.forEach((p, i) => {
+    const local = l.checker.tables.locals.get(p);
+    const value = args[i];
+    if (local !== undefined && value !== undefined) outer.values.set(local, value);
+  });
+  b.unit = { ...outer, scope: home.scope, vars: home.vars, impure: home.impure };
+  const result = l.expr(lambda.body, b);
+  b.unit = outer;
+  return result;
+}
+
+/** The fields of a piped value, one after the other. */
+export function fieldPath(of: ExprIR, path: readonly string[]): ExprIR {
+  return path.reduce((value: ExprIR, name): ExprIR => ({ kind: "field", of: value, name }), of);
+}
+
+/** The type of a field path. */
+export function typeOfPath(type: Type, path: readonly string[]): Type {
+  return path.reduce((t: Type, name) => fieldOf(t, name) ?? t, type);
+}

@@ -1,0 +1,339 @@
+/**
+ * Expressions: what can be computed at once becomes one pure expression of the graph; a call or region inside becomes a
+ * node of the body, and the expression refers to it. A branch that may not be taken keeps its calls to itself: `if`,
+ * `match`, `&&`, `||` and `??` become nodes with bodies of their own when a branch calls something.
+ */
+import type { CallExpr, Expr, MatchArm, Pattern } from "../syntax/ast.js";
+import { needsCut } from "../semantics/relate.js";
+import { isError, type Type } from "../semantics/types.js";
+import type { ArmIR, ExprIR, PatternIR } from "./ir.js";
+import { addNode, effectOfBody, lowerBlock } from "./lower-body.js";
+import { type Builder, callOf, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
+
+/** Cuts a value to a declared type where it has more fields than that. */
+export function fit(l: Lowering, value: ExprIR, from: Type, to: Type, u: Unit): ExprIR {
+  if (isError(from) || !needsCut(from, to)) return value;
+  return { kind: "cut", of: value, type: l.type(to, u) };
+}
+
+export function lowerExpr(l: Lowering, e: Expr, b: Builder): ExprIR {
+  const { tables } = l.checker;
+  switch (e.kind) {
+    case "Number":
+    case "Bool":
+      return constant(e.value);
+    case "Null":
+    case "Missing":
+      return constant(null);
+    case "Text":
+      return e.value.includes("{{") ? l.template(e, b) : constant(e.value);
+    case "Regex":
+      return constant(e.source);
+    case "NameExpr":
+      return lowerName(l, e, b);
+    case "FieldRef":
+    case "Lambda":
+      return constant(null); // only as arguments, where the call takes them
+    case "Record":
+      return {
+        kind: "record",
+        entries: e.entries.map((entry) => {
+          if (entry.kind === "Spread") return { spread: l.expr(entry.value, b) };
+          return { name: entry.name.text, value: named(l, entry.value, entry.name.text, b) };
+        }),
+      };
+    case "List":
+      return { kind: "list", elements: e.elements.map(({ spread, value }) => ({ value: l.expr(value, b), spread })) };
+    case "Block":
+      return lowerBlock(l, e, b);
+    case "Unary":
+      return { kind: e.op === "!" ? "not" : "negate", of: l.expr(e.operand, b) };
+    case "Binary": {
+      const left = l.expr(e.left, b);
+      if (e.op === "&&" || e.op === "||" || e.op === "??") return lowerLogic(l, e, left, b);
+      return { kind: "binary", op: e.op, left, right: l.expr(e.right, b), span: e.span };
+    }
+    case "Cast":
+      return { kind: "cast", of: l.expr(e.value, b), type: l.type(typeOf(l, e, b.unit), b.unit), span: e.span };
+    case "Member":
+      return { kind: "field", of: l.expr(e.object, b), name: e.name.text, ...(e.optional || isShort(e.object) ? { optional: true } : {}) };
+    case "Index":
+      return { kind: "index", of: l.expr(e.object, b), at: l.expr(e.index, b), ...(b.unit.inTest ? { strict: true } : {}) };
+    case "If":
+      return lowerIf(l, e, b);
+    case "Match":
+      return lowerMatch(l, e, b);
+    case "Call": {
+      const call = callOf(l, e);
+      if (call === undefined) return lowerSpecialCall(l, e);
+      return l.call(call, undefined, [], e.span, b);
+    }
+    case "Pipe": {
+      const piped = l.expr(e.left, b);
+      const call = tables.calls.get(e);
+      return call === undefined ? constant(null) : l.call(call, piped, e.stage.annotations, e.span, b);
+    }
+    case "Annotated":
+      return lowerAnnotated(l, e, b);
+    case "Settle":
+    case "Map":
+    case "Fork":
+    case "Race":
+    case "Vote":
+    case "Loop":
+    case "Reduce":
+    case "Try":
+    case "Ask":
+    case "Send":
+    case "Orchestrate":
+      return l.region(e, b, [], false);
+  }
+}
+
+/** Lowers with a name for the regions inside: a field, a branch. */
+export function named(l: Lowering, e: Expr, name: string, b: Builder): ExprIR {
+  const outer = b.naming;
+  b.naming = name;
+  const value = l.expr(e, b);
+  b.naming = outer;
+  return value;
+}
+
+function isShort(e: Expr): boolean {
+  if (e.kind !== "Member" && e.kind !== "Index") return false;
+  return (e.kind === "Member" && e.optional) || isShort(e.object);
+}
+
+function lowerName(l: Lowering, e: Expr & { kind: "NameExpr" }, b: Builder): ExprIR {
+  const found = l.checker.tables.refs.get(e);
+  if (found?.kind === "local") return b.unit.values.get(found.local) ?? testValue(e.name, e.span) ?? constant(null);
+  if (found?.kind !== "symbol") return constant(null);
+  const { symbol } = found;
+  if (symbol.decl.kind === "LetDecl") return l.constant(symbol);
+  if (symbol.decl.kind === "StateDecl") {
+    return addNode(b, { kind: "read", state: l.stateId(symbol) }, { segment: `read ${symbol.name}`, span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: "reads" });
+  }
+  return constant(null);
+}
+
+/** `spend` and `elapsed` in a test. */
+function testValue(name: string, span: { file: string; start: number; end: number }): ExprIR | undefined {
+  return name === "spend" || name === "elapsed" ? { kind: "builtin", name: `test.${name}`, args: [], span } : undefined;
+}
+
+/** `calls(F)` in a test; `env` and `secret`. */
+function lowerSpecialCall(l: Lowering, e: CallExpr): ExprIR {
+  const name = e.callee.kind === "NameExpr" ? e.callee.name : "";
+  const arg = e.args[0]?.value;
+  if (name === "calls" && arg?.kind === "NameExpr") {
+    const found = l.checker.tables.refs.get(arg);
+    const callable = found?.kind === "symbol" ? l.checker.signature(found.symbol) : undefined;
+    if (callable === undefined) return constant(null);
+    const { ref: callee } = l.callee(callable, new Map(), new Map());
+    return { kind: "builtin", name: "test.calls", args: [constant(callee.id)], span: e.span };
+  }
+  return l.environment(e);
+}
+
+function lowerLogic(l: Lowering, e: Expr & { kind: "Binary" }, left: ExprIR, b: Builder): ExprIR {
+  const kind = e.op === "&&" ? "and" : e.op === "||" ? "or" : "default";
+  if (!l.impure(e.right, b.unit)) return { kind, left, right: l.expr(e.right, b) };
+  const id = freshId(b.unit, kind);
+  const value = addNode(b, { kind: "value", value: left }, { segment: kind, span: e.left.span, type: l.type(typeOf(l, e.left, b.unit), b.unit), effect: "none", id });
+  const test: ExprIR = kind === "default" ? { kind: "binary", op: "!=", left: value, right: constant(null), span: e.opSpan } : value;
+  const kept = { nodes: [], result: kind === "default" ? value : constant(kind === "or") };
+  const other = l.body(e.right, b.unit, b.naming);
+  const [then, otherwise] = kind === "and" ? [other, kept] : [kept, other];
+  return addNode(b, { kind: "if", test, then, else: otherwise }, { segment: b.naming ?? kind, span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: effectOfBody(other) });
+}
+
+function lowerIf(l: Lowering, e: Expr & { kind: "If" }, b: Builder): ExprIR {
+  const test = l.expr(e.test, b);
+  if (!l.impure(e.then, b.unit) && (e.else === undefined || !l.impure(e.else, b.unit))) {
+    return { kind: "cond", test, then: l.expr(e.then, b), else: e.else === undefined ? constant(null) : l.expr(e.else, b) };
+  }
+  const then = l.body(e.then, b.unit, b.naming);
+  const otherwise = e.else === undefined ? { nodes: [], result: constant(null) } : l.body(e.else, b.unit, b.naming);
+  const effects = [effectOfBody(then), effectOfBody(otherwise)];
+  const effect = effects.includes("effect") ? "effect" : effects.includes("reads") ? "reads" : "none";
+  return addNode(b, { kind: "if", test, then, else: otherwise }, { segment: b.naming ?? "if", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect });
+}
+
+function lowerMatch(l: Lowering, e: Expr & { kind: "Match" }, b: Builder): ExprIR {
+  const value = l.expr(e.value, b);
+  if (e.arms.every((arm) => !l.impure(arm.body, b.unit))) {
+    return {
+      kind: "switch",
+      value,
+      arms: e.arms.map((arm) => ({ patterns: arm.patterns.map((p) => pattern(l, p, b.unit)), body: l.expr(arm.body, b) })),
+    };
+  }
+  const arms = e.arms.map((arm): ArmIR => {
+    const name = armName(arm);
+    return { name, patterns: arm.patterns.map((p) => pattern(l, p, b.unit)), body: l.body(arm.body, b.unit, name) };
+  });
+  const effects = arms.map((arm) => effectOfBody(arm.body));
+  const effect = effects.includes("effect") ? "effect" : effects.includes("reads") ? "reads" : "none";
+  return addNode(b, { kind: "match", value, arms }, { segment: b.naming ?? "match", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect });
+}
+
+function armName(arm: MatchArm): string {
+  return arm.patterns.map(patternName).join("|");
+}
+
+function patternName(p: Pattern): string {
+  switch (p.kind) {
+    case "LiteralPattern":
+      return String(p.value);
+    case "RangePattern":
+      return `${p.low ?? ""}..${p.high ?? ""}`;
+    case "RecordPattern":
+      return p.fields.map((f) => (f.pattern === undefined ? f.name.text : `${f.name.text}:${patternName(f.pattern)}`)).join(",");
+    case "WildcardPattern":
+    case "MissingPattern":
+      return "_";
+  }
+}
+
+function pattern(l: Lowering, p: Pattern, u: Unit): PatternIR {
+  switch (p.kind) {
+    case "LiteralPattern":
+      return { kind: "literal", value: p.value };
+    case "RangePattern":
+      return { kind: "range", ...(p.low === undefined ? {} : { low: p.low }), ...(p.high === undefined ? {} : { high: p.high }) };
+    case "WildcardPattern":
+    case "MissingPattern":
+      return { kind: "any" };
+    case "RecordPattern":
+      return {
+        kind: "record",
+        fields: p.fields.map((f) => {
+          if (f.pattern !== undefined) return { name: f.name.text, pattern: pattern(l, f.pattern, u) };
+          const bind = freshId(u, f.name.text);
+          const local = l.checker.tables.locals.get(f.name);
+          if (local !== undefined) u.values.set(local, ref(bind));
+          return { name: f.name.text, bind };
+        }),
+      };
+  }
+}
+
+function lowerAnnotated(l: Lowering, e: Expr & { kind: "Annotated" }, b: Builder): ExprIR {
+  const { inner, annotations } = e;
+  switch (inner.kind) {
+    case "Call": {
+      const call = callOf(l, inner);
+      return call === undefined ? l.expr(inner, b) : l.call(call, undefined, annotations, inner.span, b);
+    }
+    case "Settle":
+    case "Map":
+    case "Fork":
+    case "Race":
+    case "Vote":
+    case "Loop":
+    case "Reduce":
+    case "Send":
+    case "Orchestrate":
+      return l.region(inner, b, annotations, false);
+    default: {
+      const policies = l.policies(annotations, b);
+      const after = l.after(annotations, b);
+      const body = l.body(inner, b.unit, b.naming);
+      return addNode(b, { kind: "scope", body }, {
+        segment: b.naming ?? "scope",
+        span: e.span,
+        type: l.type(typeOf(l, e, b.unit), b.unit),
+        effect: effectOfBody(body),
+        policies,
+        after,
+      });
+    }
+  }
+}
+
+/** Whether an expression has something that must be a node: a call of a callable, a region, a read of state. */
+export function isImpure(l: Lowering, e: Expr, u: Unit): boolean {
+  const known = u.impure.get(e);
+  if (known !== undefined) return known;
+  const found = computeImpure(l, e, u);
+  u.impure.set(e, found);
+  return found;
+}
+
+function computeImpure(l: Lowering, e: Expr, u: Unit): boolean {
+  const any = (...parts: readonly (Expr | undefined)[]) => parts.some((p) => p !== undefined && l.impure(p, u));
+  switch (e.kind) {
+    case "Number":
+    case "Bool":
+    case "Null":
+    case "Missing":
+    case "Text":
+    case "Regex":
+    case "FieldRef":
+      return e.kind === "Text" && e.value.includes("{{") ? l.templateReadsState(e) : false;
+    case "NameExpr": {
+      const found = l.checker.tables.refs.get(e);
+      return found?.kind === "symbol" && found.symbol.decl.kind === "StateDecl";
+    }
+    case "Lambda":
+      return any(e.body);
+    case "Record":
+      return any(...e.entries.map((x) => x.value));
+    case "List":
+      return any(...e.elements.map((x) => x.value));
+    case "Block":
+      return e.statements.some((s) => {
+        switch (s.kind) {
+          case "Assert":
+          case "Stop":
+          case "Set":
+            return true;
+          case "Expr":
+            return any(s.value) || s !== e.statements[e.statements.length - 1];
+          default:
+            return any(s.value);
+        }
+      });
+    case "Unary":
+      return any(e.operand);
+    case "Binary":
+      return any(e.left, e.right);
+    case "Cast":
+      return any(e.value);
+    case "Member":
+      return any(e.object);
+    case "Index":
+      return any(e.object, e.index);
+    case "If":
+      return any(e.test, e.then, e.else);
+    case "Match":
+      return any(e.value, ...e.arms.map((a) => a.body));
+    case "Call":
+    case "Pipe": {
+      const call = callOf(l, e);
+      const args = e.kind === "Call" ? e.args : (e.stage.args ?? []);
+      if (call === undefined) return false;
+      if (call.target.kind === "callable") return true;
+      if (e.kind === "Pipe" && any(e.left)) return true;
+      if (call.target.kind === "local") {
+        const target = u.callables.get(call.target.local);
+        if (target === undefined || target.kind === "callable") return true;
+        if (target.kind === "lambda" && l.impure(target.expr.body, target.home)) return true;
+      }
+      return args.some((a) => any(a.value) || isImpureCallable(l, a.value, u));
+    }
+    default:
+      return true;
+  }
+}
+
+/** A callable passed by name to a built-in function makes that call a region. */
+function isImpureCallable(l: Lowering, e: Expr, u: Unit): boolean {
+  if (e.kind !== "NameExpr") return false;
+  const found = l.checker.tables.refs.get(e);
+  if (found?.kind === "local") {
+    const arg = u.callables.get(found.local);
+    return arg !== undefined && (arg.kind === "callable" || (arg.kind === "lambda" && l.impure(arg.expr.body, arg.home)));
+  }
+  return found?.kind === "symbol" && found.symbol.decl.kind !== "LetDecl";
+}
