@@ -38,10 +38,10 @@ export const lintProblems = {
       ].join(" "),
   }),
   // model m { provider: "openai", name: "gpt-5-mini" }
-  floatingModel: warning<{ name: string; dated: string | undefined }>("W1006", {
+  floatingModel: warning<{ name: string }>("W1006", {
     title: ({ name }) => `\`${name}\` is a name that moves from one model to the next`,
     label: "answers and costs may change overnight",
-    help: ({ dated }) => `Name the dated model${dated === undefined ? "" : `, for example \`${dated}\``}, or import one of std/models.`,
+    help: "Write the name with its date, as the provider lists it, or import one of std/models.",
   }),
   // model m { provider: "openai", name: "gpt-5-mini-2025-08-07" }
   modelWithoutPrice: warning<{ name: string }>("W1007", {
