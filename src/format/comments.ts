@@ -10,12 +10,14 @@ import { breakParent, concat, hardline, type Layout, suffix } from "./layout.js"
 export interface Comments {
   /** The comments that start before an offset, as lines or words before what stands there. */
   before(offset: number): Layout;
-  /** Those inside something that has been laid out, and those that end its line. */
-  behind(offset: number): Layout;
+  /** Those inside something that has been laid out and those that end its line: beside it, and after its comma. */
+  behind(offset: number): { readonly inline: Layout; readonly after: Layout };
   /** Those before a closing bracket, each after a line break; empty when there are none. */
   dangling(offset: number): Layout;
   /** Whether a comment starts before an offset and is not taken yet. */
   waiting(offset: number): boolean;
+  /** Whether a comment waits that ends its line. */
+  breaking(offset: number): boolean;
   /** Where the next comment that starts before an offset begins, else the offset itself. */
   startBefore(offset: number): number;
 }
@@ -33,33 +35,40 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
     }
     return taken;
   };
-  const ends = (comment: Comment) => comment.kind !== "block" || !comment.text.includes("\n");
   return {
     before(offset) {
       const parts: Layout[] = [];
       const taken = take(offset);
-      for (const [i, comment] of taken.entries()) {
-        const after = taken[i + 1]?.span.start ?? offset;
-        parts.push(words(comment));
-        const between = gap(comment.span.end, after);
-        if (comment.kind === "block" && !between.includes("\n")) parts.push(" ");
-        else parts.push(hardline, ...(blank(comment.span.end, after) ? [hardline] : []));
+      for (const comment of taken) {
+        // What follows on the line may be a parenthesis that is not in the tree.
+        const line = comment.kind !== "block" || /[ \t\r]*\n/y.test(file.text.slice(comment.span.end, comment.span.end + 200));
+        const blank = /[ \t\r]*\n[ \t\r]*\n/y.test(file.text.slice(comment.span.end, comment.span.end + 200));
+        parts.push(words(comment), line ? hardline : " ", blank ? hardline : "");
       }
       return concat(...parts);
     },
     behind(offset) {
-      const parts: Layout[] = [];
-      const within = take(offset).map(inside);
-      for (let comment = peek(); comment !== undefined; comment = peek()) {
-        const between = gap(offset, comment.span.start);
-        if (!/^[ \t,]*$/.test(between) || !ends(comment)) break;
-        if (comment.kind === "block" && !/^[ \t,]*(\r?\n|$|\/\/)/.test(file.text.slice(comment.span.end, comment.span.end + 200))) break;
-        parts.push(suffix(` ${comment.text.trimEnd()}`), ...(comment.kind === "block" ? [] : [breakParent]));
-        next++;
-        if (comment.kind !== "block") break;
-        offset = comment.span.end;
+      const inline: Layout[] = [];
+      const after: Layout[] = [];
+      const below: Layout[] = [];
+      for (const comment of take(offset)) {
+        if (comment.kind === "block") inline.push(" ", words(comment));
+        else below.push(hardline, words(comment));
       }
-      return concat(...parts, ...within);
+      let end = offset;
+      for (let comment = peek(); comment !== undefined; comment = peek()) {
+        if (!/^[ \t,]*$/.test(gap(end, comment.span.start))) break;
+        if (comment.kind !== "block") {
+          after.push(suffix(` ${comment.text.trimEnd()}`), breakParent);
+          next++;
+          break;
+        }
+        if (!/[ \t]*(,|\r?\n|$|\/[/*]|[)\]}])/y.test(file.text.slice(comment.span.end, comment.span.end + 200))) break;
+        inline.push(" ", words(comment));
+        next++;
+        end = comment.span.end;
+      }
+      return { inline: concat(...inline), after: concat(...after, ...below) };
     },
     dangling(offset) {
       const parts: Layout[] = [];
@@ -72,6 +81,10 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
       return concat(...parts);
     },
     waiting: (offset) => (peek()?.span.start ?? Number.POSITIVE_INFINITY) < offset,
+    breaking(offset) {
+      for (let i = next; (comments[i]?.span.start ?? offset) < offset; i++) if (comments[i]?.kind !== "block") return true;
+      return false;
+    },
     startBefore: (offset) => Math.min(peek()?.span.start ?? offset, offset),
   };
 }
@@ -81,9 +94,4 @@ function words(comment: Comment): Layout {
   return comment.kind === "block" && comment.text.includes("\n")
     ? concat({ kind: "verbatim", text: comment.text, breaks: false }, breakParent)
     : comment.text.trimEnd();
-}
-
-/** A comment that stood inside an expression goes behind the line; two of them need two lines. */
-function inside(comment: Comment): Layout {
-  return comment.kind === "block" ? concat(" ", words(comment)) : concat(hardline, words(comment));
 }

@@ -22,15 +22,56 @@ import type {
 import { precedence } from "../syntax/operators.js";
 import { readText } from "../syntax/text.js";
 import { breakParent, concat, group, hardline, indent, join, type Layout, line, softline, verbatim } from "./layout.js";
-import { ARGUMENTS, blankBefore, bracketed, brokenAfter, brokenBefore, type Context, ELEMENTS, FIELDS, NAMES, source } from "./parts.js";
+import {
+  ARGUMENTS,
+  behind,
+  blankBefore,
+  bracketed,
+  brokenAfter,
+  brokenBefore,
+  type Context,
+  ELEMENTS,
+  FIELDS,
+  NAMES,
+  source,
+} from "./parts.js";
 import { castType, patternLayout, typeLayout } from "./types.js";
 
 /** An expression with the comments before it. */
 export function expression(c: Context, e: Expr): Layout {
-  const start = e.kind === "Annotated" ? (e.annotations[0]?.span.start ?? e.span.start) : e.span.start;
-  return c.comments.waiting(start) ? concat(c.comments.before(start), plain(c, e)) : plain(c, e);
+  if (!c.comments.waiting(e.span.end)) return plain(c, e);
+  return concat(c.comments.before(firstWord(e)), plain(c, e));
+}
+/** Where the first word of an expression stands, inside whatever parentheses. */
+function firstWord(e: Expr): number {
+  let at = e;
+  for (;;) {
+    switch (at.kind) {
+      case "Binary":
+      case "Pipe":
+        at = at.left;
+        break;
+      case "Cast":
+        at = at.value;
+        break;
+      case "Index":
+      case "Member":
+        at = at.object;
+        break;
+      case "Call":
+        at = at.callee;
+        break;
+      case "Annotated":
+        return at.annotations[0]?.span.start ?? at.span.start;
+      default:
+        return at.span.start;
+    }
+  }
 }
 
+function spread(c: Context, e: Expr): Layout {
+  return concat(c.comments.before(firstWord(e)), "...", expression(c, e));
+}
 function parenthesized(c: Context, e: Expr): Layout {
   return group("(", indent(softline, expression(c, e)), softline, ")");
 }
@@ -63,7 +104,7 @@ function plain(c: Context, e: Expr): Layout {
           end: entry.span.end,
           lay: () =>
             entry.kind === "Spread"
-              ? concat("...", expression(c, entry.value))
+              ? spread(c, entry.value)
               : entry.shorthand
                 ? concat(source(c, entry.name.span), e.entries.length === 1 ? "," : "")
                 : concat(source(c, entry.name.span), ": ", expression(c, entry.value)),
@@ -75,10 +116,10 @@ function plain(c: Context, e: Expr): Layout {
         c,
         ELEMENTS,
         e.span.end,
-        e.elements.map(({ spread, value }) => ({
-          start: value.span.start - (spread ? 3 : 0),
+        e.elements.map(({ spread: dots, value }) => ({
+          start: value.span.start - (dots ? 3 : 0),
           end: value.span.end,
-          lay: () => concat(spread ? "..." : "", expression(c, value)),
+          lay: () => (dots ? spread(c, value) : expression(c, value)),
         })),
       );
     case "Block":
@@ -174,7 +215,9 @@ function plain(c: Context, e: Expr): Layout {
         operand(c, e.question),
         " as ",
         castType(c, e.type),
-        e.within === undefined ? "" : concat(" within ", expression(c, e.within)),
+        e.within === undefined
+          ? ""
+          : concat(" within ", e.within.kind === "If" || loose(e.within) ? parenthesized(c, e.within) : expression(c, e.within)),
         e.otherwise === undefined ? "" : concat(" else ", expression(c, e.otherwise)),
       );
     case "Send":
@@ -283,7 +326,7 @@ export function args(c: Context, list: readonly Argument[], to: number): Layout 
   const only = list[0];
   const lay = (argument: Argument) => concat(argument.name === undefined ? "" : `${argument.name.text}: `, expression(c, argument.value));
   if (only !== undefined && list.length === 1 && !c.comments.waiting(to) && hugs(only.value)) return concat("(", lay(only), ")");
-  if (small(c, list)) return concat("(", join(", ", list.map(lay)), ")");
+  if (!c.comments.waiting(to) && small(list)) return concat("(", join(", ", list.map(lay)), ")");
   return bracketed(
     c,
     ARGUMENTS,
@@ -292,14 +335,12 @@ export function args(c: Context, list: readonly Argument[], to: number): Layout 
   );
 }
 /** Arguments too small to be worth a line of their own. */
-function small(c: Context, list: readonly Argument[]): boolean {
+function small(list: readonly Argument[]): boolean {
   const first = list[0];
   const last = list[list.length - 1];
   if (first === undefined || last === undefined || last.span.end - first.span.start > 40) return false;
   return list.every(
-    ({ value }) =>
-      !c.comments.waiting(value.span.end) &&
-      (value.kind === "Number" || value.kind === "NameExpr" || value.kind === "Bool" || (value.kind === "Text" && !value.block)),
+    ({ value }) => value.kind === "Number" || value.kind === "NameExpr" || value.kind === "Bool" || (value.kind === "Text" && !value.block),
   );
 }
 /** A lone argument that brings its own brackets stays beside the parenthesis. */
@@ -318,19 +359,19 @@ export function annotation(c: Context, a: Annotation): Layout {
   return concat(before, "@", a.name.text, a.args === undefined ? "" : args(c, a.args, a.span.end));
 }
 function annotated(c: Context, e: AnnotatedExpr, startsLine: boolean): Layout {
-  const before = annotationsInline(c, e.annotations, e.inner.span.start, startsLine);
+  const before = annotationsInline(c, e.annotations, firstWord(e.inner), startsLine);
   return concat(before, annotatable(e.inner) ? expression(c, e.inner) : parenthesized(c, e.inner));
 }
 /** Annotations before something, each followed by a space or by the line break that the author put there. */
 export function annotationsInline(c: Context, annotations: readonly Annotation[], target: number, startsLine = false): Layout {
   const parts: Layout[] = [];
   for (const [i, a] of annotations.entries()) {
-    parts.push(annotation(c, a));
     const next = annotations[i + 1]?.span.start ?? target;
-    const broken = c.comments.waiting(next) || brokenAfter(c, a.span.end);
-    parts.push(c.comments.behind(a.span.end), broken ? (startsLine ? hardline : indent(hardline)) : " ");
+    parts.push(annotation(c, a), behind(c, a.span.end));
+    const broken = brokenAfter(c, a.span.end) || c.comments.breaking(next);
+    const rest = concat(broken ? hardline : " ", c.comments.before(next));
+    parts.push(startsLine || !broken ? rest : indent(rest));
   }
-  if (c.comments.waiting(target)) parts.push(c.comments.before(target));
   return concat(...parts);
 }
 
@@ -359,14 +400,13 @@ function binary(c: Context, e: BinaryExpr): Layout {
   }
   const side = (inner: Expr) =>
     (inner.kind === "Binary" && precedence[inner.op] > level) || !loose(inner) ? expression(c, inner) : parenthesized(c, inner);
-  const before = c.comments.before(at.span.start);
   const parts: Layout[] = [side(at)];
   for (let i = chain.length - 1; i >= 0; i--) {
     const link = chain[i];
     if (link !== undefined) parts.push(` ${link.op}`, line, side(link.right));
   }
   const [first, ...rest] = parts;
-  return concat(before, group(first ?? "", indent(...rest)));
+  return group(first ?? "", indent(...rest));
 }
 
 function pipeline(c: Context, e: Expr): Layout {
@@ -377,7 +417,6 @@ function pipeline(c: Context, e: Expr): Layout {
     at = at.left;
   }
   stages.reverse();
-  const lead = c.comments.before(at.span.start);
   const open = at.kind === "Annotated" ? at.inner : at;
   const head = open.kind === "Lambda" || open.kind === "Ask" ? parenthesized(c, at) : expression(c, at);
   const first = stages[0];
@@ -386,7 +425,7 @@ function pipeline(c: Context, e: Expr): Layout {
     const before = c.comments.before(s.span.start);
     return concat(line, "|> ", before, stage(c, s));
   });
-  return concat(lead, group(head, indent(...rest), broken ? breakParent : ""));
+  return group(head, indent(...rest), broken ? breakParent : "");
 }
 
 function map(c: Context, e: MapExpr): Layout {
@@ -447,7 +486,7 @@ export function statements<S extends Statement | TestStatement>(
   for (const [i, s] of list.entries()) {
     const blank = i > 0 && blankBefore(c, c.comments.startBefore(s.span.start));
     if (i > 0) parts.push(hardline, blank ? hardline : "");
-    parts.push(c.comments.before(s.span.start), lay(s), c.comments.behind(s.span.end));
+    parts.push(c.comments.before(s.span.start), lay(s), behind(c, s.span.end));
   }
   const dangling = c.comments.waiting(to - 1) ? c.comments.dangling(to - 1) : "";
   if (list.length === 0) return dangling === "" ? "{}" : concat("{", indent(dangling), hardline, "}");
@@ -461,7 +500,7 @@ export function statement(c: Context, s: Statement): Layout {
         ? bracketed(
             c,
             NAMES,
-            s.span.start,
+            0,
             s.names.map((name) => ({ start: name.span.start, end: name.span.end, lay: () => name.text })),
           )
         : (s.names[0]?.text ?? "");
@@ -523,5 +562,5 @@ export function textLayout(c: Context, text: Text): Layout {
   const probe = `"""\n${lines.map((l) => (l === "" ? "" : `  ${l}`)).join("\n")}\n"""`;
   const again = readText(probe, text.span, problems());
   if (again.value !== text.value) return concat(verbatim(raw), breakParent);
-  return concat('"""', indent(...lines.flatMap((l) => [hardline, l])), hardline, '"""');
+  return concat('"""', indent(...lines.flatMap((l) => [hardline, verbatim(l)])), hardline, '"""');
 }

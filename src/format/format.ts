@@ -8,7 +8,7 @@ import type { Declaration, Import, Module, Name, Parameter, Property, Signature 
 import { commentsOf } from "./comments.js";
 import { annotation, annotationsInline, expression, stage, statements, testStatement } from "./expressions.js";
 import { breakParent, concat, group, hardline, indent, join, type Layout, line, print } from "./layout.js";
-import { ARGUMENTS, afterTrivia, blankBefore, bracketed, brokenAfter, type Context, FIELDS, NAMES, source } from "./parts.js";
+import { ARGUMENTS, afterTrivia, behind, blankBefore, bracketed, brokenAfter, type Context, FIELDS, NAMES, source } from "./parts.js";
 import { typeLayout } from "./types.js";
 
 /** How long a line may become. */
@@ -25,7 +25,7 @@ export function format(module: Module, file: SourceFile): string {
     parts.push(
       c.comments.before(item.span.start),
       item.kind === "Import" ? importLayout(c, item) : declaration(c, item),
-      c.comments.behind(item.span.end),
+      behind(c, item.span.end),
     );
   }
   const rest = c.comments.waiting(file.text.length + 1);
@@ -60,7 +60,7 @@ function annotationsBefore(c: Context, node: Declaration): Layout {
   for (const [i, a] of node.annotations.entries()) {
     parts.push(annotation(c, a));
     const broken = brokenAfter(c, a.span.end);
-    parts.push(c.comments.behind(a.span.end), broken ? hardline : " ");
+    parts.push(behind(c, a.span.end), broken ? hardline : " ");
     if (i === node.annotations.length - 1) parts.push(c.comments.before(afterTrivia(c, a.span.end)));
   }
   return concat(...parts);
@@ -149,7 +149,7 @@ function bundle(
   const parts: Layout[] = [];
   for (const [i, a] of node.bundle.entries()) {
     if (i > 0) parts.push(line);
-    parts.push(annotation(c, a), c.comments.behind(a.span.end));
+    parts.push(annotation(c, a), behind(c, a.span.end));
   }
   const dangling = c.comments.waiting(node.span.end - 1) ? c.comments.dangling(node.span.end - 1) : "";
   return group("policy ", node.name.text, " {", indent(line, ...parts, dangling), line, "}");

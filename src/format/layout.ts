@@ -9,7 +9,7 @@ export type Layout =
   | { readonly kind: "concat"; readonly parts: readonly Layout[]; readonly breaks: boolean }
   | { readonly kind: "indent"; readonly body: Layout; readonly breaks: boolean }
   | { readonly kind: "group"; readonly body: Layout; readonly breaks: boolean }
-  | { readonly kind: "line"; readonly flat: string; readonly hard: boolean; readonly breaks: boolean }
+  | { readonly kind: "line"; readonly flat: string; readonly hard: boolean; readonly fresh: boolean; readonly breaks: boolean }
   /** Text for a group that is broken, and for one that is not. */
   | { readonly kind: "either"; readonly broken: Layout; readonly flat: Layout; readonly breaks: boolean }
   /** Goes to the end of the line, behind whatever follows on it. */
@@ -37,10 +37,12 @@ export function join(separator: Layout, parts: readonly Layout[]): Layout {
   return concat(...parts.flatMap((part, i) => (i === 0 ? [part] : [separator, part])));
 }
 /** A space, or a line break in a broken group. */
-export const line: Layout = { kind: "line", flat: " ", hard: false, breaks: false };
+export const line: Layout = { kind: "line", flat: " ", hard: false, fresh: false, breaks: false };
 /** Nothing, or a line break in a broken group. */
-export const softline: Layout = { kind: "line", flat: "", hard: false, breaks: false };
-export const hardline: Layout = { kind: "line", flat: "", hard: true, breaks: true };
+export const softline: Layout = { kind: "line", flat: "", hard: false, fresh: false, breaks: false };
+export const hardline: Layout = { kind: "line", flat: "", hard: true, fresh: false, breaks: true };
+/** A line break, unless nothing has been written on this line yet. */
+export const freshline: Layout = { kind: "line", flat: "", hard: true, fresh: true, breaks: true };
 /** Nothing; breaks the groups around it. */
 export const breakParent: Layout = { kind: "concat", parts: [], breaks: true };
 export function either(broken: Layout, flat: Layout): Layout {
@@ -65,16 +67,21 @@ export function print(layout: Layout, width: number): string {
   let column = 0;
   let pending = 0;
   let suffixes = "";
+  /** Whether white space at the end of the last piece means nothing. */
+  let loose = false;
   const stack: Item[] = [{ layout, level: 0, flat: false }];
-  const write = (text: string) => {
+  const write = (text: string, trim = true) => {
     if (text === "") return;
     if (pending > 0) out.push(" ".repeat(pending));
     column += pending;
     pending = 0;
     out.push(text);
     column += text.length;
+    loose = trim;
   };
   const newline = (level: number) => {
+    if (loose) out.push((out.pop() ?? "").trimEnd());
+    loose = false;
     if (suffixes !== "") out.push(suffixes);
     suffixes = "";
     out.push("\n");
@@ -99,6 +106,7 @@ export function print(layout: Layout, width: number): string {
         break;
       case "line":
         if (flat && !at.hard) write(at.flat);
+        else if (at.fresh && column === 0) pending = level * 2;
         else newline(level);
         break;
       case "either":
@@ -108,7 +116,7 @@ export function print(layout: Layout, width: number): string {
         suffixes += at.text;
         break;
       case "verbatim": {
-        write(at.text);
+        write(at.text, false);
         const last = at.text.lastIndexOf("\n");
         if (last >= 0) column = at.text.length - last - 1;
         break;

@@ -82,10 +82,16 @@ export function bracketed(c: Context, style: Style, to: number, entries: readonl
     const body = entry.lay();
     const behind = c.comments.behind(entry.end);
     if (i > 0) parts.push(blank ? either(concat(hardline, hardline), line) : line);
-    parts.push(before, body, last ? "" : separator === "," ? "," : either("", ","), behind);
+    parts.push(before, body, behind.inline, last ? "" : separator === "," ? "," : either("", ","), behind.after);
   }
   const dangling = c.comments.waiting(to - 1) ? c.comments.dangling(to - 1) : "";
   if (first === undefined) return dangling === "" ? `${open}${close}` : concat(open, indent(dangling), hardline, close);
   const edge = padded ? line : softline;
   return group(open, indent(edge, ...parts, dangling), edge, close, broken ? breakParent : "");
+}
+
+/** What stands behind something that no comma follows. */
+export function behind(c: Context, end: number): Layout {
+  const { inline, after } = c.comments.behind(end);
+  return concat(inline, after);
 }

@@ -1,7 +1,7 @@
 /** Layout of types. Parentheses are put back exactly where the grammar needs them. */
 import type { Bounds, Pattern, TypeNode } from "../syntax/ast.js";
 import { annotationsInline } from "./expressions.js";
-import { concat, group, indent, join, type Layout, line } from "./layout.js";
+import { concat, freshline, group, hardline, indent, join, type Layout, line } from "./layout.js";
 import { ARGUMENTS, bracketed, type Context, FIELDS, source } from "./parts.js";
 
 export function typeLayout(c: Context, type: TypeNode): Layout {
@@ -45,13 +45,11 @@ export function typeLayout(c: Context, type: TypeNode): Layout {
       );
     case "UnionType": {
       const documented = type.members.some((member) => member.doc !== undefined || c.comments.waiting(member.type.span.start));
-      const members: Layout[] = [];
-      for (const [i, member] of type.members.entries()) {
-        const comments = c.comments.before(member.type.span.start);
-        const body = concat(comments, bare(c, member.type));
-        members.push(i === 0 && !documented && type.members.length > 1 ? body : concat("| ", body));
-      }
-      return group(indent(documented ? line : "", join(line, members)));
+      const members = type.members.map((member) =>
+        concat(c.comments.before(member.type.span.start), documented ? "| " : "", bare(c, member.type)),
+      );
+      if (documented) return indent(freshline, join(hardline, members));
+      return group(members.length === 1 ? "| " : "", indent(join(concat(line, "| "), members)));
     }
     case "ListType":
       return concat(bare(c, type.element), "[", type.bounds === undefined ? "" : bounds(c, type.bounds), "]");
@@ -63,7 +61,7 @@ export function typeLayout(c: Context, type: TypeNode): Layout {
         bracketed(
           c,
           ARGUMENTS,
-          type.span.start,
+          0,
           type.params.map((param) => ({ start: param.span.start, end: param.span.end, lay: () => typeLayout(c, param) })),
         ),
         " -> ",

@@ -238,7 +238,14 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
       seq("loop ", name, maybe(seq(": ", t("type"))), " = ", t("expr"), " up to ", t("expr"), " ", t("block")),
       seq("reduce ", t("expr"), maybe(seq(" in groups of ", t("unary"))), " with ", t("stage")),
       seq("try ", t("expr"), gap, "recover ", name, " ", braces),
-      seq("ask ", t("unary"), " as ", t("typeOne"), maybe(seq(" within ", t("unary"), " else ", t("expr")))),
+      // What follows `else` goes as far as it can, so the parts before it are closed by themselves.
+      seq(
+        "ask ",
+        fc.oneof(name, text, seq("(", t("expr"), ")")),
+        " as ",
+        t("typeOne"),
+        maybe(seq(" within ", fc.oneof(number, seq("(", t("expr"), ")")), " else ", t("expr"))),
+      ),
       seq("send ", name, args(argument)),
       seq("orchestrate", args(argument), " as ", t("typeOne")),
     ),
