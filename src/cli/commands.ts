@@ -14,7 +14,6 @@ export interface RunOptions {
   readonly seed?: number;
   readonly json?: boolean;
   readonly events?: boolean;
-  readonly confirmAbove?: number;
   readonly allowPath?: readonly string[];
 }
 
@@ -92,7 +91,6 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--sim-faults <kinds>", "let the simulator fail, for example rate_limit:5%,timeout:1%")
     .option("--seed <n>", "seed of the simulator and of random numbers", number)
     .option("--model <name=provider/model>", "use another model", collect)
-    .option("--confirm-above <usd>", "ask first when the worst case costs more", number)
     .option("--allow-path <dir>", "let file tools reach outside the project", collect)
     .option("--json", "print one JSON object with the result and what it cost")
     .option("--events", "print every event as a line of JSON")

@@ -1,6 +1,7 @@
 /** `weave dump`: what one stage of the compiler makes of a file, as text or JSON on standard output. */
-import { dumpStage, STAGES } from "../compile.js";
+
 import { nearest } from "../diagnostics/suggest.js";
+import { dumpStage, STAGES } from "../dump.js";
 import { fileHost } from "../host/files.js";
 import { showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";

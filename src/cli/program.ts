@@ -31,4 +31,11 @@ export function loadProgram(named: string): Program & { readonly missing: boolea
   return { compiled, problems: all, ok: compiled.ok && !found.hasErrors(), missing: false };
 }
 
-const emptyProgram: Compiled = { problems: [], files: new Map<string, SourceFile>(), modules: new Map(), graph: undefined, ok: false };
+const emptyProgram: Compiled = {
+  problems: [],
+  files: new Map<string, SourceFile>(),
+  modules: new Map(),
+  typed: undefined,
+  graph: undefined,
+  ok: false,
+};

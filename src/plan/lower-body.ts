@@ -6,7 +6,7 @@
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Span } from "../source/source.js";
 import type { BlockExpr, Expr, LambdaExpr, Statement } from "../syntax/ast.js";
-import { fieldOf, type Type } from "../semantics/types.js";
+import { fieldOf, substitute, type Type } from "../semantics/types.js";
 import type { Body, EffectKind, ExprIR, NodeIR, TypeIR } from "./ir.js";
 import { type Builder, builder, constant, freshId, type Lowering, ref, segmentFor, typeOf, type Unit } from "./lowering.js";
 import { fit } from "./lower-expr.js";
@@ -92,7 +92,7 @@ function pureBlock(l: Lowering, statements: readonly Statement[], b: Builder, fr
 function letValue(l: Lowering, statement: Statement & { kind: "Let" }, b: Builder): ExprIR {
   const value = l.expr(statement.value, b);
   if (statement.type === undefined) return value;
-  const declared = l.checker.typeOf(statement.type, b.unit.scope);
+  const declared = substitute(l.checker.typeOf(statement.type, b.unit.scope), b.unit.vars);
   return fit(l, value, typeOf(l, statement.value, b.unit), declared, b.unit);
 }
 
@@ -116,7 +116,7 @@ export function lowerStatements(l: Lowering, statements: readonly Statement[], b
         const name = statement.names[0]?.text ?? "value";
         b.naming = name;
         const value = letValue(l, statement, b);
-        const type: Type = statement.type === undefined ? typeOf(l, statement.value, b.unit) : l.checker.typeOf(statement.type, b.unit.scope);
+        const type: Type = statement.type === undefined ? typeOf(l, statement.value, b.unit) : substitute(l.checker.typeOf(statement.type, b.unit.scope), b.unit.vars);
         const made =
           value.kind === "ref" || value.kind === "const"
             ? value

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { problems } from "../../src/diagnostics/problems.js";
 import { dot, drawingJson, mermaid } from "../../src/plan/draw.js";
 import { drawingOf } from "../../src/plan/drawing.js";
-import { criticalPath, topologicalOrder, validate } from "../../src/plan/graph.js";
+import { checkGraph, criticalPath, topologicalOrder } from "../../src/plan/graph.js";
 import type { Body } from "../../src/plan/ir.js";
 import { layered } from "../../src/plan/layout.js";
 import { svg } from "../../src/plan/svg.js";
@@ -11,7 +11,7 @@ import { body, call, constant, flow, fork, graphOf, map } from "../support/graph
 
 function codesOf(inner: Body): string[] {
   const found = problems();
-  validate(graphOf(flow(inner)), found);
+  checkGraph(graphOf(flow(inner)), found);
   return found.list().map((problem) => problem.code);
 }
 
@@ -32,7 +32,10 @@ describe("a lowered graph", () => {
 
   test("whose steps wait for each other is refused, with the cycle", () => {
     const found = problems();
-    validate(graphOf(flow(body([call("a", { after: ["c"] }), call("b", { deps: ["a"] }), call("c", { deps: ["b"] }), call("d")]))), found);
+    checkGraph(
+      graphOf(flow(body([call("a", { after: ["c"] }), call("b", { deps: ["a"] }), call("c", { deps: ["b"] }), call("d")]))),
+      found,
+    );
     expect(found.list().map((problem) => [problem.code, problem.help])).toEqual([
       ["W0701", "The order would be `a` → `b` → `c` → `a`. Take one `@after` out, or use a value only below the step that makes it."],
     ]);

@@ -4,8 +4,9 @@
  * what comes out is what stands in the file; `npm run golden` rewrites the files, and the diff is read.
  */
 import { readFileSync } from "node:fs";
-import { compile, dumpStage } from "../../src/compile.js";
+import { compile } from "../../src/compile.js";
 import { renderProblems } from "../../src/diagnostics/render.js";
+import { dumpStage } from "../../src/dump.js";
 import { format } from "../../src/format/format.js";
 import { fileHost } from "../../src/host/files.js";
 import { mermaid } from "../../src/plan/draw.js";
@@ -53,7 +54,7 @@ function produce(name: string, sources: readonly GoldenSource[]): string {
     case "DIAGNOSTICS":
       return fence(compiled.problems.length === 0 ? "none" : renderProblems(compiled.problems, compiled.files));
     case "AST":
-      return fence(dumpStage("ast", entry, fileHost(overlay)), "json");
+      return fence(dumpStage("ast", entry, fileHost(overlay)));
     case "NAMES":
       return fence(dumpStage("names", entry, fileHost(overlay)));
     case "TYPES":
