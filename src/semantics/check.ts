@@ -42,13 +42,13 @@ import {
   PLAIN_MODE,
   upperEnd,
 } from "./regions.js";
-import { assignable, mismatch } from "./relate.js";
+import { assignable, castable, mismatch } from "./relate.js";
 import type { Resolved } from "./resolve.js";
 import { type Callable, type CallableParam, childEnv, type DeclSymbol, type Env, isCallableDecl, type Local, type ModuleScope } from "./symbols.js";
 import { inferTemplate } from "./templates.js";
 import { checkTest, inferCalls } from "./tests.js";
 import { typeReader } from "./type-nodes.js";
-import { BOOL, DURATION, ERROR, expand, isError, literal, MONEY, NULL, optional, STRING, type Type, typeText } from "./types.js";
+import { DURATION, ERROR, expand, isError, literal, MONEY, NULL, optional, STRING, type Type, typeText } from "./types.js";
 
 /** A program that has been checked: names, types and everything in the side tables. */
 export interface Typed {
@@ -207,7 +207,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         return inferBinary(c, expr, env, context, expected);
       case "Cast": {
         const value = infer(expr.value, env, context);
-        const type = types.read(expr.type, context.scope);
+        const type = types.read(expr.type, context.scope, context.vars);
         if (!isError(value) && !isError(type)) checkCast(expr.span, value, type);
         return type;
       }
@@ -466,7 +466,9 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     return result;
   }
 
-  const isEnvironment = (name: string, scope: ModuleScope) => (name === "env" || name === "secret") && !scope.names.has(name);
+  function isEnvironment(name: string, scope: ModuleScope): boolean {
+    return (name === "env" || name === "secret") && !scope.names.has(name);
+  }
 
   /** `env("NAME", default)` and `secret("NAME")`: in top-level constants and properties only. */
   function environmentCall(expr: CallExpr, name: string, context: Context): Type {
@@ -630,7 +632,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   /** Checks a flow's body; with `wanted` against the declared result. */
   function checkFlowBody(symbol: DeclSymbol, decl: FlowDecl, wanted?: Type): Type {
     const env = childEnv(undefined);
-    const context: Context = { scope: symbol.scope, owner: symbol, inTest: false, secretAllowed: false };
+    const context: Context = { scope: symbol.scope, owner: symbol, inTest: false, secretAllowed: false, vars: typeVars(decl.signature) };
     checkSignature(symbol, decl.signature, "FlowDecl", env, context);
     const before = problems.errorCount();
     const found = infer(decl.body, env, context, wanted);
@@ -737,29 +739,3 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     }
   }
 }
-
-/** Whether a checked conversion could ever succeed. */
-function castable(value: Type, type: Type): boolean {
-  if (assignable(type, value)) return true;
-  const v = expand(value);
-  const t = expand(type);
-  if (v.kind === "union") return v.of.some((m) => castable(m, type));
-  if (t.kind === "union") return t.of.some((m) => castable(value, m));
-  if (v.kind === "list" && t.kind === "list") return castable(v.of, t.of);
-  if (v.kind === "map" && t.kind === "map") return castable(v.of, t.of);
-  if (v.kind === "record" && t.kind === "record") {
-    return t.fields.every((f) => {
-      const own = v.fields.find((g) => g.name === f.name);
-      return own === undefined ? assignable(NULL, f.type) : assignable(own.type, f.type) || castable(own.type, f.type);
-    });
-  }
-  const numbers = (k: string) => k === "int" || k === "float";
-  if (v.kind === "literal" || t.kind === "literal") return assignable(v, widened(t)) || assignable(t, widened(v));
-  return v.kind === t.kind || (numbers(v.kind) && numbers(t.kind)) || v.kind === "var" || t.kind === "var";
-}
-
-function widened(t: Type): Type {
-  if (t.kind === "string" || t.kind === "int" || t.kind === "float") return { kind: t.kind };
-  return t.kind === "literal" && typeof t.value === "boolean" ? BOOL : t;
-}
-

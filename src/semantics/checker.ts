@@ -96,6 +96,8 @@ export interface Context {
   readonly secretAllowed: boolean;
   /** True in top-level constants and properties, where `env` and `secret` may stand. */
   readonly environment?: boolean;
+  /** Type parameters in scope. */
+  readonly vars?: ReadonlyMap<string, Type>;
 }
 
 export interface Checker {

@@ -174,7 +174,10 @@ export function inferList(c: Checker, expr: ListExpr, env: Env, context: Context
       max++;
     }
     if (isError(own)) of = ERROR;
-    else if (element !== undefined && assignable(own, element)) of = of.kind === "never" || assignable(of, element) ? (assignable(of, own) ? own : join(of, own)) : join(of, own);
+    else if (element !== undefined && assignable(own, element) && assignable(of, element)) {
+      const both = join(of, own);
+      of = assignable(both, element) ? both : element;
+    }
     else if (element === undefined && !canJoin(of, own)) {
       c.problems.report(d.cannotJoin, value.span, { first: typeText(of), second: typeText(own), what: "items of a list" });
       of = ERROR;
@@ -409,6 +412,11 @@ function inferEquality(c: Checker, expr: BinaryExpr, env: Env, context: Context)
   const left = c.infer(expr.left, env, context);
   const right = c.infer(expr.right, env, context, left);
   if (isError(left) || isError(right)) return BOOL;
+  const nullSide = expand(right).kind === "null" ? left : expand(left).kind === "null" ? right : undefined;
+  if (nullSide !== undefined && !isOptional(nullSide) && expand(nullSide).kind !== "json") {
+    c.problems.report(d.neverNullTest, expr.span, { type: typeText(nullSide) });
+    return BOOL;
+  }
   const loose = (a: Type, b: Type) => members(a).some((x) => members(b).some((y) => comparable(x, y)));
   if (!loose(left, right)) {
     const options = members(left).map(expand);
@@ -458,6 +466,7 @@ export function joinBranches(c: Checker, branches: readonly { type: Type; expr: 
       return ERROR;
     }
     out = join(out, type);
+    if (fits && expected !== undefined && !assignable(out, expected)) out = expected;
   }
   return out;
 }
@@ -489,7 +498,7 @@ export function inferStatements(
     const last = i === statements.length - 1;
     switch (statement.kind) {
       case "Let": {
-        const declared = statement.type === undefined ? undefined : c.typeOf(statement.type, context.scope);
+        const declared = statement.type === undefined ? undefined : c.typeOf(statement.type, context.scope, context.vars);
         const value = declared === undefined ? c.infer(statement.value, env, context) : c.expect(statement.value, env, context, declared);
         const known = declared ?? value;
         if (!statement.destructured) {

@@ -102,7 +102,7 @@ export function inferMap(c: Checker, expr: MapExpr, env: Env, context: Context, 
   }
   let given: ListType | undefined;
   if (expr.giving !== undefined) {
-    const type = c.typeOf(expr.giving.type, context.scope);
+    const type = c.typeOf(expr.giving.type, context.scope, context.vars);
     const t = expand(type);
     if (t.kind === "list") given = t;
     else if (t.kind !== "error") c.problems.report(d.givingNotList, expr.giving.type.span, { found: typeText(type) });
@@ -220,7 +220,7 @@ export function inferVote(c: Checker, expr: VoteExpr, env: Env, context: Context
 }
 
 export function inferLoop(c: Checker, expr: LoopExpr, env: Env, context: Context, expected?: Type): Type {
-  const declared = expr.type === undefined ? undefined : c.typeOf(expr.type, context.scope);
+  const declared = expr.type === undefined ? undefined : c.typeOf(expr.type, context.scope, context.vars);
   const init = declared === undefined ? c.infer(expr.init, env, context, expected) : c.expect(expr.init, env, context, declared);
   const state = declared ?? (expected !== undefined && assignable(init, expected) ? expected : widenDeep(init));
   bounded(c, expr.max, env, context, "loop … up to", 0);
@@ -346,7 +346,7 @@ export function partialOf(expr: Expr): "Map" | "Fork" | "Vote" | undefined {
 
 export function inferAsk(c: Checker, expr: AskExpr, env: Env, context: Context): Type {
   c.expect(expr.question, env, context, STRING);
-  const type = c.typeOf(expr.type, context.scope);
+  const type = c.typeOf(expr.type, context.scope, context.vars);
   if (expr.within !== undefined) c.expect(expr.within, env, context, DURATION);
   if (expr.otherwise !== undefined) {
     const other = c.infer(expr.otherwise, env, context, type);
@@ -417,5 +417,5 @@ export function inferOrchestrate(c: Checker, expr: OrchestrateExpr, env: Env, co
       types: missing.map((name) => ({ goal: "string", team: "a list of callables", model: "a model" })[name] ?? ""),
     });
   }
-  return c.typeOf(expr.type, context.scope);
+  return c.typeOf(expr.type, context.scope, context.vars);
 }

@@ -322,3 +322,29 @@ export function jsonKind(type: Type): "string" | "number" | "boolean" | "null" |
       return undefined;
   }
 }
+
+/** Whether a checked conversion could ever succeed. */
+export function castable(value: Type, type: Type): boolean {
+  if (assignable(type, value)) return true;
+  const v = expand(value);
+  const t = expand(type);
+  if (v.kind === "union") return v.of.some((m) => castable(m, type));
+  if (t.kind === "union") return t.of.some((m) => castable(value, m));
+  if (v.kind === "list" && t.kind === "list") return castable(v.of, t.of);
+  if (v.kind === "map" && t.kind === "map") return castable(v.of, t.of);
+  if (v.kind === "record" && t.kind === "record") {
+    return t.fields.every((f) => {
+      const own = v.fields.find((g) => g.name === f.name);
+      return own === undefined ? isOptional(f.type) : assignable(own.type, f.type) || castable(own.type, f.type);
+    });
+  }
+  const numbers = (k: string) => k === "int" || k === "float";
+  if (v.kind === "literal" || t.kind === "literal") return assignable(v, widened(t)) || assignable(t, widened(v));
+  return v.kind === t.kind || (numbers(v.kind) && numbers(t.kind)) || v.kind === "var" || t.kind === "var";
+}
+
+function widened(t: Type): Type {
+  if (t.kind === "string" || t.kind === "int" || t.kind === "float") return { kind: t.kind };
+  return t.kind === "literal" && typeof t.value === "boolean" ? { kind: "bool" } : t;
+}
+

@@ -8,7 +8,7 @@ import type { CallExpr, StubStatement, TestDecl, TestStatement } from "../syntax
 import { callableOf } from "./calls.js";
 import type { Checker, Context } from "./checker.js";
 import { inferStatements } from "./expressions.js";
-import { assignable } from "./relate.js";
+import { assignable, castable } from "./relate.js";
 import { type Callable, childEnv, type Env } from "./symbols.js";
 import { BOOL, DURATION, ERROR, expand, INT, isError, list, members, MONEY, optional, record, recordOf, STRING, type Type } from "./types.js";
 
@@ -81,7 +81,8 @@ function checkStub(c: Checker, stub: StubStatement, env: Env, context: Context):
     }
     const wanted = result === undefined || isError(result) ? undefined : step.oneOf ? list(result) : result;
     const found = c.infer(step.value, inner, context, wanted);
-    if (wanted !== undefined && !assignable(found, wanted)) c.reportMismatch(step.value, found, wanted);
+    // As with the real thing, ranges and lengths are checked when the value is made.
+    if (wanted !== undefined && !assignable(found, wanted) && !castable(found, wanted)) c.reportMismatch(step.value, found, wanted);
     if (step.oneOf && expand(found).kind !== "list" && !isError(found)) c.problems.report(d.oneOfList, step.value.span, {});
   }
 }

@@ -382,6 +382,11 @@ export const typeProblems = {
     label: "too long",
     help: "Take it apart with `let`, or put the parts into a list and use `sum` or `join`.",
   }),
+  neverNullTest: warning<{ type: string }>("W0388", {
+    title: "This is never null",
+    label: ({ type }) => `it is \`${type}\``,
+    help: "The test always comes out the same.",
+  }),
   shorthandRecord: note<{ name: string }>("W0385", {
     title: ({ name }) => `\`{ ${name} }\` is a block whose value is \`${name}\``,
     label: ({ name }) => `for a record write \`{ ${name}: ${name} }\``,
