@@ -9,9 +9,8 @@ import { type CallFailure, failure, failureValue, located, toFailure } from "./f
 import { type Frame, newFrame } from "./frame.js";
 import { canonical, contentHash } from "./hash.js";
 import { dollars } from "./ledger.js";
-import type { CallSite, CompiledCallable, CompiledNode, Context, Done, Instance, Run, Step, StepBill } from "./machine.js";
+import type { Attempt, CallSite, CompiledCallable, CompiledNode, Context, Done, Instance, Run, Step, StepBill } from "./machine.js";
 import { attach, cancelled, detach, running, type Scope } from "./scope.js";
-import { toolContext } from "./tool-context.js";
 import { copy, setField } from "./values.js";
 
 export interface Calling {
@@ -249,12 +248,15 @@ export function performFlow(step: Step, done: Done): void {
   begin(instance);
 }
 
-/** Carries out a tool: its function, with checked arguments, and a checked result. */
-export function performTool(step: Step, done: Done): void {
-  const site = step.site;
-  if (site === undefined || site.callee.ir.kind !== "tool") throw new Error("a tool is expected here");
-  const { run } = step;
-  const { callee } = site;
+/** How a tool is carried out once its arguments are checked. */
+export type Invoke = (step: Step, args: Readonly<Record<string, unknown>>) => unknown;
+
+/** Carries out a tool, with checked arguments, and a checked result. */
+export function performTool(callee: CompiledCallable, invoke: Invoke): Attempt {
+  return (step, done) => invokeTool(step, callee, invoke, done);
+}
+
+function invokeTool(step: Step, callee: CompiledCallable, invoke: Invoke, done: Done): void {
   const effect = callee.effect === "effect";
   checkArgs(step, callee, (failed, args) => {
     if (failed !== undefined) {
@@ -267,9 +269,7 @@ export function performTool(step: Step, done: Done): void {
     }
     let result: unknown;
     try {
-      const invoke = run.toolFunctions.get(callee.ref.id);
-      if (invoke === undefined) throw failure("tool_error", `the tool ${callee.ir.name} was not loaded`);
-      result = invoke(args, toolContext(step));
+      result = invoke(step, args);
     } catch (thrown) {
       done(toFailure(thrown, "tool_error", effect), null);
       return;

@@ -4,6 +4,7 @@
  */
 import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies } from "../plan/ir.js";
 import { performAgent } from "./agent.js";
+import { binding } from "./binding.js";
 import { nodeDone, stopRound } from "./body.js";
 import { compileBranching } from "./branch.js";
 import { executeCall, performFlow, performTool } from "./call.js";
@@ -90,7 +91,7 @@ export function program(options: ProgramOptions): Program {
       case "flow":
         return performFlow;
       case "tool":
-        return performTool;
+        return performTool(callee, binding(callee.ir, callee, context));
       case "agent":
         return performAgent(callee.ir satisfies AgentIR, callee, context);
       case "capability":

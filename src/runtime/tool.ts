@@ -36,6 +36,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, unknown>> | undefined;
   readonly body: unknown;
   readonly pick: string | undefined;
+  /** How the answer is read. */
+  readonly as: "text" | "json";
 }
 
 export interface ToolHost {

@@ -1,0 +1,125 @@
+/**
+ * The provider `sim`: answers from the declared type of the answer, drawn from a seed and the stable path of the call,
+ * so that the same run gives the same answers whatever order its calls come in. Latency passes on the run's clock.
+ */
+import { type FailureKind, failure, isFailureKind } from "../../runtime/failure.js";
+import { randomFor } from "../../runtime/hash.js";
+import type { ModelAnswer, ModelRequest, Provider, RequestContext, ToolCallRequest } from "../../runtime/provider.js";
+import { sample } from "../../runtime/sample.js";
+import { isFields, utf8Length } from "../../runtime/values.js";
+
+export interface SimOptions {
+  /** Milliseconds of an answer; by default 40 to 160, drawn from the seed. */
+  readonly latencyMs?: number | ((request: ModelRequest) => number);
+  /** Share of requests that fail with each kind. */
+  readonly faults?: readonly { readonly kind: FailureKind; readonly share: number }[];
+  /** How many turns an agent with tools spends on them before it answers; 0 by default. */
+  readonly toolTurns?: number;
+  /** Takes every declared limit to the full: tokens, turns, tool calls, repairs, lengths. */
+  readonly adversarial?: boolean;
+}
+
+/** Reads `rate_limit:5%,timeout:1%`; undefined where it cannot be read. */
+export function parseFaults(text: string): NonNullable<SimOptions["faults"]> | undefined {
+  const out: { kind: FailureKind; share: number }[] = [];
+  for (const part of text.split(",").filter((each) => each.trim() !== "")) {
+    const match = /^\s*([a-z_]+)\s*:\s*(\d+(?:\.\d+)?)(%?)\s*$/.exec(part);
+    const kind = match?.[1];
+    if (match === null || !isFailureKind(kind)) return undefined;
+    const share = Number(match[2]) / (match[3] === "%" ? 100 : 1);
+    if (share > 1) return undefined;
+    out.push({ kind, share });
+  }
+  return out;
+}
+
+export function simulator(options: SimOptions = {}): Provider {
+  return { name: "sim", simulated: true, timed: true, ask: (request, context) => answer(request, context, options) };
+}
+
+async function answer(request: ModelRequest, context: RequestContext, options: SimOptions): Promise<ModelAnswer> {
+  const random = randomFor(request.seed, `${request.path} ${request.turn}`);
+  const fate = randomFor(request.seed, `fate ${request.path} ${request.attempt} ${request.turn}`);
+  const inputTokens = options.adversarial === true ? request.inputBound : Math.min(request.inputBound, inputSize(request));
+  const { latencyMs } = options;
+  const declared = request.model.options["latency"];
+  const usual = typeof declared === "number" ? declared : 40 + fate() * 120;
+  const latency = latencyMs === undefined ? usual : typeof latencyMs === "number" ? latencyMs : latencyMs(request);
+  await pause(context, latency, inputTokens);
+
+  let drawn = fate();
+  for (const { kind, share } of options.faults ?? []) {
+    if (drawn < share) {
+      if (kind === "invalid_output")
+        return { text: "I would rather not say.", toolCalls: [], usage: { inputTokens, outputTokens: 8 }, finish: "stop" };
+      throw Object.assign(failure(kind, `simulated ${kind}`, kind === "rate_limit" ? { retryAfterMs: 500 } : {}), {
+        usage: { inputTokens: 0, outputTokens: 0 },
+      });
+    }
+    drawn -= share;
+  }
+  const toolCalls = toolCallsOf(request, options, random);
+  const text = toolCalls.length > 0 ? "" : textOf(request, options, random);
+  if (text !== "") context.onDelta(text);
+  const outputTokens =
+    options.adversarial === true
+      ? request.maxOutput
+      : Math.min(request.maxOutput, Math.ceil(utf8Length(text === "" ? JSON.stringify(toolCalls) : text) / 4));
+  return { text, toolCalls, usage: { inputTokens, outputTokens }, finish: toolCalls.length > 0 ? "tools" : "stop" };
+}
+
+function inputSize(request: ModelRequest): number {
+  return Math.ceil(
+    utf8Length(
+      JSON.stringify([
+        request.system ?? "",
+        request.messages,
+        request.schema ?? null,
+        request.tools.map((tool) => [tool.name, tool.description, tool.parameters]),
+      ]),
+    ) / 4,
+  );
+}
+
+function textOf(request: ModelRequest, options: SimOptions, random: () => number): string {
+  if (options.adversarial === true && request.limits.repairs > 0 && request.answer.kind !== "string") return "no JSON";
+  const value = sample(request.answer, { types: request.types, random, full: options.adversarial === true });
+  return typeof value === "string" && request.schema === undefined ? value : JSON.stringify(value);
+}
+
+function toolCallsOf(request: ModelRequest, options: SimOptions, random: () => number): readonly ToolCallRequest[] {
+  const { tools, limits } = request;
+  if (tools.length === 0 || limits.turns <= 0) return [];
+  if (options.adversarial !== true && request.turn > (options.toolTurns ?? 0)) return [];
+  const count = options.adversarial === true ? limits.calls : 1;
+  return Array.from({ length: count }, (_, i): ToolCallRequest => {
+    const tool = tools[Math.floor(random() * tools.length)] ?? tools[0];
+    const fields = (tool?.parameterTypes ?? []).filter((param) => !param.optional);
+    const drawn = sample(
+      { kind: "record", fields: fields.map((param) => ({ name: param.name, type: param.type, optional: false })) },
+      { types: request.types, random },
+    );
+    return { id: `call-${request.turn}-${i + 1}`, name: tool?.name ?? "", arguments: isFields(drawn) ? drawn : {} };
+  });
+}
+
+/** Waits on the run's clock; an abort ends the wait, and what was sent so far is what it cost. */
+function pause({ clock, signal }: RequestContext, ms: number, inputTokens: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void =>
+      reject(Object.assign(failure("cancelled", "the request was aborted"), { usage: { inputTokens, outputTokens: 0 } }));
+    if (signal.aborted) {
+      gone();
+      return;
+    }
+    const onAbort = (): void => {
+      cancelTimer();
+      gone();
+    };
+    const cancelTimer = clock.after(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * Values of a type drawn from a seed, for the simulator and for tests: always valid (bounds, patterns, tags), short and
+ * plausible. With `full` every length is taken to its limit.
+ */
+import type { TypeIR } from "../plan/ir.js";
+import { failure } from "./failure.js";
+import { sampleText } from "./sample-text.js";
+import { named, type Types } from "./shape.js";
+import { assertNever, setField } from "./values.js";
+
+export interface SampleOptions {
+  readonly types: Types;
+  readonly random: () => number;
+  /** Lists and texts as long as they may be. */
+  readonly full?: boolean;
+}
+
+/** Nesting after which the shortest value is taken, so that recursive types end. */
+const deep = 4;
+
+export function sample(type: TypeIR, options: SampleOptions): unknown {
+  return valueOf(type, options, 0, "");
+}
+
+function between(random: () => number, low: number, high: number): number {
+  return low + Math.floor(random() * (high - low + 1));
+}
+
+function valueOf(type: TypeIR, options: SampleOptions, depth: number, name: string): unknown {
+  const { random } = options;
+  switch (type.kind) {
+    case "string":
+      return sampleText(type, random, options.full === true, name);
+    case "int": {
+      const low = Math.ceil(type.min ?? Math.min(0, type.max ?? 0));
+      const high = Math.floor(type.max ?? Math.max(low + 100, low));
+      return between(random, low, high);
+    }
+    case "float": {
+      const low = type.min ?? Math.min(0, type.max ?? 0);
+      const high = type.max ?? low + 100;
+      const drawn = low + random() * (high - low);
+      const rounded = Math.round(drawn * 100) / 100;
+      return rounded >= low && rounded <= high ? rounded : drawn;
+    }
+    case "bool":
+      return random() < 0.5;
+    case "null":
+      return null;
+    case "json":
+      return { note: sampleText({ kind: "string" }, random, false, "note") };
+    case "duration":
+      return between(random, 1, 60) * 1000;
+    case "money":
+      return between(random, 1, 500) / 100;
+    case "image":
+    case "audio":
+    case "document":
+      return `sample-${type.kind}`;
+    case "literal":
+      return type.value;
+    case "list":
+      return listOf(type, options, depth, name);
+    case "map": {
+      const out: Record<string, unknown> = {};
+      const size = depth >= deep ? 0 : between(random, 1, 3);
+      for (let i = 0; i < size; i++) setField(out, `key_${i + 1}`, valueOf(type.of, options, depth + 1, name));
+      return out;
+    }
+    case "record": {
+      const out: Record<string, unknown> = {};
+      for (const field of type.fields) setField(out, field.name, valueOf(field.type, options, depth + 1, field.name));
+      return out;
+    }
+    case "union":
+      return memberOf(type, options, depth, name);
+    case "ref":
+      return valueOf(named(options.types, type.name), options, depth + 1, name);
+    case "secret":
+      return valueOf(type.of, options, depth, name);
+    case "never":
+      throw failure("invalid_output", "no value has the type `never`");
+    default:
+      return assertNever(type);
+  }
+}
+
+function listOf(type: Extract<TypeIR, { kind: "list" }>, options: SampleOptions, depth: number, name: string): unknown[] {
+  const { random } = options;
+  const low = type.min ?? 0;
+  const most = type.max ?? Math.max(low, 3);
+  const usual = Math.min(most, Math.max(low, 4));
+  const size = options.full === true ? most : depth >= deep ? low : between(random, Math.max(low, Math.min(1, most)), usual);
+  return Array.from({ length: size }, () => valueOf(type.of, options, depth + 1, name));
+}
+
+function memberOf(type: Extract<TypeIR, { kind: "union" }>, options: SampleOptions, depth: number, name: string): unknown {
+  const { random } = options;
+  const withoutNull = type.of.filter((member) => member.kind !== "null");
+  const hasNull = withoutNull.length < type.of.length;
+  if (hasNull && (depth >= deep || (options.full !== true && random() < 0.2))) return null;
+  const chosen = withoutNull[between(random, 0, withoutNull.length - 1)];
+  return chosen === undefined ? null : valueOf(chosen, options, depth, name);
+}
