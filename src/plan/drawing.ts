@@ -54,6 +54,10 @@ export function drawingOf(graph: Graph, flow: FlowIR): Drawing {
 
   const top: DrawnStep[] = [];
   const all = [...edges];
+  // Only the ends of the longest chain are joined to inputs and result in bold.
+  const chain = criticalPath(flow.body)
+    .steps.map((id) => ids.get(id))
+    .filter((id) => id !== undefined);
   if (flow.params.length > 0) {
     const input = plain(newId(), "input", flow.params.map((param) => `${param.name}: ${typeText(param.type)}`).join("\n"));
     top.push(input);
@@ -63,14 +67,14 @@ export function drawingOf(graph: Graph, flow: FlowIR): Drawing {
       const id = ids.get(node.id);
       // A step that comes after others gets the inputs' edge drawn only once, where the inputs come in first.
       if (id !== undefined && !fed.has(id) && [...refsOf(node)].some((ref) => params.has(ref))) {
-        all.push({ from: input.id, to: id, kind: "value", critical: criticalStep(steps, id) });
+        all.push({ from: input.id, to: id, kind: "value", critical: id === chain[0] });
       }
     }
   }
   const output = plain(newId(), "output", typeText(flow.result));
   const feeding = feeders(flow.body, ids);
   for (const from of feeding.size > 0 ? feeding : sinksOf(steps, edges)) {
-    all.push({ from, to: output.id, kind: "value", critical: criticalStep(steps, from) });
+    all.push({ from, to: output.id, kind: "value", critical: from === chain.at(-1) });
   }
   if (steps.length === 0 && top[0] !== undefined) all.push({ from: top[0].id, to: output.id, kind: "value", critical: false });
   return {
@@ -98,7 +102,6 @@ const plain = (id: string, shape: Shape, title: string): DrawnStep => ({
   parts: [],
   critical: false,
 });
-const criticalStep = (steps: readonly DrawnStep[], id: string): boolean => steps.find((step) => step.id === id)?.critical === true;
 
 function sinksOf(steps: readonly DrawnStep[], edges: readonly DrawnEdge[]): string[] {
   const left = new Set(edges.map((edge) => edge.from));
@@ -179,9 +182,12 @@ function withoutShortcuts(edges: readonly DrawnEdge[]): DrawnEdge[] {
   return edges.filter((edge) => edge.kind === "value" || edges.length > 500 || !reaches(edge.from, edge.to));
 }
 
+/** A segment without the number that tells it from its like. */
+const plainName = (segment: string): string => segment.replace(/#\d+$/, "");
+
 /** Remembers how the names that a node binds were written, for the texts of expressions. */
 function nameNode(names: Map<string, string>, node: NodeIR): void {
-  names.set(node.id, node.segment);
+  names.set(node.id, plainName(node.segment));
 }
 
 function drawStep(context: Context, node: NodeIR, id: string, critical: boolean): DrawnStep {
@@ -191,7 +197,23 @@ function drawStep(context: Context, node: NodeIR, id: string, critical: boolean)
     return { title: name, steps: only, edges: drawn.edges };
   });
   const { shape, title, notes } = describe(context, node);
-  return { id, node: node.id, shape, title, notes: [...notes, ...policyNotes(node.policies, context.names)], parts, critical };
+  return {
+    id,
+    node: node.id,
+    shape,
+    title,
+    notes: [...notes, ...policyNotes(policiesOf(context.graph, node), context.names)],
+    parts,
+    critical,
+  };
+}
+
+/** The policies of a node, for a call with those of what is called that it does not override. */
+function policiesOf(graph: Graph, node: NodeIR): Policies {
+  if (node.kind !== "call") return node.policies;
+  const { kind, id } = node.callee;
+  const callee = kind === "agent" ? graph.agents[id] : kind === "tool" ? graph.tools[id] : kind === "flow" ? graph.flows[id] : undefined;
+  return { ...callee?.policies, ...node.policies };
 }
 
 interface Description {
@@ -204,7 +226,8 @@ function describe({ graph, names }: Context, node: NodeIR): Description {
   const text = (expr: ExprIR): string => expressionText(expr, names);
   const region = (title: string, ...notes: string[]): Description => ({ shape: "region", title, notes });
   const guard = (title: string): Description => ({ shape: "guard", title, notes: [] });
-  const named = node.segment;
+  const named = plainName(node.segment);
+  const titled = (kind: string): string => (named === kind ? kind : `${kind} ${named}`);
   switch (node.kind) {
     case "call":
       return describeCallee(graph, node.callee);
@@ -212,28 +235,28 @@ function describe({ graph, names }: Context, node: NodeIR): Description {
       return { shape: "value", title: `${named} = ${text(node.value)}`, notes: [] };
     case "map":
       return region(
-        `${node.settle ? "settle " : ""}map ${named}`,
+        `${node.settle ? "settle " : ""}${titled("map")}`,
         `over ${text(node.over)}`,
         ...(node.needs === undefined ? [] : [`after ${text(node.needs)}`]),
       );
     case "fork":
-      return region(`${node.settle ? "settle " : ""}fork ${named}`);
+      return region(`${node.settle ? "settle " : ""}${titled("fork")}`);
     case "race":
-      return region(`race ${named}`);
+      return region(titled("race"));
     case "vote":
       return region(`vote ${text(node.times)}`, ...(node.early === undefined ? [] : [`early ${text(node.early)}`]));
     case "loop":
-      return region(`loop ${named}`, `up to ${text(node.times)}`);
+      return region(titled("loop"), `up to ${text(node.times)}`);
     case "reduce":
-      return region(`reduce ${named}`, ...(node.groups === undefined ? ["two to one"] : [`groups of ${text(node.groups)}`]));
+      return region(titled("reduce"), ...(node.groups === undefined ? ["two to one"] : [`groups of ${text(node.groups)}`]));
     case "fold":
-      return region(`fold ${named}`, "left to right");
+      return region(titled("fold"), "left to right");
     case "if":
       return region(`if ${text(node.test)}`);
     case "match":
       return region(`match ${text(node.value)}`);
     case "try":
-      return region(`try ${named}`);
+      return region(titled("try"));
     case "scope":
       return region(named);
     case "assert":
@@ -285,6 +308,8 @@ function describeCallee(graph: Graph, { kind, id }: CalleeRef): Description {
 /** The policies that say how often, how many, how long and for how much. */
 function policyNotes(policies: Policies, names: ReadonlyMap<string, string>): string[] {
   const text = (expr: ExprIR): string => expressionText(expr, names);
+  const amount = (expr: ExprIR): string =>
+    expr.kind === "const" && typeof expr.value === "number" ? expr.value.toLocaleString("en-US") : text(expr);
   const notes: string[] = [];
   const { parallel, minSuccess, retry, timeout, budget, cache, compensate, hedge, approve, isolate, fallback } = policies;
   if (parallel) notes.push(`≤ ${text(parallel.max)} at once`);
@@ -294,9 +319,9 @@ function policyNotes(policies: Policies, names: ReadonlyMap<string, string>): st
     );
   if (retry) notes.push(`retry ${text(retry.times)}`);
   if (timeout) notes.push(`timeout ${milliseconds(timeout.after, text)}`);
-  if (budget?.cost) notes.push(`≤ $${text(budget.cost)}`);
-  if (budget?.tokens) notes.push(`≤ ${text(budget.tokens)} tokens`);
-  if (budget?.calls) notes.push(`≤ ${text(budget.calls)} calls`);
+  if (budget?.cost) notes.push(`≤ ${budget.cost.kind === "const" ? `$${Number(budget.cost.value).toFixed(2)}` : text(budget.cost)}`);
+  if (budget?.tokens) notes.push(`≤ ${amount(budget.tokens)} tokens`);
+  if (budget?.calls) notes.push(`≤ ${amount(budget.calls)} calls`);
   if (budget?.time) notes.push(`≤ ${milliseconds(budget.time, text)}`);
   if (cache) notes.push("cached");
   if (compensate) notes.push(`undone by ${compensate.callee.id}`);

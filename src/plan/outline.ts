@@ -39,6 +39,9 @@ export function outline(drawing: Drawing, loud: (text: string) => string, faint:
 function notesOf(step: DrawnStep, part: DrawnPart, titles: ReadonlyMap<string, string>): string {
   const waits = part.edges.filter((edge) => edge.to === step.id && titles.get(edge.from) !== undefined);
   const inputs = new Set(part.steps.filter((each) => each.shape === "input").map((each) => each.id));
-  const before = waits.filter((edge) => !inputs.has(edge.from)).map((edge) => titles.get(edge.from) ?? "");
+  const before = waits
+    .filter((edge) => !inputs.has(edge.from))
+    .map((edge) => titles.get(edge.from) ?? "")
+    .filter((title) => !step.notes.includes(`over ${title.replace(/^\w+ /, "")}`));
   return [...step.notes, ...(before.length === 0 ? [] : [`after ${[...new Set(before)].join(", ")}`])].join(" · ");
 }

@@ -66,7 +66,7 @@ function say(expr: ExprIR, names: ReadonlyMap<string, string>): string {
     case "const":
       return constant(expr.value);
     case "ref":
-      return names.get(expr.id) ?? expr.id;
+      return names.get(expr.id) ?? expr.id.replace(/#\d+$/, "");
     case "field":
       return `${inner(expr.of)}${expr.optional ? "?." : "."}${expr.name}`;
     case "index":
