@@ -102,9 +102,8 @@ export function correctRequest(run: Run, held: Account, charged: Amount, used: A
 
 function overlaps(a: Account, b: Account): boolean {
   // Everything shares the root; only accounts with caps make anybody wait.
-  for (let x: Account | undefined = a; x !== undefined && x.capped; x = x.parent)
-    for (let y: Account | undefined = b; y !== undefined && y.capped; y = y.parent) if (x === y) return true;
-  return false;
+  const around = chain(b);
+  return chain(a).some((at) => around.includes(at));
 }
 
 function admitWaiting(run: Run): void {
@@ -127,7 +126,7 @@ function admitWaiting(run: Run): void {
 
 function chain(of: Account): readonly Account[] {
   const out: Account[] = [];
-  for (let at: Account | undefined = of; at !== undefined && at.capped; at = at.parent) out.push(at);
+  for (let at: Account | undefined = of; at?.capped === true; at = at.parent) out.push(at);
   return out;
 }
 

@@ -17,7 +17,7 @@ import type { Attempt, CallSite, CompiledBody, CompiledCallable, CompiledNode, I
 import { compileMap } from "./map.js";
 import { type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
 import { redactor } from "./redact.js";
-import { executeRegion } from "./region.js";
+import { executeRegion, guarded } from "./region.js";
 import type { Shapes } from "./shape.js";
 import { assertNever } from "./values.js";
 import { compileVote } from "./vote.js";
@@ -149,7 +149,7 @@ export function program(options: ProgramOptions): Program {
     const expr = (inner: ExprIR) => compileExpr(inner, scope, context);
     const policies: PolicySource = { policies: node.policies, compile: expr, declared: false };
     const region = (perform: Attempt, subject: Subject, name: Parameters<typeof executeRegion>[1]) =>
-      executeRegion(isPlain(node.policies) ? perform : pipeline([policies], subject, callable, perform), name);
+      executeRegion(isPlain(node.policies) ? guarded(perform) : pipeline([policies], subject, callable, guarded(perform)), name);
     switch (node.kind) {
       case "value": {
         const value = expr(node.value);

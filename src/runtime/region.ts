@@ -2,8 +2,8 @@
 import { nodeDone, pump } from "./body.js";
 import { stepOf } from "./call.js";
 import type { NewEvent } from "./events.js";
-import { failureValue, located } from "./failure.js";
-import type { Attempt, CompiledNode, Instance, Step } from "./machine.js";
+import { failureValue, located, toFailure } from "./failure.js";
+import type { Attempt, CompiledNode, Done, Instance, Step } from "./machine.js";
 import { detach } from "./scope.js";
 
 type Region = Extract<NewEvent, { kind: "region.completed" }>["region"];
@@ -35,6 +35,23 @@ export function executeRegion(attempt: Attempt, name: Region | undefined): Compi
       nodeDone(instance, node, ended, value);
     });
     pump(run);
+  };
+}
+
+/** What goes wrong while a region is set up is its failure, inside its policies. */
+export function guarded(perform: Attempt): Attempt {
+  return (step, done) => {
+    let ended = false;
+    const once: Done = (failed, value) => {
+      ended = true;
+      done(failed, value);
+    };
+    try {
+      perform(step, once);
+    } catch (thrown) {
+      if (ended) throw thrown;
+      done(toFailure(thrown, "assertion", false), null);
+    }
   };
 }
 

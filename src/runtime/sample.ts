@@ -19,14 +19,14 @@ export interface SampleOptions {
 const deep = 4;
 
 export function sample(type: TypeIR, options: SampleOptions): unknown {
-  return valueOf(type, options, 0, "");
+  return drawn(type, options, 0, "");
 }
 
 function between(random: () => number, low: number, high: number): number {
   return low + Math.floor(random() * (high - low + 1));
 }
 
-function valueOf(type: TypeIR, options: SampleOptions, depth: number, name: string): unknown {
+function drawn(type: TypeIR, options: SampleOptions, depth: number, name: string): unknown {
   const { random } = options;
   switch (type.kind) {
     case "string":
@@ -39,9 +39,9 @@ function valueOf(type: TypeIR, options: SampleOptions, depth: number, name: stri
     case "float": {
       const low = type.min ?? Math.min(0, type.max ?? 0);
       const high = type.max ?? low + 100;
-      const drawn = low + random() * (high - low);
-      const rounded = Math.round(drawn * 100) / 100;
-      return rounded >= low && rounded <= high ? rounded : drawn;
+      const exact = low + random() * (high - low);
+      const rounded = Math.round(exact * 100) / 100;
+      return rounded >= low && rounded <= high ? rounded : exact;
     }
     case "bool":
       return random() < 0.5;
@@ -64,20 +64,20 @@ function valueOf(type: TypeIR, options: SampleOptions, depth: number, name: stri
     case "map": {
       const out: Record<string, unknown> = {};
       const size = depth >= deep ? 0 : between(random, 1, 3);
-      for (let i = 0; i < size; i++) setField(out, `key_${i + 1}`, valueOf(type.of, options, depth + 1, name));
+      for (let i = 0; i < size; i++) setField(out, `key_${i + 1}`, drawn(type.of, options, depth + 1, name));
       return out;
     }
     case "record": {
       const out: Record<string, unknown> = {};
-      for (const field of type.fields) setField(out, field.name, valueOf(field.type, options, depth + 1, field.name));
+      for (const field of type.fields) setField(out, field.name, drawn(field.type, options, depth + 1, field.name));
       return out;
     }
     case "union":
       return memberOf(type, options, depth, name);
     case "ref":
-      return valueOf(named(options.types, type.name), options, depth + 1, name);
+      return drawn(named(options.types, type.name), options, depth + 1, name);
     case "secret":
-      return valueOf(type.of, options, depth, name);
+      return drawn(type.of, options, depth, name);
     case "never":
       throw failure("invalid_output", "no value has the type `never`");
     default:
@@ -91,7 +91,7 @@ function listOf(type: Extract<TypeIR, { kind: "list" }>, options: SampleOptions,
   const most = type.max ?? Math.max(low, 3);
   const usual = Math.min(most, Math.max(low, 4));
   const size = options.full === true ? most : depth >= deep ? low : between(random, Math.max(low, Math.min(1, most)), usual);
-  return Array.from({ length: size }, () => valueOf(type.of, options, depth + 1, name));
+  return Array.from({ length: size }, () => drawn(type.of, options, depth + 1, name));
 }
 
 function memberOf(type: Extract<TypeIR, { kind: "union" }>, options: SampleOptions, depth: number, name: string): unknown {
@@ -100,5 +100,5 @@ function memberOf(type: Extract<TypeIR, { kind: "union" }>, options: SampleOptio
   const hasNull = withoutNull.length < type.of.length;
   if (hasNull && (depth >= deep || (options.full !== true && random() < 0.2))) return null;
   const chosen = withoutNull[between(random, 0, withoutNull.length - 1)];
-  return chosen === undefined ? null : valueOf(chosen, options, depth, name);
+  return chosen === undefined ? null : drawn(chosen, options, depth, name);
 }

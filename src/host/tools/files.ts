@@ -110,7 +110,7 @@ async function confined(path: string, { directory, allowed }: FileOptions): Prom
     const within = relative(await real(resolve(directory, root)), wanted);
     if (within === "" || (within !== ".." && !within.startsWith(`..${sep}`) && !isAbsolute(within))) return wanted;
   }
-  throw failure("denied", `${path} is outside the project; \`--allow-path ${dirname(path)}\` allows it`);
+  throw failure("denied", `${path} is outside the project; \`--allow-path ${path}\` allows it`);
 }
 
 /** Follows links as far as the path exists. */
