@@ -81,7 +81,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--json", "print the plan as data")
     .action(
       does(async (file: string, flow: string | undefined, options: RunOptions, command: Command) =>
-        (await import("./plan.js")).plan(file, flow, rest(command, flow), options, to),
+        (await import("./plan.js")).plan(file, named(flow), rest(command, flow), options, to),
       ),
     );
 
@@ -96,17 +96,8 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--events", "print every event as a line of JSON")
     .action(
       does(async (file: string, flow: string | undefined, options: RunOptions, command: Command) =>
-        (await import("./run.js")).runFlow(file, flow, rest(command, flow), options, to),
+        (await import("./run.js")).runFlow(file, named(flow), rest(command, flow), options, to),
       ),
-    );
-
-  program
-    .command("test [files...]")
-    .description("run the tests of .weave files, offline")
-    .option("--filter <text>", "only tests whose title holds the text")
-    .option("--json", "print the results as data")
-    .action(
-      does(async (files: string[], options: { filter?: string; json?: boolean }) => (await import("./test.js")).test(files, options, to)),
     );
 
   program
@@ -152,7 +143,8 @@ function withInputs(command: Command): Command {
     .usage("[options] <file> [flow] [--parameter value]...");
 }
 
-/** What stands after the file and the flow: `flow` itself is an input when it begins with a dash. */
-function rest(command: Command, flow: string | undefined): readonly string[] {
-  return command.args.slice(flow === undefined || flow.startsWith("-") ? 1 : 2);
-}
+/** What stands in the flow's place is an input when it begins with a dash. */
+const named = (flow: string | undefined): string | undefined => (flow?.startsWith("-") ? undefined : flow);
+
+/** What stands after the file and the flow. */
+const rest = (command: Command, flow: string | undefined): readonly string[] => command.args.slice(named(flow) === undefined ? 1 : 2);

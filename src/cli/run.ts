@@ -1,0 +1,179 @@
+/**
+ * `weave run`: a flow with its inputs, from here to its result. The value goes to standard output; how the run goes,
+ * what it cost and what went wrong to standard error. Ctrl-C cancels and waits for what must end; a second one does not.
+ */
+import { problems } from "../diagnostics/problems.js";
+import type { FlowIR, Graph } from "../plan/ir.js";
+import type { RunEvent } from "../runtime/events.js";
+import { type CallFailure, causes } from "../runtime/failure.js";
+import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
+import type { RunOptions } from "./commands.js";
+import { envelopes } from "./envelope.js";
+import { counted, money, seconds } from "./figures.js";
+import { chooseFlow } from "./flow.js";
+import { runHost } from "./host.js";
+import { inputsOf } from "./inputs.js";
+import { overrideModels } from "./override.js";
+import { showProblems } from "./problems.js";
+import { loadProgram, type Program } from "./program.js";
+import { progress } from "./progress.js";
+import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
+
+/** Runs a flow of a file. */
+export async function runFlow(
+  file: string,
+  name: string | undefined,
+  args: readonly string[],
+  options: RunOptions,
+  to: Terminal,
+): Promise<ExitCode> {
+  const program = loadProgram(file);
+  showProblems(program.problems, program.compiled.files, to);
+  if (program.missing) return EXIT.usage;
+  if (!program.ok || program.compiled.graph === undefined) return EXIT.diagnostics;
+  const flow = chooseFlow(program, file, name, to);
+  if (flow === undefined) return EXIT.usage;
+  const inputs = await inputsOf(program, flow, args, options.input, to);
+  if (inputs === undefined) return EXIT.usage;
+
+  const found = problems();
+  const graph = overrideModels(program.compiled.graph, options.model ?? [], found);
+  if (found.hasErrors()) {
+    showProblems(found.list(), program.compiled.files, to);
+    return EXIT.usage;
+  }
+  const host = runHost(options);
+  if (host === undefined) {
+    to.err("error: --sim-faults is written kind:share, for example rate_limit:5%,timeout:1%\n");
+    return EXIT.usage;
+  }
+  const result = await carryOut(graph, flow, inputs, host, options, file, to);
+  return conclude(result, program, options, to);
+}
+
+async function carryOut(
+  graph: Graph,
+  flow: FlowIR,
+  inputs: Readonly<Record<string, unknown>>,
+  host: RuntimeOptions,
+  options: RunOptions,
+  file: string,
+  to: Terminal,
+): Promise<RunResult> {
+  const view = options.events ? undefined : progress(`${file} · ${flow.name}`, to);
+  const wrap = { envelope: undefined as ReturnType<typeof envelopes> | undefined };
+  const early: RunEvent[] = [];
+  const write = (event: RunEvent): void => {
+    if (wrap.envelope === undefined) early.push({ ...event });
+    else to.out(`${JSON.stringify(wrap.envelope(event))}\n`);
+  };
+  const handle = run(graph, flow.name, inputs, {
+    ...host,
+    onEvent: (event) => {
+      view?.event(event);
+      if (options.events) write(event);
+    },
+  });
+  wrap.envelope = envelopes(handle.id, host.clock.wall);
+  for (const event of early) write(event);
+  const release = cancelOnInterrupt(handle, to);
+  const result = await handle.result;
+  release();
+  view?.stop();
+  return result;
+}
+
+/** Ctrl-C and a reader that goes away cancel the run; the second Ctrl-C ends the process. */
+function cancelOnInterrupt(handle: RunHandle, to: Terminal): () => void {
+  let asked = false;
+  const interrupt = (): void => {
+    if (asked) process.exit(EXIT.interrupted);
+    asked = true;
+    to.err("\nCancelling; effects in flight are awaited. Ctrl-C again stops at once.\n");
+    handle.cancel("interrupted");
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  to.onClosed(() => handle.cancel("nobody reads the output any more"));
+  return () => {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  };
+}
+
+function conclude(result: RunResult, program: Program, options: RunOptions, to: Terminal): ExitCode {
+  if (result.problems.length > 0) {
+    showProblems(result.problems, program.compiled.files, to);
+    return EXIT.diagnostics;
+  }
+  if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
+  else if (result.status === "completed" && !options.events) {
+    to.out(typeof result.value === "string" ? `${result.value.replace(/\n?$/, "")}\n` : `${JSON.stringify(result.value, null, 2)}\n`);
+  }
+  to.err(summary(result, to));
+  switch (result.status) {
+    case "completed":
+      return EXIT.done;
+    case "cancelled":
+      return EXIT.interrupted;
+    case "failed":
+      return result.failure?.kind === "budget_exceeded" ? EXIT.budget : EXIT.failed;
+  }
+}
+
+/** The object that `--json` prints. */
+export function resultJson(result: RunResult): Readonly<Record<string, unknown>> {
+  const { spend, failure } = result;
+  return {
+    run: result.run,
+    status: result.status,
+    value: result.value ?? null,
+    failure: failure === undefined ? null : { kind: failure.kind, message: failure.message, call: failure.path },
+    partial: result.partial ?? null,
+    spend: {
+      cost_usd: spend.costUsd,
+      input_tokens: spend.inputTokens,
+      output_tokens: spend.outputTokens,
+      calls: spend.calls,
+      tool_calls: spend.toolCalls,
+      reused: spend.reused,
+    },
+    elapsed_ms: Math.round(result.elapsedMs),
+    simulated: result.simulated,
+  };
+}
+
+function summary(result: RunResult, to: Terminal): string {
+  const { spend } = result;
+  const agentCalls = spend.calls - spend.toolCalls;
+  const used = [
+    ...(agentCalls > 0 ? [counted(agentCalls, "agent call")] : []),
+    ...(spend.toolCalls > 0 ? [counted(spend.toolCalls, "tool call")] : []),
+    ...(spend.inputTokens + spend.outputTokens > 0
+      ? [`${counted(spend.inputTokens, "token")} in, ${spend.outputTokens.toLocaleString("en-US")} out`]
+      : []),
+    ...(agentCalls > 0 || spend.costUsd > 0 ? [result.simulated ? `${money(spend.costUsd)} if it were real` : money(spend.costUsd)] : []),
+  ];
+  const sign = { completed: green("✓", to.color), failed: red("✗", to.color), cancelled: yellow("!", to.color) }[result.status];
+  const lines = [`${sign} ${result.status} in ${seconds(result.elapsedMs)}${used.length > 0 ? ` · ${used.join(" · ")}` : ""}`];
+  if (result.failure !== undefined && result.status === "failed") lines.push(...reasons(result.failure, to));
+  if (result.simulated) lines.push(yellow("  The answers of agents are simulated: made up from their types, without a model.", to.color));
+  return `${lines.join("\n")}\n`;
+}
+
+/** Why it failed: the failure, then each one that caused it, with where it happened. */
+function reasons(failure: CallFailure, to: Terminal): string[] {
+  const chain = [...causes(failure)];
+  const lines = chain.map((each, i) => {
+    const attempts = each.attempts > 1 ? ` (${each.attempts} attempts)` : "";
+    return `  ${i === 0 ? "" : "because of "}${red(each.kind, to.color)}${each.path === "" ? "" : ` in ${each.path}`}${attempts}: ${each.message}`;
+  });
+  const { partial } = failure;
+  if (partial !== undefined) {
+    lines.push(dim(`  ${partial.ok.length} items were done, ${partial.failed.length} failed; --json prints both`, to.color));
+    const shown = partial.failed.slice(0, 5).map((item) => `  ${item.key}: ${item.error.kind}: ${item.error.message.split("\n")[0] ?? ""}`);
+    lines.push(...shown);
+    if (partial.failed.length > shown.length) lines.push(`  and ${partial.failed.length - shown.length} more`);
+  }
+  return lines;
+}
