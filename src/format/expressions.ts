@@ -400,6 +400,10 @@ function binary(c: Context, e: BinaryExpr): Layout {
   }
   const side = (inner: Expr) =>
     (inner.kind === "Binary" && precedence[inner.op] > level) || !loose(inner) ? expression(c, inner) : parenthesized(c, inner);
+  // After `as int` a `<` would open type arguments.
+  if (e.op === "<" && endsInType(e.left)) {
+    return group(parenthesized(c, e.left), " <", indent(line, side(e.right)));
+  }
   const parts: Layout[] = [side(at)];
   for (let i = chain.length - 1; i >= 0; i--) {
     const link = chain[i];
@@ -407,6 +411,12 @@ function binary(c: Context, e: BinaryExpr): Layout {
   }
   const [first, ...rest] = parts;
   return group(first ?? "", indent(...rest));
+}
+
+function endsInType(e: Expr): boolean {
+  let at = e;
+  while (at.kind === "Binary" || at.kind === "Unary") at = at.kind === "Binary" ? at.right : at.operand;
+  return at.kind === "Cast";
 }
 
 function pipeline(c: Context, e: Expr): Layout {

@@ -87,7 +87,7 @@ const afterName: ReadonlyMap<TokenType, readonly TokenType[]> = new Map<TokenTyp
  * Whether a declaration surely starts at that token: no statement, property or field looks like one. Annotations before
  * it are part of it.
  */
-export function startsDeclaration(tokens: readonly Token[], index: number): boolean {
+export function startsDeclaration(tokens: readonly Token[], index: number, text: string): boolean {
   let i = index;
   let token = tokens[i];
   if (token === undefined || !has(landmarkWords, token)) return false;
@@ -101,6 +101,7 @@ export function startsDeclaration(tokens: readonly Token[], index: number): bool
   if (token.tokenType === K.test) return second.tokenType === T.Str;
   if (token.tokenType === K.import) return second.tokenType === T.LBrace;
   const third = tokens[i + 2];
+  if (text.slice(token.startOffset, second.startOffset).includes("\n")) return false;
   return has(names, second) && third !== undefined && (afterName.get(token.tokenType)?.includes(third.tokenType) ?? false);
 }
 
@@ -121,7 +122,7 @@ function afterAnnotation(tokens: readonly Token[], at: number): number {
 }
 
 /** Whether that closer comes before the enclosing block ends or a declaration starts: then only a separator is missing. */
-export function closesLater(tokens: readonly Token[], from: number, closer: TokenType): boolean {
+export function closesLater(tokens: readonly Token[], from: number, closer: TokenType, text: string): boolean {
   const open: TokenType[] = [];
   for (let i = from; i < tokens.length; i++) {
     const token = tokens[i];
@@ -132,7 +133,7 @@ export function closesLater(tokens: readonly Token[], from: number, closer: Toke
       if (open.length === 0) return type === closer;
       if (open.pop() !== type) return false;
     } else if (has(statementWords, token) && tokens[i + 1]?.tokenType !== T.Colon && open.length === 0) return false;
-    else if (startsDeclaration(tokens, i)) return false;
+    else if (startsDeclaration(tokens, i, text)) return false;
   }
   return false;
 }

@@ -82,7 +82,9 @@ export function shape(first: Operand, tails: readonly Tail[], file: string, prob
     const end = tail.kind === "As" ? tail.end : tail.stage.span.end;
     const span = { file, start: left.start, end };
     const value: Expr =
-      tail.kind === "As" ? { kind: "Cast", value: left.value, type: tail.type, span } : { kind: "Pipe", left: left.value, stage: tail.stage, span };
+      tail.kind === "As"
+        ? { kind: "Cast", value: left.value, type: tail.type, span }
+        : { kind: "Pipe", left: left.value, stage: tail.stage, span };
     operands.push({ value, start: left.start, end });
   }
   reduce(0);

@@ -206,7 +206,12 @@ class WeaveParser extends EmbeddedActionsParser {
     return { fixes: [{ title, edits: [{ span, text }] }] };
   }
   private want(index: number, type: TokenType): Token | undefined {
-    if (this.RECORDING_PHASE || this.is(type)) return this.consume(index, type);
+    if (this.RECORDING_PHASE) return this.consume(index, type);
+    const token = this.LA(1);
+    if (token.tokenType === type) {
+      this.currIdx++;
+      return token;
+    }
     this.expected(type.LABEL ?? type.name);
     return undefined;
   }
@@ -243,7 +248,7 @@ class WeaveParser extends EmbeddedActionsParser {
       if (token === undefined) break;
       const type = token.tokenType;
       const first = this.newLine();
-      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1)) break;
+      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) break;
       if (first && L.has(L.statementWords, token) && !this.is(T.Colon, 2) && !open.includes(T.RBrace)) open.length = 0;
       if (open.length === 0 && stop(token, first)) break;
       if (L.isOpener(type)) open.push(L.closerOf(type));
@@ -281,7 +286,7 @@ class WeaveParser extends EmbeddedActionsParser {
       const type = token.tokenType;
       const first = this.newLine();
       if (type === closer || (L.isCloser(type) && this.isOpen(type))) return false;
-      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1)) return false;
+      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) return false;
       if (first && of.separator === "comma" && L.has(L.statementWords, token) && !this.is(T.Colon, 2)) return false;
       const before = this.tokens[this.currIdx]?.tokenType;
       const separated = this.currIdx === opener || before === T.Comma || before === T.Semicolon || (first && of.separator === "line");
@@ -301,7 +306,7 @@ class WeaveParser extends EmbeddedActionsParser {
       }
       if (L.has(of.starts, token)) {
         if (separated) return true;
-        if (first && !L.closesLater(this.tokens, this.currIdx + 1, closer)) return false;
+        if (first && !L.closesLater(this.tokens, this.currIdx + 1, closer, this.text)) return false;
         const end = { file: this.file, start: this.end(), end: this.end() };
         if (of.separator === "comma") this.say(d.missingComma, end, { between: of.between }, this.fix("Insert a comma", end, ","));
         else this.say(d.missingSeparator, end, { between: of.between }, this.fix("Insert a comma", end, ","));
@@ -331,11 +336,15 @@ class WeaveParser extends EmbeddedActionsParser {
       GATE: () => this.more(of, closer, at),
       DEF: () => {
         items.push(element());
-        this.option(index, () => this.consume(index, T.Comma));
+        this.comma(index);
       },
     });
     this.close(index, closer, at);
     return items;
+  }
+  private comma(index: number): void {
+    if (this.RECORDING_PHASE) this.option(index, () => this.consume(index, T.Comma));
+    else if (this.is(T.Comma)) this.currIdx++;
   }
   private close(index: number, closer: TokenType, opener: number): void {
     this.open.set(closer, (this.open.get(closer) ?? 1) - 1);
@@ -353,7 +362,7 @@ class WeaveParser extends EmbeddedActionsParser {
       );
     }
     if (this.is(closer)) {
-      this.consume(index, closer);
+      this.currIdx++;
       return;
     }
     const token = this.tokens[opener];
@@ -384,7 +393,7 @@ class WeaveParser extends EmbeddedActionsParser {
       const token = this.LA(1);
       const type = token.tokenType;
       const first = this.newLine();
-      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1)) return false;
+      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) return false;
       if (type === T.Semicolon) {
         this.say(d.semicolon, this.spanOf(token), {}, this.fix("Remove it", this.spanOf(token), this.newLine(2) ? "" : "\n"));
         this.skip();
@@ -512,7 +521,7 @@ class WeaveParser extends EmbeddedActionsParser {
       this.say(d.foreignDeclaration, span, { word, instead: foreign }, this.fix(`Write \`${foreign}\``, span, foreign));
     else this.say(d.notADeclaration, span, { found: word, near }, this.fix(`Write \`${meant}\``, span, meant));
     this.retag(K[meant]);
-    if (!L.startsDeclaration(this.tokens, this.currIdx + 1) && meant !== "let") {
+    if (!L.startsDeclaration(this.tokens, this.currIdx + 1, this.text) && meant !== "let") {
       this.skip();
       this.skipToDeclaration();
     }
@@ -523,10 +532,11 @@ class WeaveParser extends EmbeddedActionsParser {
 
   /** A name of a value, type or callable. */
   private name(index: number, what: string): A.Name {
-    const token = this.LA(1);
+    const token = this.RECORDING_PHASE ? this.consume(index, T.Name) : this.LA(1);
     if (this.RECORDING_PHASE || L.has(L.names, token)) {
-      const taken = this.consume(index, T.Name);
-      return { text: taken.image, span: this.spanOf(taken) };
+      // As `consume` would, which only checks again.
+      this.currIdx++;
+      return { text: token.image, span: this.spanOf(token) };
     }
     if (T.isReserved(token.image) && L.has(L.anyWords, token) && !(this.newLine() && this.currIdx >= 0)) {
       this.say(d.reservedName, this.spanOf(token), { word: token.image });
@@ -538,9 +548,10 @@ class WeaveParser extends EmbeddedActionsParser {
   }
   /** Any word: a field, property or argument. */
   private word(index: number, what: string): A.Name {
-    if (this.RECORDING_PHASE || L.has(L.anyWords, this.LA(1))) {
-      const taken = this.consume(index, T.Word);
-      return { text: taken.image, span: this.spanOf(taken) };
+    const token = this.RECORDING_PHASE ? this.consume(index, T.Word) : this.LA(1);
+    if (this.RECORDING_PHASE || L.has(L.anyWords, token)) {
+      this.currIdx++;
+      return { text: token.image, span: this.spanOf(token) };
     }
     this.say(d.missingName, this.place(), { what, found: this.found() });
     return { text: "", span: this.empty() };
@@ -777,7 +788,7 @@ class WeaveParser extends EmbeddedActionsParser {
   });
   /** Annotations of a policy need nothing between them. */
   private moreBundle(opener: number): boolean {
-    if (!this.ended() && this.is(T.At) && !L.startsDeclaration(this.tokens, this.currIdx + 1)) return true;
+    if (!this.ended() && this.is(T.At) && !L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) return true;
     if (this.is(T.Comma)) {
       this.expected("an annotation");
       this.skip();
@@ -879,7 +890,7 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly parameter = this.rule<A.Parameter>("parameter", () => {
     const start = this.at();
     const annotations: A.Annotation[] = [];
-    this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
     const doc = this.doc(start) ?? this.doc(this.at());
     const name = this.name(1, "a parameter");
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
@@ -1017,9 +1028,10 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly type = this.rule<A.TypeNode>("type", () => {
     const start = this.at();
     let doc = this.doc(start);
-    this.OPTION(() => this.CONSUME(T.Bar));
+    if (this.RECORDING_PHASE || this.is(T.Bar)) this.OPTION(() => this.CONSUME(T.Bar));
     doc ??= this.doc(this.at());
     const first = this.SUBRULE(this.typePostfix);
+    if (!this.RECORDING_PHASE && doc === undefined && !this.is(T.Bar)) return first;
     const members = [{ type: first, doc }];
     this.MANY(() => {
       const at = this.at();
@@ -1027,7 +1039,6 @@ class WeaveParser extends EmbeddedActionsParser {
       const memberDoc = this.doc(at) ?? this.doc(this.at());
       members.push({ type: this.SUBRULE1(this.typePostfix), doc: memberDoc });
     });
-    if (members.length === 1 && doc === undefined) return first;
     return { kind: "UnionType", members, span: this.span(start) };
   });
 
@@ -1035,7 +1046,10 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     if (this.tooDeep()) return { kind: "MissingType", span: this.empty() };
     this.depth++;
-    const qualifier = this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
+    const qualified = this.RECORDING_PHASE || this.is(K.secret) || this.is(K.untrusted);
+    const qualifier = !qualified
+      ? undefined
+      : this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
     const from = this.at();
     let node = this.typePrimary(from);
     if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
@@ -1102,7 +1116,7 @@ class WeaveParser extends EmbeddedActionsParser {
   private field(): A.FieldType {
     const start = this.at();
     const annotations: A.Annotation[] = [];
-    this.MANY3(() => annotations.push(this.SUBRULE5(this.annotation, { ARGS: [false] })));
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY3(() => annotations.push(this.SUBRULE5(this.annotation, { ARGS: [false] })));
     const doc = this.doc(start) ?? this.doc(this.at());
     const name = this.key(21, "a field");
     if (!this.RECORDING_PHASE && this.is(T.Question)) {
@@ -1252,7 +1266,7 @@ class WeaveParser extends EmbeddedActionsParser {
         GATE: () => this.more(ENTRIES, T.RBrace, at),
         DEF: () => {
           entries.push(this.SUBRULE(this.entry));
-          this.OPTION(() => this.CONSUME(T.Comma));
+          this.comma(0);
         },
       });
     }
@@ -1625,7 +1639,7 @@ class WeaveParser extends EmbeddedActionsParser {
     if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
       node = annotated(node);
       wrapped = true;
-        from = annotatedAt;
+      from = annotatedAt;
     }
     if (this.RECORDING_PHASE || L.has(L.postfixStarts, this.LA(1))) {
       // No call in the chain: the annotations belong to the name itself.
@@ -1657,7 +1671,7 @@ class WeaveParser extends EmbeddedActionsParser {
                 if (!wrapped) {
                   node = annotated(node);
                   wrapped = true;
-        from = annotatedAt;
+                  from = annotatedAt;
                 }
               },
             },
@@ -2130,7 +2144,7 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly stage = this.rule<A.Stage>("stage", () => {
     const start = this.at();
     const annotations: A.Annotation[] = [];
-    this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
     const callee = this.name(1, "a callable");
     const args = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.arguments) });
     return { kind: "Stage", annotations, callee, args, span: this.span(start) };

@@ -169,6 +169,8 @@ const suffixMends: Readonly<Record<string, string>> = {
 
 /** Reads a number with its unit; a wrong suffix is reported at the suffix, and the number stands for itself. */
 export function readNumber(image: string, span: Span, problems: Problems): NumberExpr {
+  // Most numbers are a few digits.
+  if (image.length < 15 && /^\d+$/.test(image)) return { kind: "Number", value: Number(image), unit: "int", raw: image, span };
   const money = image.startsWith("$");
   const digits = /^\$?([\d_]+(?:\.[\d_]+)?)/.exec(image)?.[1] ?? "0";
   const suffix = image.slice(digits.length + (money ? 1 : 0));

@@ -136,8 +136,9 @@ const grammar = fc.letrec<Record<string, string>>((tie) => {
       { weight: 1, arbitrary: seq(t("unary"), " + ", t("unary"), gap, "* ", t("unary"), gap, "+ ", t("unary")) },
       {
         weight: 1,
-        arbitrary: seq(t("unary"), space, fc.constantFrom("==", "!=", "<", "<=", ">", ">="), space, t("unary"), " && ", t("unary")),
+        arbitrary: seq(t("unary"), space, fc.constantFrom("==", "!=", "<=", ">", ">="), space, t("unary"), " && ", t("unary")),
       },
+      { weight: 1, arbitrary: seq("(", t("expr"), ") <", gap, t("unary")) },
       { weight: 1, arbitrary: seq(t("unary"), " as ", t("typeOne")) },
       { weight: 1, arbitrary: seq(t("unary"), " as ", t("typeOne"), " ?? ", t("unary")) },
       { weight: 2, arbitrary: seq(t("unary"), gap, "|> ", t("stage"), gap, "|> ", t("stage")) },
