@@ -267,7 +267,7 @@ function checkChoice(annotation: string, spec: ArgumentSpec, of: readonly string
     context.infer(expr);
     return;
   }
-  const near = word === undefined ? undefined : nearest(word, of);
+  const near = word === undefined || of.includes(word) ? word : nearest(word, of);
   reportType(
     annotation,
     spec,

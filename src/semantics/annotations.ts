@@ -28,10 +28,6 @@ export interface AnnotationTarget {
   readonly annotations?: readonly Annotation[];
   /** The type of the value. */
   readonly result?: Type | undefined;
-  /** What a map runs over. */
-  readonly list?: Type | undefined;
-  /** How many runs a vote or branches a fork has at most. */
-  readonly count?: number;
   /** A tool that is declared with `effect`. */
   readonly declaredEffect?: boolean;
   /** The name of a built-in function. */
@@ -276,9 +272,6 @@ function checkOne(found: InForce, target: AnnotationTarget, context: AnnotationC
       }
       return;
     }
-    case "min_success":
-      checkMinSuccess(found, target, context);
-      return;
     default:
       if (SELECTION.has(found.name)) checkSelection(found, target, context);
   }
@@ -354,17 +347,18 @@ function checkResolve(expr: Expr, context: AnnotationContext): void {
   );
 }
 
-/** A count that cannot be reached is most often a percentage without its sign. */
-function checkMinSuccess(found: InForce, target: AnnotationTarget, context: AnnotationContext): void {
-  const [expr] = found.given.get("value") ?? [];
-  if (expr?.kind !== "Number" || expr.unit !== "int") return;
-  const items = target.list === undefined ? undefined : expand(target.list);
-  const most = target.count ?? (items?.kind === "list" ? items.max : Number.POSITIVE_INFINITY);
-  if (expr.value <= most) return;
+/**
+ * A count of `@min_success` that cannot be reached is most often a percentage without its sign. Asked apart from the
+ * rest: the annotations around a map are checked before what it runs over is known.
+ */
+export function checkMinSuccess(annotations: readonly Annotation[], over: Type | undefined, problems: Problems): void {
+  const expr = annotations.find((a) => a.name.text === "min_success")?.args?.[0]?.value;
+  const items = over === undefined ? undefined : expand(over);
+  if (expr?.kind !== "Number" || expr.unit !== "int" || items?.kind !== "list" || expr.value <= items.max) return;
   const percent = expr.value > 1 && expr.value <= 100 ? `${expr.raw}%` : undefined;
   const fixes: readonly Fix[] =
     percent === undefined ? [] : [{ title: `write \`${percent}\``, edits: [{ span: expr.span, text: percent }] }];
-  context.problems.report(d.minSuccessCount, expr.span, { found: expr.value, most, percent }, { fixes });
+  problems.report(d.minSuccessCount, expr.span, { found: expr.value, most: items.max, percent }, { fixes });
 }
 
 function checkSelection(found: InForce, target: AnnotationTarget, context: AnnotationContext): void {
@@ -401,8 +395,9 @@ function checkEffects(inForce: ReadonlyMap<string, InForce>, target: AnnotationT
   const hedge = inForce.get("hedge");
   if (hedge !== undefined) problems.report(d.hedgedEffect, placeOf(hedge), { subject });
   const isolated = inForce.has("isolate") || declares(target, "isolate");
-  const unsafe = target.unsafe ?? unsafeCallee(inForce, target);
-  if (isolated || unsafe.length === 0) return;
+  const idempotent = inForce.has("idempotent") || declares(target, "idempotent");
+  const unsafe = target.unsafe ?? (target.callee === undefined ? [] : [target.callee.name]);
+  if (isolated || idempotent || unsafe.length === 0) return;
   for (const annotation of ["retry", "fallback"]) {
     const found = inForce.get(annotation);
     if (found === undefined || (annotation === "retry" && value(found, "n") === 0)) continue;
@@ -411,12 +406,6 @@ function checkEffects(inForce: ReadonlyMap<string, InForce>, target: AnnotationT
 }
 
 const declares = (target: AnnotationTarget, name: string): boolean => target.annotations?.some((a) => a.name.text === name) === true;
-
-/** Where it is not known which effects are reached, the callee stands for them unless it is idempotent itself. */
-function unsafeCallee(inForce: ReadonlyMap<string, InForce>, target: AnnotationTarget): readonly string[] {
-  if (target.callee === undefined || inForce.has("idempotent") || declares(target, "idempotent")) return [];
-  return [target.callee.name];
-}
 
 /** What only makes sense for an effect. */
 function reportNothing(inForce: ReadonlyMap<string, InForce>, target: AnnotationTarget, subject: string, problems: Problems): void {

@@ -132,9 +132,6 @@ function checkValue(name: string, spec: PropertySpec, expr: Expr, context: Prope
     case "callables":
       checkNames(wanted.kind, expr, wrong, context);
       return;
-    case "rate":
-      if (expr.kind !== "Number" || expr.unit !== "rate" || expr.value <= 0) wrong("a rate such as `10/s`");
-      return;
     case "argv":
       checkArgv(expr, wrong, context);
       return;

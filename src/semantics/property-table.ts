@@ -10,7 +10,6 @@ export type PropertyKind =
   | { readonly kind: "choice"; readonly of: readonly string[] }
   /** The name of a model, names of models, names of callables, the name of an MCP server. */
   | { readonly kind: "model" | "models" | "callables" | "server" }
-  | { readonly kind: "rate" }
   /** A list of texts, written out. */
   | { readonly kind: "argv" }
   /** A record or map whose values become text. */
@@ -66,7 +65,6 @@ export const modelProperties: PropertyTable = table({
   overhead: { value: whole(0), form: "overhead: 400" },
   fallback: { value: { kind: "models" }, form: "fallback: [fast, other]" },
   balance: { value: { kind: "models" }, form: "balance: [fast, other]" },
-  rate: { value: { kind: "rate" }, form: "rate: 10/s" },
   max_concurrent: { value: whole(1), form: "max_concurrent: 20" },
   tokens_per_minute: { value: whole(1), form: "tokens_per_minute: 400k" },
   latency: { value: constant(DURATION), form: "latency: 300ms" },
