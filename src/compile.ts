@@ -4,9 +4,12 @@
  * in an editor or a browser as it does on the command line.
  */
 import { type Problem, problems as collect } from "./diagnostics/problems.js";
-import { validate } from "./plan/graph.js";
+import { checkGraph } from "./plan/graph.js";
 import type { Graph } from "./plan/ir.js";
+import { lint } from "./plan/lints.js";
 import { lower } from "./plan/lower.js";
+import { checkSpeculation } from "./plan/speculation.js";
+import { checkInformationFlow } from "./plan/taint.js";
 import { check, type Typed } from "./semantics/check.js";
 import { type CompilerHost, resolve } from "./semantics/resolve.js";
 import type { SourceFile } from "./source/source.js";
@@ -34,7 +37,10 @@ export function compile(entry: string, host: CompilerHost): Compiled {
   let graph: Graph | undefined;
   if (!problems.hasErrors()) {
     graph = lower(typed, problems);
-    validate(graph, problems);
+    checkGraph(graph, problems);
+    checkInformationFlow(graph, problems);
+    checkSpeculation(graph, problems);
+    lint(typed, graph, problems);
   }
   const ok = !problems.hasErrors();
   return {

@@ -63,6 +63,8 @@ export interface FieldIR {
   /** May be absent, which is `null`: its type is a union with `null`. */
   readonly optional: boolean;
   readonly redact?: boolean;
+  /** Declared `untrusted`. */
+  readonly untrusted?: boolean;
   readonly doc?: string;
 }
 
@@ -82,6 +84,8 @@ export interface ParamIR {
   /** Evaluated where the other parameters are in scope. */
   readonly default?: ExprIR;
   readonly redact?: boolean;
+  /** Declared `untrusted`. */
+  readonly untrusted?: boolean;
   readonly doc?: string;
 }
 
@@ -255,7 +259,7 @@ export type NodeIR =
   | (NodeBase & {
       readonly kind: "call";
       readonly callee: CalleeRef;
-      readonly args: readonly { readonly param: string; readonly value: ExprIR }[];
+      readonly args: readonly ArgIR[];
     })
   | (NodeBase & {
       readonly kind: "map";
@@ -346,6 +350,13 @@ export type NodeIR =
       readonly model: string;
       readonly repairs: ExprIR;
     });
+
+/** `span` is that of the argument as written, where one was. */
+export interface ArgIR {
+  readonly param: string;
+  readonly value: ExprIR;
+  readonly span?: Span;
+}
 
 export interface ArmIR {
   /** As written, for paths and drawings. */

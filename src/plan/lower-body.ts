@@ -4,15 +4,18 @@
  * nodes mention, and what nothing needs is marked so that it never runs.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
+import { fieldOf, substitute, type Type } from "../semantics/types.js";
 import type { Span } from "../source/source.js";
 import type { BlockExpr, Expr, LambdaExpr, Statement } from "../syntax/ast.js";
-import { fieldOf, substitute, type Type } from "../semantics/types.js";
 import type { Body, EffectKind, ExprIR, NodeIR, TypeIR } from "./ir.js";
-import { type Builder, builder, constant, freshId, type Lowering, ref, segmentFor, typeOf, type Unit } from "./lowering.js";
 import { fit } from "./lower-expr.js";
-import { forEachExpr, forEachRef, innerBodies, expressionsOf, refsOf } from "./walk.js";
+import { type Builder, builder, constant, freshId, type Lowering, ref, segmentFor, typeOf, type Unit } from "./lowering.js";
+import { expressionsOf, forEachExpr, forEachRef, innerBodies, refsOf } from "./walk.js";
 
-type Own<K extends NodeIR["kind"]> = Omit<Extract<NodeIR, { kind: K }>, "id" | "segment" | "span" | "type" | "deps" | "after" | "effect" | "needed" | "policies">;
+type Own<K extends NodeIR["kind"]> = Omit<
+  Extract<NodeIR, { kind: K }>,
+  "id" | "segment" | "span" | "type" | "deps" | "after" | "effect" | "needed" | "policies"
+>;
 export type NodeParts = { [K in NodeIR["kind"]]: Own<K> }[NodeIR["kind"]];
 
 export interface NodeSetting {
@@ -66,7 +69,11 @@ export function lowerBlock(l: Lowering, e: BlockExpr, b: Builder): ExprIR {
   const stops = e.statements.some((s, i) => s.kind === "Assert" || s.kind === "Stop" || (s.kind === "Expr" && i < e.statements.length - 1));
   if (!stops) return lowerStatements(l, e.statements, b);
   const body = l.body(e, b.unit, b.naming);
-  return addNode(b, { kind: "scope", body }, { segment: b.naming ?? "block", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: effectOfBody(body) });
+  return addNode(
+    b,
+    { kind: "scope", body },
+    { segment: b.naming ?? "block", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: effectOfBody(body) },
+  );
 }
 
 function pureBlock(l: Lowering, statements: readonly Statement[], b: Builder, from: number): ExprIR {
@@ -116,7 +123,10 @@ export function lowerStatements(l: Lowering, statements: readonly Statement[], b
         const name = statement.names[0]?.text ?? "value";
         b.naming = name;
         const value = letValue(l, statement, b);
-        const type: Type = statement.type === undefined ? typeOf(l, statement.value, b.unit) : substitute(l.checker.typeOf(statement.type, b.unit.scope), b.unit.vars);
+        const type: Type =
+          statement.type === undefined
+            ? typeOf(l, statement.value, b.unit)
+            : substitute(l.checker.typeOf(statement.type, b.unit.scope), b.unit.vars);
         const made =
           value.kind === "ref" || value.kind === "const"
             ? value
@@ -127,7 +137,14 @@ export function lowerStatements(l: Lowering, statements: readonly Statement[], b
       case "Assert": {
         const test = l.expr(statement.test, b);
         const message = statement.message === undefined ? undefined : l.expr(statement.message, b);
-        guard(b, addNode(b, { kind: "assert", test, ...(message === undefined ? {} : { message }) }, { segment: "assert", span: statement.span, type: { kind: "null" }, effect: "none" }));
+        guard(
+          b,
+          addNode(
+            b,
+            { kind: "assert", test, ...(message === undefined ? {} : { message }) },
+            { segment: "assert", span: statement.span, type: { kind: "null" }, effect: "none" },
+          ),
+        );
         break;
       }
       case "Stop": {
@@ -143,7 +160,11 @@ export function lowerStatements(l: Lowering, statements: readonly Statement[], b
         const symbol = b.unit.scope.names.get(statement.name.text);
         if (symbol === undefined) break;
         const value = l.expr(statement.value, b);
-        addNode(b, { kind: "set", state: l.stateId(symbol), value }, { segment: `set ${symbol.name}`, span: statement.span, type: { kind: "null" }, effect: "effect" });
+        addNode(
+          b,
+          { kind: "set", state: l.stateId(symbol), value },
+          { segment: `set ${symbol.name}`, span: statement.span, type: { kind: "null" }, effect: "effect" },
+        );
         break;
       }
       case "Expr": {
@@ -175,7 +196,11 @@ function drop(l: Lowering, value: ExprIR, e: Expr, first: number, b: Builder): v
   }
   const ids = new Set<string>();
   forEachRef(value, (id) => ids.add(id));
-  b.dropped.push({ ids: [...ids], span: e.span, what: e.kind === "Call" || e.kind === "Pipe" || e.kind === "Annotated" ? "call" : "expression" });
+  b.dropped.push({
+    ids: [...ids],
+    span: e.span,
+    what: e.kind === "Call" || e.kind === "Pipe" || e.kind === "Annotated" ? "call" : "expression",
+  });
 }
 
 function guard(b: Builder, ...nodes: readonly ExprIR[]): void {
@@ -218,7 +243,11 @@ export function effectOfBody(body: Body): EffectKind {
 export function finishBody(l: Lowering, b: Builder, result: ExprIR): Body {
   const own = new Map(b.nodes.map((node) => [node.id, node]));
   const deps = new Map<string, readonly string[]>();
-  for (const node of b.nodes) deps.set(node.id, [...refsOf(node)].filter((id) => id !== node.id && own.has(id)));
+  for (const node of b.nodes)
+    deps.set(
+      node.id,
+      [...refsOf(node)].filter((id) => id !== node.id && own.has(id)),
+    );
   const needed = new Set<string>();
   const waiting: string[] = [];
   const need = (id: string): void => {

@@ -4,18 +4,25 @@
  * built-in one (`filter(xs, x => Check(x).ok)`) is computed for all items by a map first; `fold` has a node of its own.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Span } from "../source/source.js";
-import type { Annotation, Expr } from "../syntax/ast.js";
 import type { ResolvedArg, ResolvedCall } from "../semantics/checker.js";
 import type { Callable } from "../semantics/symbols.js";
 import { ERROR, expand, substitute, type Type } from "../semantics/types.js";
-import type { Body, ExprIR } from "./ir.js";
+import type { Span } from "../source/source.js";
+import type { Annotation, Expr } from "../syntax/ast.js";
+import type { ArgIR, Body, ExprIR } from "./ir.js";
 import { addNode, effectOfBody, fieldPath, inlineLambda } from "./lower-body.js";
 import { fit, named } from "./lower-expr.js";
 import { lowerBuiltinOverItems } from "./lower-region.js";
 import { type Builder, builder, builtin, type CallableArg, constant, freshId, type Lowering, ref, typeOf } from "./lowering.js";
 
-export function lowerCall(l: Lowering, call: ResolvedCall, piped: ExprIR | undefined, annotations: readonly Annotation[], span: Span, b: Builder): ExprIR {
+export function lowerCall(
+  l: Lowering,
+  call: ResolvedCall,
+  piped: ExprIR | undefined,
+  annotations: readonly Annotation[],
+  span: Span,
+  b: Builder,
+): ExprIR {
   switch (call.target.kind) {
     case "builtin":
       return lowerBuiltin(l, call, call.target.name, piped, span, b);
@@ -34,14 +41,33 @@ export function lowerCall(l: Lowering, call: ResolvedCall, piped: ExprIR | undef
 }
 
 /** Calls what a callable parameter stands for, with arguments by position. */
-export function applyCallable(l: Lowering, target: CallableArg, args: readonly ExprIR[], annotations: readonly Annotation[], span: Span, result: Type, b: Builder): ExprIR {
+export function applyCallable(
+  l: Lowering,
+  target: CallableArg,
+  args: readonly ExprIR[],
+  annotations: readonly Annotation[],
+  span: Span,
+  result: Type,
+  b: Builder,
+): ExprIR {
   switch (target.kind) {
     case "lambda": {
       if (annotations.length === 0) return inlineLambda(l, target.expr, target.home, args, b);
       const inner = builder(b.unit);
       const value = inlineLambda(l, target.expr, target.home, args, inner);
       const body = l.finish(inner, value);
-      return addNode(b, { kind: "scope", body }, { segment: b.naming ?? "scope", span, type: l.type(result, b.unit), effect: effectOfBody(body), policies: l.policies(annotations, b), after: l.after(annotations, b) });
+      return addNode(
+        b,
+        { kind: "scope", body },
+        {
+          segment: b.naming ?? "scope",
+          span,
+          type: l.type(result, b.unit),
+          effect: effectOfBody(body),
+          policies: l.policies(annotations, b),
+          after: l.after(annotations, b),
+        },
+      );
     }
     case "builtin":
       return builtin(target.name, args, span);
@@ -50,8 +76,19 @@ export function applyCallable(l: Lowering, target: CallableArg, args: readonly E
       const callee = l.callee(callable, new Map(), new Map());
       return addNode(
         b,
-        { kind: "call", callee: callee.ref, args: callable.params.flatMap((p, i) => (args[i] === undefined ? [] : [{ param: p.name, value: args[i] }])) },
-        { segment: callable.symbol.name, span, type: l.type(result, b.unit), effect: l.effectOf(callee.ref), policies: l.policies(annotations, b), after: l.after(annotations, b) },
+        {
+          kind: "call",
+          callee: callee.ref,
+          args: callable.params.flatMap((p, i) => (args[i] === undefined ? [] : [{ param: p.name, value: args[i] }])),
+        },
+        {
+          segment: callable.symbol.name,
+          span,
+          type: l.type(result, b.unit),
+          effect: l.effectOf(callee.ref),
+          policies: l.policies(annotations, b),
+          after: l.after(annotations, b),
+        },
       );
     }
   }
@@ -86,9 +123,17 @@ function callableArg(l: Lowering, e: Expr, b: Builder): CallableArg | undefined 
   return callable === undefined ? undefined : { kind: "callable", callable };
 }
 
-function lowerCallable(l: Lowering, callable: Callable, call: ResolvedCall, piped: ExprIR | undefined, annotations: readonly Annotation[], span: Span, b: Builder): ExprIR {
+function lowerCallable(
+  l: Lowering,
+  callable: Callable,
+  call: ResolvedCall,
+  piped: ExprIR | undefined,
+  annotations: readonly Annotation[],
+  span: Span,
+  b: Builder,
+): ExprIR {
   const functions = new Map<string, CallableArg>();
-  const args: { param: string; value: ExprIR }[] = [];
+  const args: ArgIR[] = [];
   for (const arg of call.args) {
     if (expand(arg.type).kind === "callable" && arg.source.kind === "expr") {
       const found = callableArg(l, arg.source.expr, b);
@@ -96,7 +141,7 @@ function lowerCallable(l: Lowering, callable: Callable, call: ResolvedCall, pipe
       continue;
     }
     const value = argValue(l, arg, piped, b);
-    if (value !== undefined) args.push({ param: arg.param, value });
+    if (value !== undefined) args.push({ param: arg.param, value, ...(arg.source.kind === "expr" ? { span: arg.source.expr.span } : {}) });
   }
   const vars = new Map([...call.vars].map(([name, type]): [string, Type] => [name, substitute(type, b.unit.vars)]));
   const callee = l.callee(callable, functions, vars);
@@ -129,7 +174,11 @@ function lowerBuiltin(l: Lowering, call: ResolvedCall, name: string, piped: Expr
     return argValue(l, arg, piped, b);
   });
   while (args.length > 0 && args[args.length - 1] === undefined) args.pop();
-  return builtin(name, args.map((a) => a ?? constant(null)), span);
+  return builtin(
+    name,
+    args.map((a) => a ?? constant(null)),
+    span,
+  );
 }
 
 function callsSomething(l: Lowering, target: CallableArg): boolean {
@@ -149,7 +198,16 @@ function pureFunction(l: Lowering, target: CallableArg, arg: ResolvedArg, b: Bui
 }
 
 /** A built-in function whose function calls something. */
-function overItems(l: Lowering, call: ResolvedCall, name: string, functionArg: ResolvedArg, target: CallableArg, piped: ExprIR | undefined, span: Span, b: Builder): ExprIR {
+function overItems(
+  l: Lowering,
+  call: ResolvedCall,
+  name: string,
+  functionArg: ResolvedArg,
+  target: CallableArg,
+  piped: ExprIR | undefined,
+  span: Span,
+  b: Builder,
+): ExprIR {
   const [first] = call.args;
   const items = first === undefined ? constant(null) : (argValue(l, first, piped, b) ?? constant(null));
   const listType = first === undefined ? ERROR : expand(substitute(first.type, b.unit.vars));
@@ -163,7 +221,11 @@ function overItems(l: Lowering, call: ResolvedCall, name: string, functionArg: R
     const item = freshId(b.unit, "item");
     const inner = builder(b.unit);
     const body = l.finish(inner, applyCallable(l, target, [ref(acc), ref(item)], [], span, value, inner));
-    return addNode(b, { kind: "fold", over: items, start, acc, item, body }, { segment: b.naming ?? "fold", span, type: l.type(result, b.unit), effect: effectOfBody(body) });
+    return addNode(
+      b,
+      { kind: "fold", over: items, start, acc, item, body },
+      { segment: b.naming ?? "fold", span, type: l.type(result, b.unit), effect: effectOfBody(body) },
+    );
   }
   if (!OVER_ITEMS.has(name)) {
     l.problems.report(d.callInFunction, span, { name });
@@ -180,7 +242,8 @@ function overItems(l: Lowering, call: ResolvedCall, name: string, functionArg: R
   const byRight: ExprIR = { kind: "lambda", params: [p], body: right };
   const rest = call.args.slice(2).map((arg) => argValue(l, arg, undefined, b) ?? constant(null));
   const left = (e: ExprIR): ExprIR => ({ kind: "field", of: e, name: "left", optional: true });
-  const lefts = (e: ExprIR): ExprIR => itemsOf(l, e, (q) => ({ nodes: [], result: { kind: "field", of: ref(q), name: "left" } }), b, span, result);
+  const lefts = (e: ExprIR): ExprIR =>
+    itemsOf(l, e, (q) => ({ nodes: [], result: { kind: "field", of: ref(q), name: "left" } }), b, span, result);
   switch (name) {
     case "filter":
     case "sort_by":
@@ -198,7 +261,13 @@ function overItems(l: Lowering, call: ResolvedCall, name: string, functionArg: R
           const inner = builder(b.unit);
           const of: ExprIR = { kind: "field", of: ref(g), name: "items" };
           const items = itemsOf(l, of, (q) => ({ nodes: [], result: { kind: "field", of: ref(q), name: "left" } }), inner, span, result);
-          return l.finish(inner, { kind: "record", entries: [{ name: "key", value: { kind: "field", of: ref(g), name: "key" } }, { name: "items", value: items }] });
+          return l.finish(inner, {
+            kind: "record",
+            entries: [
+              { name: "key", value: { kind: "field", of: ref(g), name: "key" } },
+              { name: "items", value: items },
+            ],
+          });
         },
         b,
         span,
@@ -212,7 +281,22 @@ function overItems(l: Lowering, call: ResolvedCall, name: string, functionArg: R
 /** A map over a list, whose body is made for the id of an item. */
 function itemsOf(l: Lowering, over: ExprIR, make: (item: string) => Body, b: Builder, span: Span, result: Type): ExprIR {
   const item = freshId(b.unit, "item");
-  return addNode(b, { kind: "map", over, item, settle: false, body: make(item) }, { segment: b.naming ?? "items", span, type: l.type(result, b.unit), effect: "none" });
+  return addNode(
+    b,
+    { kind: "map", over, item, settle: false, body: make(item) },
+    { segment: b.naming ?? "items", span, type: l.type(result, b.unit), effect: "none" },
+  );
 }
 
-const OVER_ITEMS: ReadonlySet<string> = new Set(["filter", "sort_by", "unique", "find", "max_by", "min_by", "group_by", "any", "all", "count"]);
+const OVER_ITEMS: ReadonlySet<string> = new Set([
+  "filter",
+  "sort_by",
+  "unique",
+  "find",
+  "max_by",
+  "min_by",
+  "group_by",
+  "any",
+  "all",
+  "count",
+]);

@@ -3,9 +3,10 @@
  * node of the body, and the expression refers to it. A branch that may not be taken keeps its calls to itself: `if`,
  * `match`, `&&`, `||` and `??` become nodes with bodies of their own when a branch calls something.
  */
-import type { CallExpr, Expr, MatchArm, Pattern } from "../syntax/ast.js";
+
 import { needsCut } from "../semantics/relate.js";
 import { isError, type Type } from "../semantics/types.js";
+import type { CallExpr, Expr, MatchArm, Pattern } from "../syntax/ast.js";
 import type { ArmIR, ExprIR, PatternIR } from "./ir.js";
 import { addNode, effectOfBody, lowerBlock } from "./lower-body.js";
 import { type Builder, callOf, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
@@ -111,7 +112,11 @@ function lowerName(l: Lowering, e: Expr & { kind: "NameExpr" }, b: Builder): Exp
   const { symbol } = found;
   if (symbol.decl.kind === "LetDecl") return l.constant(symbol);
   if (symbol.decl.kind === "StateDecl") {
-    return addNode(b, { kind: "read", state: l.stateId(symbol) }, { segment: `read ${symbol.name}`, span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: "reads" });
+    return addNode(
+      b,
+      { kind: "read", state: l.stateId(symbol) },
+      { segment: `read ${symbol.name}`, span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: "reads" },
+    );
   }
   return constant(null);
 }
@@ -139,12 +144,20 @@ function lowerLogic(l: Lowering, e: Expr & { kind: "Binary" }, left: ExprIR, b: 
   const kind = e.op === "&&" ? "and" : e.op === "||" ? "or" : "default";
   if (!l.impure(e.right, b.unit)) return { kind, left, right: l.expr(e.right, b) };
   const id = freshId(b.unit, kind);
-  const value = addNode(b, { kind: "value", value: left }, { segment: kind, span: e.left.span, type: l.type(typeOf(l, e.left, b.unit), b.unit), effect: "none", id });
+  const value = addNode(
+    b,
+    { kind: "value", value: left },
+    { segment: kind, span: e.left.span, type: l.type(typeOf(l, e.left, b.unit), b.unit), effect: "none", id },
+  );
   const test: ExprIR = kind === "default" ? { kind: "binary", op: "!=", left: value, right: constant(null), span: e.opSpan } : value;
   const kept = { nodes: [], result: kind === "default" ? value : constant(kind === "or") };
   const other = l.body(e.right, b.unit, b.naming);
   const [then, otherwise] = kind === "and" ? [other, kept] : [kept, other];
-  return addNode(b, { kind: "if", test, then, else: otherwise }, { segment: b.naming ?? kind, span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: effectOfBody(other) });
+  return addNode(
+    b,
+    { kind: "if", test, then, else: otherwise },
+    { segment: b.naming ?? kind, span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: effectOfBody(other) },
+  );
 }
 
 function lowerIf(l: Lowering, e: Expr & { kind: "If" }, b: Builder): ExprIR {
@@ -156,7 +169,11 @@ function lowerIf(l: Lowering, e: Expr & { kind: "If" }, b: Builder): ExprIR {
   const otherwise = e.else === undefined ? { nodes: [], result: constant(null) } : l.body(e.else, b.unit, b.naming);
   const effects = [effectOfBody(then), effectOfBody(otherwise)];
   const effect = effects.includes("effect") ? "effect" : effects.includes("reads") ? "reads" : "none";
-  return addNode(b, { kind: "if", test, then, else: otherwise }, { segment: b.naming ?? "if", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect });
+  return addNode(
+    b,
+    { kind: "if", test, then, else: otherwise },
+    { segment: b.naming ?? "if", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect },
+  );
 }
 
 function lowerMatch(l: Lowering, e: Expr & { kind: "Match" }, b: Builder): ExprIR {
@@ -174,7 +191,11 @@ function lowerMatch(l: Lowering, e: Expr & { kind: "Match" }, b: Builder): ExprI
   });
   const effects = arms.map((arm) => effectOfBody(arm.body));
   const effect = effects.includes("effect") ? "effect" : effects.includes("reads") ? "reads" : "none";
-  return addNode(b, { kind: "match", value, arms }, { segment: b.naming ?? "match", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect });
+  return addNode(
+    b,
+    { kind: "match", value, arms },
+    { segment: b.naming ?? "match", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect },
+  );
 }
 
 function armName(arm: MatchArm): string {
@@ -239,14 +260,18 @@ function lowerAnnotated(l: Lowering, e: Expr & { kind: "Annotated" }, b: Builder
       const policies = l.policies(annotations, b);
       const after = l.after(annotations, b);
       const body = l.body(inner, b.unit, b.naming);
-      return addNode(b, { kind: "scope", body }, {
-        segment: b.naming ?? "scope",
-        span: e.span,
-        type: l.type(typeOf(l, e, b.unit), b.unit),
-        effect: effectOfBody(body),
-        policies,
-        after,
-      });
+      return addNode(
+        b,
+        { kind: "scope", body },
+        {
+          segment: b.naming ?? "scope",
+          span: e.span,
+          type: l.type(typeOf(l, e, b.unit), b.unit),
+          effect: effectOfBody(body),
+          policies,
+          after,
+        },
+      );
     }
   }
 }

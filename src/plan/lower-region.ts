@@ -2,9 +2,10 @@
  * Regions become nodes with bodies. What a clause of a map computes with calls (`where`, `by`, `after`) is computed for
  * all items first, by a map of its own, and looked up by index.
  */
-import type { Annotation, Expr, MapExpr, OrchestrateExpr, ReduceExpr } from "../syntax/ast.js";
+
 import { partialOf } from "../semantics/regions.js";
-import { widenDeep, list, type Type } from "../semantics/types.js";
+import { list, type Type, widenDeep } from "../semantics/types.js";
+import type { Annotation, Expr, MapExpr, OrchestrateExpr, ReduceExpr } from "../syntax/ast.js";
 import type { CalleeRef, EffectKind, ExprIR, TypeIR } from "./ir.js";
 import { addNode, effectOfBody } from "./lower-body.js";
 import { fit } from "./lower-expr.js";
@@ -39,7 +40,13 @@ export function lowerRegion(l: Lowering, e: Expr, b: Builder, annotations: reado
       const early = e.early === undefined ? undefined : l.expr(e.early, b);
       const body = l.body(e.body, b.unit, undefined);
       const key = e.by?.kind === "Lambda" ? voteKey(l, e.by, b) : undefined;
-      const parts = { kind: "vote", times, body, ...(key === undefined ? {} : { key }), ...(early === undefined ? {} : { early }) } as const;
+      const parts = {
+        kind: "vote",
+        times,
+        body,
+        ...(key === undefined ? {} : { key }),
+        ...(early === undefined ? {} : { early }),
+      } as const;
       return addNode(b, parts, setting(effectOfBody(body), "vote"));
     }
     case "Loop": {
@@ -64,14 +71,24 @@ export function lowerRegion(l: Lowering, e: Expr, b: Builder, annotations: reado
       if (local !== undefined) b.unit.values.set(local, ref(error));
       const recover = l.body(e.recover, b.unit, b.naming);
       const partial = partialOf(e.tried) !== undefined;
-      return addNode(b, { kind: "try", body, error, partial, recover }, setting(strongest([effectOfBody(body), effectOfBody(recover)]), "try"));
+      return addNode(
+        b,
+        { kind: "try", body, error, partial, recover },
+        setting(strongest([effectOfBody(body), effectOfBody(recover)]), "try"),
+      );
     }
     case "Ask": {
       const question = l.expr(e.question, b);
       const within = e.within === undefined ? undefined : l.expr(e.within, b);
       const otherwise = e.otherwise === undefined ? undefined : l.body(e.otherwise, b.unit, b.naming);
       const answer = l.type(typeOf(l, e, b.unit), b.unit);
-      const parts = { kind: "ask", question, answer, ...(within === undefined ? {} : { within }), ...(otherwise === undefined ? {} : { otherwise }) } as const;
+      const parts = {
+        kind: "ask",
+        question,
+        answer,
+        ...(within === undefined ? {} : { within }),
+        ...(otherwise === undefined ? {} : { otherwise }),
+      } as const;
       const made = addNode(b, parts, setting(otherwise === undefined ? "none" : effectOfBody(otherwise), "ask"));
       if (made.kind === "ref") {
         b.required.add(made.id);
@@ -155,7 +172,11 @@ function lowerMap(l: Lowering, e: MapExpr, b: Builder, setting: Setting, settle:
 /** A value that several nodes use: computed once. */
 function shared(l: Lowering, value: ExprIR, e: Expr, b: Builder): ExprIR {
   if (value.kind === "ref" || value.kind === "const") return value;
-  return addNode(b, { kind: "value", value }, { segment: "items", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: "none" });
+  return addNode(
+    b,
+    { kind: "value", value },
+    { segment: "items", span: e.span, type: l.type(typeOf(l, e, b.unit), b.unit), effect: "none" },
+  );
 }
 
 /** A clause that calls something, computed for every item before the map. */
@@ -217,7 +238,12 @@ function lowerOrchestrate(l: Lowering, e: OrchestrateExpr, b: Builder, setting: 
   const model = arg("model");
   const refs: CalleeRef[] = [];
   for (const { value } of team?.kind === "List" ? team.elements : []) {
-    const callable = l.checker.callableOf(value, { parent: undefined, locals: new Map(), narrowed: new Map(), strictIndex: false }, { scope: b.unit.scope, owner: undefined, inTest: false, secretAllowed: false }, true);
+    const callable = l.checker.callableOf(
+      value,
+      { parent: undefined, locals: new Map(), narrowed: new Map(), strictIndex: false },
+      { scope: b.unit.scope, owner: undefined, inTest: false, secretAllowed: false },
+      true,
+    );
     if (callable !== undefined) refs.push(l.callee(callable, new Map(), new Map()).ref);
   }
   const found = model?.kind === "NameExpr" ? l.checker.tables.refs.get(model) : undefined;
@@ -247,8 +273,20 @@ export function lowerBuiltinOverItems(
   const item = freshId(b.unit, "item");
   const inner = builder(b.unit);
   const value = apply(ref(item), inner);
-  const body = l.finish(inner, { kind: "record", entries: [{ name: "left", value: ref(item) }, { name: "right", value }] });
-  const pair: Type = { kind: "record", fields: [{ name: "left", type: setting.element }, { name: "right", type: setting.value }] };
+  const body = l.finish(inner, {
+    kind: "record",
+    entries: [
+      { name: "left", value: ref(item) },
+      { name: "right", value },
+    ],
+  });
+  const pair: Type = {
+    kind: "record",
+    fields: [
+      { name: "left", type: setting.element },
+      { name: "right", type: setting.value },
+    ],
+  };
   const pairs = addNode(
     b,
     { kind: "map", over: items, item, settle: false, body },

@@ -1,10 +1,11 @@
 /** Templates as data: parsed and typed by the checker, here with every path turned into an expression of the graph. */
-import type { TemplateBlock, TemplateExpr, TemplatePart, Text } from "../syntax/ast.js";
+
 import { ERROR, expand, isOptional, members, nonNull, substitute, type Type } from "../semantics/types.js";
+import type { TemplateBlock, TemplateExpr, TemplatePart, Text } from "../syntax/ast.js";
 import type { ExprIR, TemplatePartIR } from "./ir.js";
-import { type Builder, builtin, constant, freshId, type Lowering, ref } from "./lowering.js";
-import { textForm } from "./lower-types.js";
 import { addNode, fieldPath } from "./lower-body.js";
+import { textForm } from "./lower-types.js";
+import { type Builder, builtin, constant, freshId, type Lowering, ref } from "./lowering.js";
 
 interface BlockIds {
   readonly block: TemplateBlock;
@@ -52,7 +53,8 @@ function lowerParts(s: Scope, parts: readonly TemplatePart[]): readonly Template
   for (const part of parts) {
     if (part.kind === "TemplateText") {
       if (part.text !== "") out.push({ kind: "text", text: part.text });
-    } else if (part.kind === "TemplateValue") out.push({ kind: "value", value: lowerValue(s, part.value), as: textForm(typeOf(s, part.value)) });
+    } else if (part.kind === "TemplateValue")
+      out.push({ kind: "value", value: lowerValue(s, part.value), as: textForm(typeOf(s, part.value)) });
     else out.push(...lowerBlock(s, part));
   }
   return out;
@@ -90,7 +92,15 @@ function lowerBlock(s: Scope, block: TemplateBlock): readonly TemplatePartIR[] {
 function blockIds(s: Scope, block: TemplateBlock, overMap: boolean): BlockIds {
   const u = s.b.unit;
   const name = block.blockParams[0]?.text ?? "this";
-  return { block, overMap, item: freshId(u, name), index: freshId(u, "@index"), key: freshId(u, "@key"), first: freshId(u, "@first"), last: freshId(u, "@last") };
+  return {
+    block,
+    overMap,
+    item: freshId(u, name),
+    index: freshId(u, "@index"),
+    key: freshId(u, "@key"),
+    first: freshId(u, "@first"),
+    last: freshId(u, "@last"),
+  };
 }
 
 function lowerValue(s: Scope, e: TemplateExpr): ExprIR {
@@ -114,7 +124,11 @@ function lowerPath(s: Scope, e: TemplateExpr & { kind: "TemplatePath" }): ExprIR
     case "symbol": {
       if (found.symbol.decl.kind === "LetDecl") return fieldPath(l.constant(found.symbol), found.path);
       const type = l.checker.tables.templateTypes.get(e) ?? ERROR;
-      const read = addNode(b, { kind: "read", state: l.stateId(found.symbol) }, { segment: `read ${found.symbol.name}`, span: e.span, type: l.type(type, b.unit), effect: "reads" });
+      const read = addNode(
+        b,
+        { kind: "read", state: l.stateId(found.symbol) },
+        { segment: `read ${found.symbol.name}`, span: e.span, type: l.type(type, b.unit), effect: "reads" },
+      );
       return fieldPath(read, found.path);
     }
     case "context":
@@ -155,12 +169,17 @@ function lowerHelper(s: Scope, e: TemplateExpr & { kind: "TemplateCall" }): Expr
       return { kind: "default", left, right };
     default: {
       const form = s.l.checker.tables.helperForms.get(e);
-      const all: (ExprIR | undefined)[] = form?.params.map((p, i) => {
-        const named = e.hash.find((h) => h.name.text === p.name);
-        return named === undefined ? args[i] : lowerValue(s, named.value);
-      }) ?? args;
+      const all: (ExprIR | undefined)[] =
+        form?.params.map((p, i) => {
+          const named = e.hash.find((h) => h.name.text === p.name);
+          return named === undefined ? args[i] : lowerValue(s, named.value);
+        }) ?? args;
       while (all.length > 0 && all[all.length - 1] === undefined) all.pop();
-      return builtin(e.helper.text, all.map((a) => a ?? constant(null)), e.span);
+      return builtin(
+        e.helper.text,
+        all.map((a) => a ?? constant(null)),
+        e.span,
+      );
     }
   }
 }
@@ -169,11 +188,23 @@ const OPERATORS: Readonly<Record<string, "==" | "!=" | "<" | ">">> = { eq: "==",
 
 /** What `if` takes for true, as a bool: not null, not false, not empty. */
 function truth(value: ExprIR, type: Type): ExprIR {
-  const not = (other: null | string): ExprIR => ({ kind: "binary", op: "!=", left: value, right: constant(other), span: { file: "", start: 0, end: 0 } });
+  const not = (other: null | string): ExprIR => ({
+    kind: "binary",
+    op: "!=",
+    left: value,
+    right: constant(other),
+    span: { file: "", start: 0, end: 0 },
+  });
   if (isOptional(type)) return { kind: "and", left: not(null), right: truth(value, nonNull(type)) };
   const kinds = new Set(members(type).map((m) => expand(m).kind));
   if (kinds.has("list") || kinds.has("map")) {
-    return { kind: "binary", op: ">", left: builtin("len", [value], { file: "", start: 0, end: 0 }), right: constant(0), span: { file: "", start: 0, end: 0 } };
+    return {
+      kind: "binary",
+      op: ">",
+      left: builtin("len", [value], { file: "", start: 0, end: 0 }),
+      right: constant(0),
+      span: { file: "", start: 0, end: 0 },
+    };
   }
   if (kinds.has("string")) return not("");
   if (kinds.has("bool")) return value;

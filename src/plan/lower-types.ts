@@ -2,7 +2,7 @@
  * From checked types to the types of the graph: names are written out, except where a type refers to itself, which
  * becomes an entry of `Graph.types`. Type variables that nothing filled in are `json`.
  */
-import { expand, isOptional, members, tagOf, type Type } from "../semantics/types.js";
+import { expand, isOptional, members, type Type, tagOf } from "../semantics/types.js";
 import type { FieldIR, TypeIR } from "./ir.js";
 
 export interface TypeLowering {
@@ -77,6 +77,7 @@ export function typeLowering(): TypeLowering {
               type: lower(f.type),
               optional: isOptional(f.type),
               ...(f.redact === true ? { redact: true } : {}),
+              ...(isUntrusted(f.type) ? { untrusted: true } : {}),
               ...(f.doc === undefined ? {} : { doc: f.doc }),
             }),
           ),
@@ -102,6 +103,22 @@ export function typeLowering(): TypeLowering {
   }
 
   return { type: lower, named };
+}
+
+/** Whether a type is declared `untrusted`, itself or as the item of a list, a map or an optional. */
+export function isUntrusted(type: Type): boolean {
+  switch (type.kind) {
+    case "untrusted":
+      return true;
+    case "list":
+    case "map":
+    case "secret":
+      return isUntrusted(type.of);
+    case "union":
+      return type.of.some(isUntrusted);
+    default:
+      return false;
+  }
 }
 
 /** How a value of the type becomes text in a template. */

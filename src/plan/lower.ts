@@ -4,14 +4,25 @@
  * bounds are static. Models, tools and agents that nothing reaches are left out. Only for programs without errors.
  */
 import type { Problems } from "../diagnostics/problems.js";
-import { children, type Node } from "../syntax/walk.js";
-import type { AgentDecl, Annotation, CallExpr, Expr, ModelDecl, OnDecl, Parameter, TemplateExpr, TemplatePart, ToolDecl } from "../syntax/ast.js";
 import type { Typed } from "../semantics/check.js";
 import type { Checker } from "../semantics/checker.js";
 import { implementations } from "../semantics/effects.js";
 import { AGENT_DEFAULTS } from "../semantics/property-table.js";
 import { type Callable, childEnv, type DeclSymbol, isCallableDecl, type Local } from "../semantics/symbols.js";
 import { ERROR, expand, substitute, type Type, typeText } from "../semantics/types.js";
+import type {
+  AgentDecl,
+  Annotation,
+  CallExpr,
+  Expr,
+  ModelDecl,
+  OnDecl,
+  Parameter,
+  TemplateExpr,
+  TemplatePart,
+  ToolDecl,
+} from "../syntax/ast.js";
+import { children, type Node } from "../syntax/walk.js";
 import { hashOf } from "./hash.js";
 import type {
   AgentIR,
@@ -41,8 +52,20 @@ import { lowerPolicies } from "./lower-policies.js";
 import { lowerRegion } from "./lower-region.js";
 import { lowerTemplate, templateReadsState } from "./lower-template.js";
 import { lowerTest } from "./lower-tests.js";
-import { typeLowering } from "./lower-types.js";
-import { type Builder, builder, type CallableArg, constant, freshId, type Lowering, ref, type SpecialisedCallee, typeOf, type Unit, unit } from "./lowering.js";
+import { isUntrusted, typeLowering } from "./lower-types.js";
+import {
+  type Builder,
+  builder,
+  type CallableArg,
+  constant,
+  freshId,
+  type Lowering,
+  ref,
+  type SpecialisedCallee,
+  typeOf,
+  type Unit,
+  unit,
+} from "./lowering.js";
 import { forEachRef } from "./walk.js";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -92,7 +115,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const symbol = typed.resolved.entry.names.get(decl.name.text);
     if (symbol?.decl !== decl || !isCallableDecl(decl)) continue;
     const callable = c.signature(symbol);
-    if (callable === undefined || callable.typeParams.length > 0 || callable.params.some((p) => expand(p.type).kind === "callable")) continue;
+    if (callable === undefined || callable.typeParams.length > 0 || callable.params.some((p) => expand(p.type).kind === "callable"))
+      continue;
     const made = callee(callable, new Map(), new Map());
     if (decl.kind === "FlowDecl" || decl.kind === "ComposeDecl") entries[decl.name.text] = made.ref.id;
   }
@@ -150,7 +174,13 @@ export function lower(typed: Typed, problems: Problems): Graph {
         const u = unit(symbol.scope);
         const params = parameters(callable, decl.signature.params, u);
         const policies = policiesOf(decl.annotations, builder(u));
-        capabilities.set(key, { kind: "capability", ...base(callable, key, params, policies), effect: c.effectOf(symbol), implementations: refs, hash: hashOf([key, refs]) });
+        capabilities.set(key, {
+          kind: "capability",
+          ...base(callable, key, params, policies),
+          effect: c.effectOf(symbol),
+          implementations: refs,
+          hash: hashOf([key, refs]),
+        });
         return plain;
       }
       case "ChannelDecl":
@@ -220,7 +250,14 @@ export function lower(typed: Typed, problems: Problems): Graph {
     if (declared !== undefined) {
       body = { ...body, result: fit(l, body.result, found, result, u) };
     }
-    const flow: FlowIR = { kind: "flow", ...base(callable, key, params, policies), result: types.type(result), effect: effectOfBody(body), body, hash: hashOf([params, body, policies]) };
+    const flow: FlowIR = {
+      kind: "flow",
+      ...base(callable, key, params, policies),
+      result: types.type(result),
+      effect: effectOfBody(body),
+      body,
+      hash: hashOf([params, body, policies]),
+    };
     return { flow, captured };
   }
 
@@ -252,25 +289,42 @@ export function lower(typed: Typed, problems: Problems): Graph {
         if (call !== undefined) piped = l.call(call, piped, stage.annotations, stage.span, b);
         return;
       }
-      const first = c.callableOf({ kind: "NameExpr", name: stage.callee.text, span: stage.callee.span }, childEnv(undefined), { scope: symbol.scope, owner: undefined, inTest: false, secretAllowed: false }, true);
+      const first = c.callableOf(
+        { kind: "NameExpr", name: stage.callee.text, span: stage.callee.span },
+        childEnv(undefined),
+        { scope: symbol.scope, owner: undefined, inTest: false, secretAllowed: false },
+        true,
+      );
       if (first === undefined) return;
       const made = callee(first, new Map(), new Map());
       const given = new Map((stage.args ?? []).map((a) => [a.name?.text ?? "", lowerExpr(l, a.value, b)]));
       const args = first.params.flatMap((p) => {
-        const value = given.get(p.name) ?? (params.some((x) => x.name === p.name) ? ref(params.find((x) => x.name === p.name)?.id ?? p.name) : undefined);
+        const value =
+          given.get(p.name) ??
+          (params.some((x) => x.name === p.name) ? ref(params.find((x) => x.name === p.name)?.id ?? p.name) : undefined);
         return value === undefined ? [] : [{ param: p.name, value }];
       });
-      piped = addNode(b, { kind: "call", callee: made.ref, args }, {
-        segment: first.symbol.name,
-        span: stage.span,
-        type: types.type(first.result()),
-        effect: l.effectOf(made.ref),
-        policies: policiesOf(stage.annotations, b),
-      });
+      piped = addNode(
+        b,
+        { kind: "call", callee: made.ref, args },
+        {
+          segment: first.symbol.name,
+          span: stage.span,
+          type: types.type(first.result()),
+          effect: l.effectOf(made.ref),
+          policies: policiesOf(stage.annotations, b),
+        },
+      );
     });
     const body = finishBody(l, b, piped);
     const policies = policiesOf(decl.annotations, builder(u));
-    return { kind: "flow", ...base(callable, key, params, policies), effect: effectOfBody(body), body, hash: hashOf([params, body, policies]) };
+    return {
+      kind: "flow",
+      ...base(callable, key, params, policies),
+      effect: effectOfBody(body),
+      body,
+      hash: hashOf([params, body, policies]),
+    };
   }
 
   function base(callable: Callable, id: string, params: readonly ParamIR[], policies: Policies) {
@@ -301,6 +355,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
           type: l.type(type, u),
           ...(value === undefined ? {} : { default: value }),
           ...(p.annotations.some((a) => a.name.text === "redact") ? { redact: true } : {}),
+          ...(isUntrusted(type) ? { untrusted: true } : {}),
           ...(p.doc === undefined ? {} : { doc: p.doc }),
         },
       ];
@@ -341,7 +396,13 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const policies = policiesOf(decl.annotations, builder(u));
     const all = base(callable, callable.symbol.id, params, policies);
     const reached = refs.map((r) => hashOfRef(r));
-    return { kind: "agent", ...all, ...own, effect: c.effectOf(callable.symbol), hash: hashOf([own, all.result, all.doc, models.get(own.model), reached]) };
+    return {
+      kind: "agent",
+      ...all,
+      ...own,
+      effect: c.effectOf(callable.symbol),
+      hash: hashOf([own, all.result, all.doc, models.get(own.model), reached]),
+    };
   }
 
   function tool(callable: Callable, decl: ToolDecl): ToolIR {
@@ -365,7 +426,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const kind = call.kind === "Call" && call.callee.kind === "NameExpr" ? call.callee.name : "";
     const args = call.kind === "Call" ? call.args : [];
     const positional = args.filter((a) => a.name === undefined);
-    const named = (name: string, at?: number): Expr | undefined => args.find((a) => a.name?.text === name)?.value ?? (at === undefined ? undefined : positional[at]?.value);
+    const named = (name: string, at?: number): Expr | undefined =>
+      args.find((a) => a.name?.text === name)?.value ?? (at === undefined ? undefined : positional[at]?.value);
     const b = builder(u);
     const value = (e: Expr | undefined): ExprIR | undefined => (e === undefined ? undefined : lowerExpr(l, e, b));
     const set = <K extends string>(key: K, e: ExprIR | undefined) => (e === undefined ? {} : ({ [key]: e } as Record<K, ExprIR>));
@@ -401,7 +463,11 @@ export function lower(typed: Typed, problems: Problems): Graph {
         return { kind: "mcp", server: server === undefined ? "" : mcpOf(server), tool: textOf(named("tool", 1)) ?? decl.name.text };
       }
       default:
-        return { kind: "module", file: moduleFile(textOf(named("file", 0)) ?? "", callable.symbol), export: textOf(named("export")) ?? decl.name.text };
+        return {
+          kind: "module",
+          file: moduleFile(textOf(named("file", 0)) ?? "", callable.symbol),
+          export: textOf(named("export")) ?? decl.name.text,
+        };
     }
   }
 
@@ -440,7 +506,10 @@ export function lower(typed: Typed, problems: Problems): Graph {
       return list?.kind === "List" ? list.elements.flatMap(({ value }) => symbolNamed(value) ?? []).map(modelOf) : undefined;
     };
     const price = property("price");
-    const prices = price?.kind === "Record" ? new Map(price.entries.flatMap((e) => (e.kind === "Field" ? [[e.name.text, numberOf(e.value)] as const] : []))) : undefined;
+    const prices =
+      price?.kind === "Record"
+        ? new Map(price.entries.flatMap((e) => (e.kind === "Field" ? [[e.name.text, numberOf(e.value)] as const] : [])))
+        : undefined;
     const options: Record<string, Json> = {};
     for (const name of ["options", "latency", "seed", "command"]) {
       const found = property(name);
@@ -520,7 +589,14 @@ export function lower(typed: Typed, problems: Problems): Graph {
           ? { kind: "state", id: symbol === undefined ? decl.field.text : stateOf(symbol) }
           : { kind: "event", name: decl.field.text };
     const policies = policiesOf(decl.annotations, builder(u));
-    return { id: `on ${decl.name.text}${decl.field === undefined ? "" : `.${decl.field.text}`} ${i}`, span: decl.span, on, param, policies, body: lowerBody(l, decl.body, u) };
+    return {
+      id: `on ${decl.name.text}${decl.field === undefined ? "" : `.${decl.field.text}`} ${i}`,
+      span: decl.span,
+      on,
+      param,
+      policies,
+      body: lowerBody(l, decl.body, u),
+    };
   }
 
   // ------------------------------------------------------------------------------------------------ constants
@@ -537,7 +613,11 @@ export function lower(typed: Typed, problems: Problems): Graph {
     if (name === undefined || (kind !== "env" && kind !== "secret")) return constant(null);
     const fallback = textOf(e.args[1]?.value);
     const id = `$${kind} ${name}${fallback === undefined ? "" : ` ${fallback}`}`;
-    if (!globals.has(id)) globals.set(id, kind === "env" ? { kind: "env", id, name, default: fallback, span: e.span } : { kind: "secret", id, name, span: e.span });
+    if (!globals.has(id))
+      globals.set(
+        id,
+        kind === "env" ? { kind: "env", id, name, default: fallback, span: e.span } : { kind: "secret", id, name, span: e.span },
+      );
     return ref(id);
   }
 
@@ -584,7 +664,16 @@ export function lower(typed: Typed, problems: Problems): Graph {
   }
 
   function hashOfRef(r: CalleeRef): string {
-    return (r.kind === "agent" ? agents.get(r.id) : r.kind === "tool" ? tools.get(r.id) : r.kind === "flow" ? flows.get(r.id) : capabilities.get(r.id))?.hash ?? r.id;
+    return (
+      (r.kind === "agent"
+        ? agents.get(r.id)
+        : r.kind === "tool"
+          ? tools.get(r.id)
+          : r.kind === "flow"
+            ? flows.get(r.id)
+            : capabilities.get(r.id)
+      )?.hash ?? r.id
+    );
   }
 
   function numberOf(e: Expr | undefined): number | undefined {
@@ -630,7 +719,14 @@ export function lower(typed: Typed, problems: Problems): Graph {
 
 const NO_POLICIES: Policies = {};
 
-const KINDS = { AgentDecl: "agent", ToolDecl: "tool", FlowDecl: "flow", ComposeDecl: "flow", CapabilityDecl: "capability", ChannelDecl: "channel" } as const;
+const KINDS = {
+  AgentDecl: "agent",
+  ToolDecl: "tool",
+  FlowDecl: "flow",
+  ComposeDecl: "flow",
+  CapabilityDecl: "capability",
+  ChannelDecl: "channel",
+} as const;
 
 /** How `exec` reads what a program printed, unless it says so. */
 function parseFor(result: Type): "text" | "json" | "lines" {

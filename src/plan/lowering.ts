@@ -4,11 +4,11 @@
  * expressions of the graph: a reference to a node or binding, or whatever a `let` or a lambda's argument stands for.
  */
 import type { Problems } from "../diagnostics/problems.js";
-import type { Span } from "../source/source.js";
-import type { Annotation, CallExpr, Expr, LambdaExpr, PipeExpr, Stage, Text } from "../syntax/ast.js";
 import type { Checker, ResolvedCall } from "../semantics/checker.js";
 import type { Callable, DeclSymbol, Local, ModuleScope } from "../semantics/symbols.js";
 import { ERROR, substitute, type Type } from "../semantics/types.js";
+import type { Span } from "../source/source.js";
+import type { Annotation, CallExpr, Expr, LambdaExpr, PipeExpr, Stage, Text } from "../syntax/ast.js";
 import type { Body, CalleeRef, EffectKind, ExprIR, NodeIR, Policies, TypeIR } from "./ir.js";
 
 /** What a callable parameter stands for in a specialised flow. */

@@ -8,11 +8,11 @@ import type { Problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type { AnnotatedExpr, Annotation, CallExpr, ComposeDecl, Declaration, Expr, FlowDecl, Name, Parameter, PolicyDecl, Signature, TypeNode } from "../syntax/ast.js";
-import { type AnnotationTarget, checkAnnotations } from "./annotations.js";
+import { type AnnotationTarget, checkAnnotations, checkMinSuccess } from "./annotations.js";
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
 import { checkAgent, checkMcp, checkModel, checkState, checkToolBinding, modelNamed } from "./declarations.js";
-import { effectOfSymbol, referenceCycles } from "./effects.js";
+import { effectOfSymbol, referenceCycles, unrepeatable } from "./effects.js";
 import {
   inferBinary,
   inferBlock,
@@ -256,6 +256,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       c.annotations(annotations, annotationTarget(inner), env, context);
       const mode = modeOf(annotations, false, c);
       type = inner.kind === "Map" ? inferMap(c, inner, env, context, expected, mode) : inferFork(c, inner, env, context, expected, mode);
+      if (inner.kind === "Map") checkMinSuccess(annotations, tables.types.get(inner.over), problems);
       tables.types.set(inner, type);
       return type;
     }
@@ -271,7 +272,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       case "Annotated":
         return annotationTarget(inner.inner);
       case "Map":
-        return { kind: "map", list: listType(inner.over) };
+        return { kind: "map" };
       case "Fork":
         return { kind: "fork" };
       case "Race":
@@ -289,10 +290,6 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     }
   }
 
-  function listType(expr: Expr): Type | undefined {
-    return tables.types.get(expr);
-  }
-
   function callTarget(expr: Expr): AnnotationTarget {
     const call = expr.kind === "Call" || expr.kind === "Pipe" ? tables.calls.get(expr) : undefined;
     if (call === undefined) return { kind: "call" };
@@ -303,6 +300,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       kind: "call",
       callee: { name: callable.symbol.name, kind: callable.decl.kind, type: callableType(callable), span: callable.decl.name.span },
       effect: effectOfSymbol(c, callable.symbol),
+      unsafe: unrepeatable(c, callable.symbol),
       annotations: callable.decl.annotations,
       result: call.result,
     };
@@ -603,6 +601,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       kind: kinds[decl.kind],
       callee: { name: symbol.name, kind: decl.kind, type: callableType(callable), span: decl.name.span },
       effect: effectOfSymbol(c, symbol),
+      unsafe: unrepeatable(c, symbol),
       ...(decl.kind === "ToolDecl" && decl.effect ? { declaredEffect: true } : {}),
     };
   }

@@ -4,8 +4,9 @@
  * search for circles in the graph of references, which a program must not have.
  */
 import type { Span } from "../source/source.js";
-import type { Annotation, Declaration } from "../syntax/ast.js";
+import type { Annotation, Declaration, PolicyDecl } from "../syntax/ast.js";
 import { children, type Node } from "../syntax/walk.js";
+import { expandPolicy } from "./annotations.js";
 import type { Checker } from "./checker.js";
 import { type DeclSymbol, isCallableDecl } from "./symbols.js";
 import type { EffectKind } from "./types.js";
@@ -91,6 +92,41 @@ export function effectOfNode(c: Checker, owner: DeclSymbol, node: Node): EffectK
     }
   }
   return out;
+}
+
+/**
+ * Names of the effects that calling something can reach and that may not be repeated: neither `@idempotent` nor inside an
+ * agent or flow that runs under `@isolate`.
+ */
+export function unrepeatable(c: Checker, symbol: DeclSymbol, seen: Set<DeclSymbol> = new Set()): readonly string[] {
+  if (seen.has(symbol) || effectOfSymbol(c, symbol) !== "effect") return [];
+  seen.add(symbol);
+  const { decl } = symbol;
+  if (!isCallableDecl(decl)) return [];
+  const has = (name: string) => inForce(decl.annotations, c.policies(symbol.scope)).some((a) => a === name);
+  if (has("isolate") || has("idempotent")) return [];
+  if (decl.kind === "ToolDecl" || decl.kind === "ChannelDecl") return [symbol.name];
+  const out: string[] = decl.kind === "CapabilityDecl" ? implementations(c, symbol).flatMap((s) => unrepeatable(c, s, seen)) : [];
+  const roots: Node[] = decl.kind === "AgentDecl" ? decl.properties.filter((p) => p.name.text === "tools") : decl.kind === "FlowDecl" ? [decl.body] : decl.kind === "ComposeDecl" ? [...decl.stages] : [];
+  const stack: Node[] = [...roots];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    stack.push(...children(node));
+    if (!("kind" in node)) continue;
+    const name = node.kind === "NameExpr" ? node.name : node.kind === "Stage" ? node.callee.text : undefined;
+    const target = name === undefined ? undefined : symbol.scope.names.get(name);
+    if (target !== undefined) out.push(...unrepeatable(c, target, seen));
+    if (node.kind === "Set") out.push(`set ${node.name.text}`);
+    if (node.kind === "Send") out.push(`send ${node.channel.text}`);
+  }
+  return [...new Set(out)];
+}
+
+/** Names of the annotations in force, those of bundles included. */
+function inForce(annotations: readonly Annotation[], policies: ReadonlyMap<string, PolicyDecl>): readonly string[] {
+  return annotations.flatMap((a) => {
+    const policy = policies.get(a.name.text);
+    return policy === undefined ? [a.name.text] : expandPolicy(policy, policies).map((held) => held.name.text);
+  });
 }
 
 function effectOfName(c: Checker, owner: DeclSymbol, name: string): EffectKind {
