@@ -86,10 +86,10 @@ async function watchAndCheck(named: readonly string[], first: Checked, options: 
       if (name?.endsWith(".weave")) again();
     });
   }
-  if (!options.json) to.err("Watching for changes; Ctrl-C ends it.\n");
   await new Promise<void>((done) => {
     process.once("SIGINT", done);
     process.once("SIGTERM", done);
     to.onClosed(done);
+    if (!options.json) to.err("Watching for changes; Ctrl-C ends it.\n");
   });
 }

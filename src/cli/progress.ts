@@ -104,7 +104,8 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
       const depth = [...state.regions.keys()].filter(
         (path) => event.path.startsWith(`${path}/`) || event.path.startsWith(`${path}[`),
       ).length;
-      const label = `${event.region} ${last(event.path)}`;
+      const name = last(event.path);
+      const label = name === event.region ? name : `${event.region} ${name}`;
       state.regions.set(event.path, {
         path: event.path,
         label,

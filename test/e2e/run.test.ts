@@ -125,27 +125,27 @@ describe("a run that is interrupted", () => {
 });
 
 describe("tools that misbehave", () => {
-  const program = (type: string) => `tool bad(n: int) -> ${type} = module("./bad.ts")\nflow main() -> ${type} { bad(1) }\n`;
-  const cases: Readonly<Record<string, readonly [source: string, expected: RegExp]>> = {
-    "does not load": ["export const = 1", /bad\.ts/],
-    "is not there": ["export function other() {}", /bad/],
-    throws: ["export function bad() { throw new Error('boom'); }", /boom/],
-    "rejects with something that is no error": ["export async function bad() { throw 'just text'; }", /just text/],
-    "rejects with nothing": ["export async function bad() { throw undefined; }", /bad/],
-    "returns the wrong shape": ["export function bad() { return { x: 'no' }; }", /int/],
-    "returns what is no data": ["export function bad() { return () => 1; }", /int/],
+  const program = 'tool bad(n: int) -> int = module("./bad.ts")\nflow main() -> int { bad(1) }\n';
+  const cases: Readonly<Record<string, readonly [source: string, code: number, expected: RegExp]>> = {
+    "do not load": ["export const = 1", 3, /bad\.ts/],
+    "are not there": ["export function other() {}", 3, /does not export `bad`\. It exports other/],
+    throw: ["export function bad() { throw new Error('boom'); }", 1, /tool_error in main\/bad: boom/],
+    "reject with something that is no error": ["export async function bad() { throw 'just text'; }", 1, /just text/],
+    "reject with nothing": ["export async function bad() { throw undefined; }", 1, /tool_error in main\/bad/],
+    "return the wrong shape": ["export function bad() { return { x: 'no' }; }", 1, /invalid_output in main\/bad: .*expected int/],
+    "return what is no data": ["export function bad() { return () => 1; }", 1, /invalid_output in main\/bad: .*expected int/],
   };
 
-  test.each(Object.entries(cases))("%s", async (_, [source, expected]) => {
-    const { code, out, err } = await weave(["run", "a.weave"], { cwd: project({ "a.weave": program("int"), "bad.ts": source }) });
-    expect([code, out]).toEqual([1, ""]);
-    expect(err).toMatch(expected);
+  test.each(Object.entries(cases))("that %s are told in a sentence", async (_, [source, expected, message]) => {
+    const { code, out, err } = await weave(["run", "a.weave"], { cwd: project({ "a.weave": program, "bad.ts": source }) });
+    expect([code, out]).toEqual([expected, ""]);
+    expect(err).toMatch(message);
     expect(err).not.toMatch(/\n\s+at /);
   });
 
-  test("has no file", async () => {
-    const { code, err } = await weave(["run", "a.weave"], { cwd: project({ "a.weave": program("int") }) });
-    expect([1, 3]).toContain(code);
-    expect(err).toContain("bad.ts");
+  test("that have no file are told before anything runs", async () => {
+    const { code, err } = await weave(["run", "a.weave"], { cwd: project({ "a.weave": program }) });
+    expect(code).toBe(3);
+    expect(err).toContain("There is no file bad.ts");
   });
 });
