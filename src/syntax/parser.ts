@@ -35,7 +35,7 @@ const list = (starts: L.Starts, one: string, between: string, separator: Separat
 const ARGUMENTS = list(L.argumentStarts, "an argument", "arguments", "comma");
 const PARAMETERS = list(L.parameterStarts, "a parameter", "parameters", "comma");
 const ELEMENTS = list(L.elementStarts, "an element", "elements", "comma");
-const NAMES = list(L.names, "a name", "names", "comma");
+const NAMES = list(L.anyWords, "a name", "names", "comma");
 const TYPES = list(L.typeStarts, "a type", "types", "comma");
 const PROPERTIES = list(L.anyWords, "a property", "properties", "line");
 const FIELDS = list(L.fieldStarts, "a field", "fields", "line");
@@ -65,6 +65,8 @@ class WeaveParser extends EmbeddedActionsParser {
   private open = new Map<TokenType, number>();
   /** Index of a token that counts as the first of its line, since what stood before it was reported and left out. */
   private lineAt = -1;
+  /** Whether the next block belongs to an `if`, so an `else` inside it means that its `}` is missing. */
+  private beforeElse = false;
   /** Index of the first token of the statement being read. */
   private statementAt = -1;
   /** Chevrotain's index of the last token that was consumed. */
@@ -136,6 +138,10 @@ class WeaveParser extends EmbeddedActionsParser {
   }
   private is(type: TokenType, ahead = 1): boolean {
     return this.LA(ahead).tokenType === type;
+  }
+  /** Whether a declaration surely starts here, on a line of its own: nothing before it goes on. */
+  private declares(): boolean {
+    return this.newLine() && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text);
   }
   private ended(): boolean {
     return this.currIdx + 1 >= this.tokVectorLength;
@@ -248,7 +254,7 @@ class WeaveParser extends EmbeddedActionsParser {
       if (token === undefined) break;
       const type = token.tokenType;
       const first = this.newLine();
-      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) break;
+      if (first && this.declares()) break;
       if (first && L.has(L.statementWords, token) && !this.is(T.Colon, 2) && !open.includes(T.RBrace)) open.length = 0;
       if (open.length === 0 && stop(token, first)) break;
       if (L.isOpener(type)) open.push(L.closerOf(type));
@@ -286,8 +292,9 @@ class WeaveParser extends EmbeddedActionsParser {
       const type = token.tokenType;
       const first = this.newLine();
       if (type === closer || (L.isCloser(type) && this.isOpen(type))) return false;
-      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) return false;
-      if (first && of.separator === "comma" && L.has(L.statementWords, token) && !this.is(T.Colon, 2)) return false;
+      if (first && this.declares()) return false;
+      if (first && L.has(L.statementWords, token) && !this.namesField(of)) return false;
+      if (type === K.from && this.is(T.Str, 2)) return false;
       const before = this.tokens[this.currIdx]?.tokenType;
       const separated = this.currIdx === opener || before === T.Comma || before === T.Semicolon || (first && of.separator === "line");
       if (type === T.Semicolon) {
@@ -305,8 +312,12 @@ class WeaveParser extends EmbeddedActionsParser {
         continue;
       }
       if (L.has(of.starts, token)) {
+        if ((of === PARAMETERS || of === NAMES) && T.isReserved(token.image)) {
+          this.say(d.reservedName, this.spanOf(token), { word: token.image });
+          this.retag(T.Name);
+        }
         if (separated) return true;
-        if (first && !L.closesLater(this.tokens, this.currIdx + 1, closer, this.text)) return false;
+        if (of.separator === "comma" && !L.closesLater(this.tokens, this.currIdx + 1, closer, this.text)) return false;
         const end = { file: this.file, start: this.end(), end: this.end() };
         if (of.separator === "comma") this.say(d.missingComma, end, { between: of.between }, this.fix("Insert a comma", end, ","));
         else this.say(d.missingSeparator, end, { between: of.between }, this.fix("Insert a comma", end, ","));
@@ -321,6 +332,11 @@ class WeaveParser extends EmbeddedActionsParser {
       if (this.is(T.Comma)) this.skip();
       else if (!this.is(closer) && of.separator === "comma") return false;
     }
+  }
+  /** Whether a word such as `let` at the beginning of a line names a field here, and no statement starts. */
+  private namesField(of: ListOf): boolean {
+    if (this.is(T.Colon, 2)) return true;
+    return of.separator === "line" && (this.newLine(2) || this.is(T.Comma, 2) || this.is(T.RBrace, 2));
   }
   /** A bracketed list. `index` must be its own in the rule, and 20 apart from others. */
   private items<E>(index: number, of: ListOf, opener: TokenType, element: () => E): E[] {
@@ -379,7 +395,7 @@ class WeaveParser extends EmbeddedActionsParser {
     );
   }
   /** The gate of blocks: whether another statement follows. */
-  private moreStatements(opener: number): boolean {
+  private moreStatements(opener: number, beforeElse = false): boolean {
     const skipLine = () =>
       this.skipTo(
         (token, first) => token.tokenType === T.RBrace || token.tokenType === T.Semicolon || (first && L.has(L.statementStarts, token)),
@@ -389,11 +405,18 @@ class WeaveParser extends EmbeddedActionsParser {
       skipLine();
     }
     for (;;) {
-      if (this.ended() || this.is(T.RBrace)) return false;
+      if (this.ended() || this.is(T.RBrace) || (beforeElse && this.is(K.else))) return false;
       const token = this.LA(1);
       const type = token.tokenType;
       const first = this.newLine();
-      if (first && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text)) return false;
+      if (first && this.declares()) {
+        if (this.atColumnZero(token)) return false;
+        // An indented one was meant to stand in the block.
+        this.say(d.nestedDeclaration, this.spanOf(token), { word: token.image });
+        this.skip();
+        skipLine();
+        continue;
+      }
       if (type === T.Semicolon) {
         this.say(d.semicolon, this.spanOf(token), {}, this.fix("Remove it", this.spanOf(token), this.newLine(2) ? "" : "\n"));
         this.skip();
@@ -437,7 +460,8 @@ class WeaveParser extends EmbeddedActionsParser {
     }
     const foreign = Object.hasOwn(L.foreignStatements, word) ? L.foreignStatements[word] : undefined;
     if (foreign === undefined || alone || next === undefined) return false;
-    if (!L.has(L.names, next) && !(next.tokenType === T.LBrace && foreign.as === "let") && next.tokenType !== T.LParen) return false;
+    const type = next.tokenType;
+    if (!L.has(L.exprStarts, next) || type === T.Minus || type === T.LBracket || (type === T.LBrace && foreign.as !== "let")) return false;
     if (next.tokenType === T.LParen && !this.blockFollows()) return false;
     this.say(
       d.foreignWord,
@@ -533,7 +557,7 @@ class WeaveParser extends EmbeddedActionsParser {
   /** A name of a value, type or callable. */
   private name(index: number, what: string): A.Name {
     const token = this.RECORDING_PHASE ? this.consume(index, T.Name) : this.LA(1);
-    if (this.RECORDING_PHASE || L.has(L.names, token)) {
+    if (this.RECORDING_PHASE || (L.has(L.names, token) && !this.declares())) {
       // As `consume` would, which only checks again.
       this.currIdx++;
       return { text: token.image, span: this.spanOf(token) };
@@ -549,7 +573,7 @@ class WeaveParser extends EmbeddedActionsParser {
   /** Any word: a field, property or argument. */
   private word(index: number, what: string): A.Name {
     const token = this.RECORDING_PHASE ? this.consume(index, T.Word) : this.LA(1);
-    if (this.RECORDING_PHASE || L.has(L.anyWords, token)) {
+    if (this.RECORDING_PHASE || (L.has(L.anyWords, token) && !this.declares())) {
       this.currIdx++;
       return { text: token.image, span: this.spanOf(token) };
     }
@@ -586,6 +610,7 @@ class WeaveParser extends EmbeddedActionsParser {
     if (!this.RECORDING_PHASE && !this.is(T.Colon)) {
       this.say(d.expected, this.place(), { expected: `\`:\` after ${what}`, found: this.found() });
       if ((this.is(T.Assign) || this.is(T.FatArrow) || this.is(T.Arrow)) && !this.newLine()) this.skip();
+      else if (this.is(T.LParen)) this.lose();
       return;
     }
     this.consume(index, T.Colon);
@@ -601,7 +626,18 @@ class WeaveParser extends EmbeddedActionsParser {
       !this.newLine() &&
       !L.has(L.statementWords, this.LA(1));
     if (reserved) this.say(d.reservedName, this.place(), { word: found });
-    else this.say(d.missingValue, this.place(), { after: before?.image ?? "", found });
+    else if (this.is(T.Dot) && this.is(T.Num, 2) && this.token(this.currIdx + 2)?.startOffset === this.at() + 1) {
+      const dot = this.place();
+      this.say(
+        d.missingDigit,
+        { ...dot, end: dot.end + (this.token(this.currIdx + 2)?.image.length ?? 0) },
+        {},
+        this.fix("Write `0` before it", { ...dot, end: dot.start }, "0"),
+      );
+      this.skip();
+      this.skip();
+    } else if (this.saidAt !== this.currIdx || this.lostAt !== -2)
+      this.say(d.missingValue, this.place(), { after: before?.image ?? "", found });
     const node: A.MissingExpr = { kind: "Missing", span: this.empty() };
     if (reserved) this.skip();
     return node;
@@ -627,7 +663,7 @@ class WeaveParser extends EmbeddedActionsParser {
         this.OR([
           {
             ALT: () => {
-              if (this.is(K.import) && declarations.length > 0) this.say(d.lateImport, this.place(), {});
+              if (this.is(K.import) && declarations.length > 0) this.say(d.lateImport, this.spanOf(this.LA(1)), {});
               imports.push(this.SUBRULE(this.importDecl));
             },
           },
@@ -800,6 +836,7 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly letDecl = this.rule<Bare<A.LetDecl>>("letDeclaration", () => {
     this.CONSUME(K.let);
     const name = this.name(1, "the constant");
+    if (name.text === "" && !this.is(T.Assign) && !this.is(T.Colon)) this.lose();
     const type = this.typeNote(2);
     const value = this.defined(3);
     return { kind: "LetDecl", name, type, value };
@@ -808,8 +845,12 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly stateDecl = this.rule<Bare<A.StateDecl>>("stateDeclaration", () => {
     this.CONSUME(K.state);
     const name = this.name(1, "the state");
-    this.colon(2, "the name of a state");
-    const type = this.SUBRULE(this.type);
+    let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
+    if (this.is(T.Assign)) this.say(d.missingType, this.place(), { found: "=" });
+    else {
+      this.colon(2, "the name of a state");
+      type = this.SUBRULE(this.type);
+    }
     const value = this.defined(3);
     const properties = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.properties) }) ?? [];
     return { kind: "StateDecl", name, type, value, properties };
@@ -896,6 +937,8 @@ class WeaveParser extends EmbeddedActionsParser {
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
     if (!this.RECORDING_PHASE && !this.is(T.Colon))
       this.say(d.missingParameterType, name.text === "" ? this.place() : name.span, { name: name.text });
+    // `name type` without the colon.
+    if (!this.newLine() && L.has(L.typeStarts, this.LA(1)) && !this.is(T.LParen)) type = this.SUBRULE1(this.type);
     else {
       this.CONSUME(T.Colon);
       type = this.SUBRULE(this.type);
@@ -1082,7 +1125,7 @@ class WeaveParser extends EmbeddedActionsParser {
     return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
   });
   private typePrimary(start: number): A.TypeNode {
-    if (!this.RECORDING_PHASE && !L.has(L.typeStarts, this.LA(1))) {
+    if (!this.RECORDING_PHASE && (!L.has(L.typeStarts, this.LA(1)) || this.declares())) {
       this.say(d.missingType, this.place(), { found: this.found() });
       return { kind: "MissingType", span: this.empty() };
     }
@@ -1257,6 +1300,8 @@ class WeaveParser extends EmbeddedActionsParser {
     const start = this.at();
     const at = this.currIdx + 1;
     const record = this.isRecord();
+    const beforeElse = this.beforeElse;
+    this.beforeElse = false;
     const entries: A.RecordEntry[] = [];
     const statements: A.Statement[] = [];
     this.CONSUME(T.LBrace);
@@ -1271,7 +1316,7 @@ class WeaveParser extends EmbeddedActionsParser {
       });
     }
     if (this.RECORDING_PHASE || !record) {
-      this.MANY1({ GATE: () => this.moreStatements(at), DEF: () => statements.push(this.SUBRULE(this.statement)) });
+      this.MANY1({ GATE: () => this.moreStatements(at, beforeElse), DEF: () => statements.push(this.SUBRULE(this.statement)) });
     }
     this.close(1, T.RBrace, at);
     const span = this.span(start);
@@ -1374,6 +1419,7 @@ class WeaveParser extends EmbeddedActionsParser {
         { ALT: () => names.push(this.name(2, "the value")) },
       ]);
     } else names.push(this.name(2, "the value"));
+    if (names[0]?.text === "" && !this.is(T.Assign) && !this.is(T.Colon)) this.lose();
     const type = this.typeNote(1);
     const value = this.defined(2);
     return { kind: "Let", names, destructured, type, value, doc: this.doc(start), span: this.span(start) };
@@ -1590,10 +1636,23 @@ class WeaveParser extends EmbeddedActionsParser {
       this.replaced(d.logicalOperator, { found: "|", mend: "||" }, "||", T.Or);
       return true;
     }
+    const next = this.token(this.currIdx + 2);
+    if (next !== undefined && next.startOffset === token.startOffset + token.image.length && this.changes(token, next)) return false;
     if (token.image === "&") this.replaced(d.logicalOperator, { found: "&", mend: "&&" }, "&&", T.And);
     else if (token.image === "===") this.replaced(d.tripleEqual, { found: "===", mend: "==" }, "==", T.Equal);
     else if (token.image === "!==") this.replaced(d.tripleEqual, { found: "!==", mend: "!=" }, "!=", T.NotEqual);
     return (type.CATEGORIES ?? []).includes(T.Infix) || type === T.Question;
+  }
+  /** `x += 1` and `x++`: reported and left out. */
+  private changes(token: Token, next: Token): boolean {
+    const twice = next.tokenType === token.tokenType && (token.tokenType === T.Plus || token.tokenType === T.Minus);
+    const after = this.token(this.currIdx + 3);
+    if (next.tokenType !== T.Assign && !(twice && (after === undefined || L.isCloser(after.tokenType) || this.newLine(3)))) return false;
+    const name = this.tokens[this.currIdx]?.image ?? "";
+    const span = { ...this.spanOf(token), end: next.startOffset + next.image.length };
+    this.say(d.changedValue, span, { found: `${token.image}${next.image}`, name });
+    this.lose();
+    return true;
   }
   private replaced<P>(definition: Definition<P>, params: P, image: string, type: TokenType): void {
     const token = this.token(this.currIdx + 1);
@@ -1846,7 +1905,7 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly if = this.rule<A.Expr>("if", () => {
     const start = this.at();
     this.CONSUME(K.if);
-    const branches = [{ start, test: this.SUBRULE(this.expression), then: this.body(1, "This `if`") }];
+    const branches = [{ start, test: this.head(), then: this.thenBody(1) }];
     let otherwise: A.Expr | undefined;
     this.MANY({
       GATE: () => otherwise === undefined && this.elseFollows(),
@@ -1859,7 +1918,7 @@ class WeaveParser extends EmbeddedActionsParser {
             return this.SUBRULE1(this.expression);
           });
           if (nested !== undefined && !this.RECORDING_PHASE) {
-            branches.push({ start: at, test: nested, then: this.body(2, "This `if`") });
+            branches.push({ start: at, test: nested, then: this.thenBody(2) });
             return;
           }
         }
@@ -1875,6 +1934,31 @@ class WeaveParser extends EmbeddedActionsParser {
       ) ?? { kind: "Missing", span: this.empty() }
     );
   });
+  private thenBody(index: number): A.Expr {
+    this.beforeElse = true;
+    const body = this.body(index, "This `if`");
+    this.beforeElse = false;
+    return body;
+  }
+  /** The expression between a keyword and its braces, which may have been forgotten. */
+  private head(): A.Expr {
+    return !this.RECORDING_PHASE && this.headMissing() ? this.hole() : this.SUBRULE(this.expression);
+  }
+  private headMissing(): boolean {
+    if (!this.is(T.LBrace)) return false;
+    if (this.is(T.FatArrow, 3) || this.is(T.Bar, 3)) return true;
+    let depth = 0;
+    for (let i = this.currIdx + 1; ; i++) {
+      const type = this.token(i)?.tokenType;
+      if (type === undefined) return false;
+      if (type === T.LBrace) depth++;
+      else if (type === T.RBrace && --depth === 0) {
+        const next = this.token(i + 1);
+        if (next === undefined || next.tokenType === K.else || L.isCloser(next.tokenType) || next.tokenType === T.Comma) return true;
+        return this.newLine(i + 1 - this.currIdx);
+      }
+    }
+  }
   private elseFollows(): boolean {
     const token = this.LA(1);
     if (token.tokenType === T.Name && (token.image === "elif" || token.image === "elsif" || token.image === "elseif")) {
@@ -1893,9 +1977,11 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly match = this.rule<A.MatchExpr>("match", () => {
     const start = this.at();
     this.CONSUME(K.match);
-    const value = this.SUBRULE(this.expression);
+    const value = this.head();
+    const errors = this.problems.errorCount();
     const arms = this.items(20, ARMS, T.LBrace, () => this.SUBRULE(this.arm));
-    if (arms.length === 0) this.say(d.emptyConstruct, { file: this.file, start, end: start + 5 }, { what: "A match", needs: "one arm" });
+    if (arms.length === 0 && errors === this.problems.errorCount())
+      this.say(d.emptyConstruct, { file: this.file, start, end: start + 5 }, { what: "A match", needs: "one arm" });
     return { kind: "Match", value, arms, span: this.span(start) };
   });
 
@@ -1984,7 +2070,7 @@ class WeaveParser extends EmbeddedActionsParser {
       if ((this.is(T.Assign) || this.is(T.Colon) || this.is(K.of)) && !this.newLine()) this.skip();
       else this.lose();
     }
-    const over = this.SUBRULE(this.expression);
+    const over = this.head();
     let where: A.Expr | undefined;
     let by: A.Expr | undefined;
     let after: A.Expr | undefined;
@@ -2032,12 +2118,13 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly fork = this.rule<A.ForkExpr>("fork", () => {
     const start = this.at();
     this.CONSUME(K.fork);
+    const errors = this.problems.errorCount();
     const branches = this.items(20, BRANCHES, T.LBrace, () => {
       const name = this.key(1, "a branch");
       this.colon(2, `\`${name.text}\``);
       return { name, value: this.SUBRULE(this.expression) };
     });
-    if (branches.length === 0)
+    if (branches.length === 0 && errors === this.problems.errorCount())
       this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A fork", needs: "one branch" });
     return { kind: "Fork", branches, span: this.span(start) };
   });
@@ -2045,8 +2132,9 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly race = this.rule<A.RaceExpr>("race", () => {
     const start = this.at();
     this.CONSUME(K.race);
+    const errors = this.problems.errorCount();
     const branches = this.items(20, RUNNERS, T.LBrace, () => this.SUBRULE(this.expression));
-    if (branches.length === 0)
+    if (branches.length === 0 && errors === this.problems.errorCount())
       this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A race", needs: "one branch" });
     return { kind: "Race", branches, span: this.span(start) };
   });
@@ -2054,7 +2142,7 @@ class WeaveParser extends EmbeddedActionsParser {
   private readonly vote = this.rule<A.VoteExpr>("vote", () => {
     const start = this.at();
     this.CONSUME(K.vote);
-    const times = this.SUBRULE(this.operand);
+    const times = !this.RECORDING_PHASE && this.headMissing() ? this.hole() : this.SUBRULE(this.operand);
     const by = this.OPTION(() => {
       this.CONSUME(K.by);
       return this.SUBRULE(this.expression);
@@ -2071,7 +2159,9 @@ class WeaveParser extends EmbeddedActionsParser {
     this.CONSUME(K.loop);
     const state = this.name(1, "the state of the loop");
     const type = this.typeNote(2);
-    const init = this.defined(3);
+    let init: A.Expr = { kind: "Missing", span: this.empty() };
+    if (this.is(K.up)) this.expected("`=`");
+    else init = this.defined(3);
     const up = this.want(4, K.up);
     if (up !== undefined) this.want(5, K.to);
     else if (!this.is(T.LBrace)) this.lose();

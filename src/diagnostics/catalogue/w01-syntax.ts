@@ -205,6 +205,14 @@ export const syntaxProblems = {
     help: ({ name }) =>
       `Patterns are literals such as "${name}" or 3..5, records such as { kind: "ok", value }, and \`_\` for everything else.`,
   }),
+  // let A = .5
+  missingDigit: error("W0145", { title: "A number begins with a digit", label: "write `0` before the dot" }),
+  // flow f(x: int) { x += 1 }
+  changedValue: error<{ found: string; name: string }>("W0146", {
+    title: ({ found }) => `There is no \`${found}\`: values do not change`,
+    help: ({ name }) =>
+      `Give the new value a name of its own, as in \`let next_${name} = ${name} + 1\`; a \`loop\` carries one from round to round.`,
+  }),
 
   // -------------------------------------------------------------------------------------------- declarations
   // function f() -> int { 1 }
@@ -235,6 +243,12 @@ export const syntaxProblems = {
   optionalField: error<{ name: string }>("W0157", {
     title: ({ name }) => `An optional field is written \`${name}: type?\``,
     label: "the `?` belongs to the type",
+  }),
+  // flow f() { ⏎   flow g() { 1 } ⏎   1 }
+  nestedDeclaration: error<{ word: string }>("W0158", {
+    title: ({ word }) => `A \`${word}\` cannot stand inside a block`,
+    label: "move it to the top level",
+    help: "A function for one place is a lambda: `x => x.score`.",
   }),
   // type A = { a: int } /// about A
   trailingDoc: warning("W0156", {
