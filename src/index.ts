@@ -1,0 +1,158 @@
+/**
+ * Weave inside a program of one's own: compile a file, run a flow with functions as tools, follow its events. A program
+ * with mistakes is a `CompileError` with all of them; a run that does not complete is a `RunError` with what it has.
+ */
+import { compile as compileFile } from "./compile.js";
+import { type JsonDiagnostic, renderProblems, toJson } from "./diagnostics/render.js";
+import { realClock } from "./host/clock.js";
+import { fileHost, shown } from "./host/files.js";
+import { models } from "./host/providers/models.js";
+import { toolHost } from "./host/tools/host.js";
+import type { Graph } from "./plan/ir.js";
+import type { RunEvent, SpendReport } from "./runtime/events.js";
+import type { FailureValue } from "./runtime/failure.js";
+import { failureValue } from "./runtime/failure.js";
+import type { Provider } from "./runtime/provider.js";
+import { type RunResult, run as runGraph } from "./runtime/run.js";
+import type { ToolFunction } from "./runtime/tool.js";
+import type { SourceFile } from "./source/source.js";
+
+export type { JsonDiagnostic } from "./diagnostics/render.js";
+export type { Graph } from "./plan/ir.js";
+export type { RunEvent, SpendReport } from "./runtime/events.js";
+export type { FailureKind, FailureValue } from "./runtime/failure.js";
+export type { Provider } from "./runtime/provider.js";
+export type { ToolContext, ToolFunction } from "./runtime/tool.js";
+
+/** The program has errors; its message is what `weave check` prints. */
+export class CompileError extends Error {
+  override readonly name = "CompileError";
+  readonly diagnostics: readonly JsonDiagnostic[];
+  constructor(message: string, diagnostics: readonly JsonDiagnostic[]) {
+    super(message);
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** The run did not start, failed or was cancelled. */
+export class RunError extends Error {
+  override readonly name = "RunError";
+  readonly status: "refused" | "failed" | "cancelled";
+  readonly runId: string;
+  readonly failure: FailureValue | undefined;
+  /** What a failed fan-out still has. */
+  readonly partial: unknown;
+  readonly spend: SpendReport;
+  /** Why it was refused. */
+  readonly diagnostics: readonly JsonDiagnostic[];
+  constructor(result: RunResult, files: ReadonlyMap<string, SourceFile>) {
+    const { failure, problems } = result;
+    super(
+      problems.length > 0 ? renderProblems(problems, files) : failure === undefined ? result.status : `${failure.kind}: ${failure.message}`,
+    );
+    this.status = problems.length > 0 ? "refused" : result.status === "cancelled" ? "cancelled" : "failed";
+    this.runId = result.run;
+    this.failure = failure === undefined ? undefined : failureValue(failure);
+    this.partial = result.partial;
+    this.spend = result.spend;
+    this.diagnostics = toJson(problems, files);
+  }
+}
+
+export interface Flow {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly files: ReadonlyMap<string, SourceFile>;
+}
+
+export interface Program {
+  readonly graph: Graph;
+  /** Warnings and notes; a program with errors is not returned. */
+  readonly diagnostics: readonly JsonDiagnostic[];
+  readonly flows: readonly string[];
+  /** A flow by its name; throws when the program has none of that name. */
+  readonly flow: (name: string) => Flow;
+}
+
+export interface CompileOptions {
+  /** Texts that stand in for files, by path. */
+  readonly sources?: Readonly<Record<string, string>>;
+}
+
+/** Compiles a program; rejects with a `CompileError` when it has errors. */
+export async function compile(path: string, { sources = {} }: CompileOptions = {}): Promise<Program> {
+  const host = fileHost(new Map(Object.entries(sources)));
+  const { problems, files, graph } = compileFile(Object.hasOwn(sources, path) ? path : shown(path), host);
+  const diagnostics = toJson(problems, files);
+  if (graph === undefined) throw new CompileError(renderProblems(problems, files), diagnostics);
+  const flows = Object.keys(graph.entries);
+  return {
+    graph,
+    diagnostics,
+    flows,
+    flow: (name) => {
+      if (!flows.includes(name)) throw new TypeError(`the program has no flow ${name}; it has ${flows.join(", ") || "none"}`);
+      return { name, graph, files };
+    },
+  };
+}
+
+export interface RunOptions {
+  /** Functions that stand in for the modules of tools, by the tool's name. */
+  readonly tools?: Readonly<Record<string, ToolFunction>>;
+  /** Providers of models, by name. */
+  readonly providers?: Readonly<Record<string, Provider>>;
+  /** Answers every agent from the simulator. */
+  readonly simulate?: boolean;
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: RunEvent) => void;
+  /** Where relative paths of tools start; the working directory by default. */
+  readonly directory?: string;
+  /** Paths outside it that file tools may use. */
+  readonly allowPaths?: readonly string[];
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Completed {
+  readonly runId: string;
+  readonly value: unknown;
+  readonly spend: SpendReport;
+  readonly elapsedMs: number;
+  readonly simulated: boolean;
+}
+
+export interface Run {
+  readonly runId: string;
+  readonly events: AsyncIterable<RunEvent>;
+  /** Rejects with a `RunError` when the run does not complete. */
+  readonly result: Promise<Completed>;
+  readonly cancel: (reason?: string) => void;
+}
+
+/** Starts a flow. */
+export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Run {
+  const variables = options.environment ?? process.env;
+  const environment = (name: string): string | undefined => variables[name];
+  const { tools, providers, seed, signal, onEvent } = options;
+  const handle = runGraph(flow.graph, flow.name, inputs, {
+    clock: realClock(),
+    environment,
+    tools: toolHost({
+      directory: options.directory ?? process.cwd(),
+      allowed: options.allowPaths ?? [],
+      ...(tools === undefined ? {} : { functions: tools }),
+    }),
+    models: models({ simulateAll: options.simulate === true, environment, ...(providers === undefined ? {} : { providers }) }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onEvent === undefined ? {} : { onEvent }),
+  });
+  const result = handle.result.then((ended): Completed => {
+    if (ended.status !== "completed") throw new RunError(ended, flow.files);
+    return { runId: ended.run, value: ended.value, spend: ended.spend, elapsedMs: ended.elapsedMs, simulated: ended.simulated };
+  });
+  // Whoever only reads the events has no use for the rejection.
+  result.catch(() => undefined);
+  return { runId: handle.id, events: handle.events, result, cancel: handle.cancel };
+}

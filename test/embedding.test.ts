@@ -1,0 +1,99 @@
+/** Weave as a library. */
+import { describe, expect, test } from "vitest";
+import { CompileError, compile, RunError, run } from "../src/index.js";
+
+const sources = {
+  "main.weave": `tool shout(text: string) -> string = module("./none.ts")
+agent Ask(question: string) -> { answer: string(..80), sure: bool } {
+  model: fast
+  prompt: "{{question}}"
+}
+model fast { provider: "sim", name: "small" }
+flow main(text: string, times: int(1..3) = 2) -> string[] {
+  map i in range(times) { shout("{{text}}{{i}}") }
+}
+flow answer(question: string) -> { answer: string, sure: bool } { Ask(question) }
+flow strict(n: int) -> int {
+  assert n > 3, "too small"
+  n
+}
+`,
+};
+
+const tools = { shout: ({ text }: Readonly<Record<string, unknown>>) => `${String(text).toUpperCase()}!` };
+
+describe("compile", () => {
+  test("gives the flows of a program", async () => {
+    const program = await compile("main.weave", { sources });
+    expect(program.flows).toEqual(["main", "answer", "strict"]);
+    expect(() => program.flow("mian")).toThrow("it has main, answer, strict");
+  });
+
+  test("rejects with every mistake", async () => {
+    const broken = compile("main.weave", { sources: { "main.weave": "flow main() -> int { x }\nflow other() -> int { y }\n" } });
+    await expect(broken).rejects.toBeInstanceOf(CompileError);
+    const { diagnostics, message } = await broken.then(
+      () => Promise.reject(new Error("it compiled")),
+      (error: CompileError) => error,
+    );
+    expect(diagnostics).toHaveLength(2);
+    expect(message).toContain("main.weave:1:22");
+  });
+});
+
+describe("run", () => {
+  test("calls functions that are passed in, and tells what happens", async () => {
+    const program = await compile("main.weave", { sources });
+    const kinds: string[] = [];
+    const handle = run(program.flow("main"), { text: "a" }, { tools, onEvent: (event) => kinds.push(event.kind) });
+    const seen: string[] = [];
+    for await (const event of handle.events) seen.push(event.kind);
+    const { value, spend, runId, simulated } = await handle.result;
+    expect(value).toEqual(["A0!", "A1!"]);
+    expect([spend.toolCalls, simulated, runId === handle.runId]).toEqual([2, false, true]);
+    expect(kinds[0]).toBe("run.started");
+    expect(seen.at(-1)).toBe("run.completed");
+  });
+
+  test("answers from the simulator, the same for the same seed", async () => {
+    const program = await compile("main.weave", { sources });
+    const ask = () => run(program.flow("answer"), { question: "?" }, { seed: 7 }).result;
+    const [one, other] = await Promise.all([ask(), ask()]);
+    expect(one.simulated).toBe(true);
+    expect(one.value).toEqual(other.value);
+  });
+
+  test("rejects with why it failed", async () => {
+    const program = await compile("main.weave", { sources });
+    await expect(run(program.flow("strict"), { n: 1 }).result).rejects.toMatchObject({
+      status: "failed",
+      failure: { kind: "assertion", message: "too small" },
+    });
+  });
+
+  test("refuses inputs that do not fit", async () => {
+    const program = await compile("main.weave", { sources });
+    const refused = run(program.flow("strict"), { n: "x" }).result;
+    await expect(refused).rejects.toBeInstanceOf(RunError);
+    await expect(refused).rejects.toMatchObject({ status: "refused" });
+  });
+
+  test("can be cancelled", async () => {
+    const program = await compile("main.weave", { sources });
+    const controller = new AbortController();
+    const handle = run(
+      program.flow("main"),
+      { text: "a" },
+      {
+        signal: controller.signal,
+        tools: {
+          shout: (_args, { signal }) => {
+            queueMicrotask(() => controller.abort());
+            return new Promise((_, fail) => signal.addEventListener("abort", () => fail(new Error("stopped"))));
+          },
+        },
+      },
+    );
+    await expect(handle.result).rejects.toMatchObject({ status: "cancelled" });
+  });
+});
