@@ -1,9 +1,9 @@
 /** Small programs for tests: checked from text, with the standard library, and asked for what was found. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { compile } from "../../src/compile.js";
 import { type Problem, problems } from "../../src/diagnostics/problems.js";
 import { check, type Typed } from "../../src/semantics/check.js";
-import { lint } from "../../src/semantics/lints.js";
 import { type CompilerHost, resolve } from "../../src/semantics/resolve.js";
 import { typeText } from "../../src/semantics/types.js";
 
@@ -27,7 +27,6 @@ export function hostOf(files: Readonly<Record<string, string>>): CompilerHost {
 export function checked(source: string): { readonly typed: Typed; readonly found: readonly Problem[] } {
   const found = problems();
   const typed = check(resolve("main.weave", hostOf({ "main.weave": source }), found), found);
-  lint(typed.checker);
   return { typed, found: found.list() };
 }
 
@@ -36,6 +35,14 @@ export function codes(source: string, prefix = "W"): readonly string[] {
   return checked(source)
     .found.filter((p) => p.code.startsWith(prefix))
     .map((p) => `${p.code} «${source.slice(p.span.start, p.span.end)}»`);
+}
+
+/** The same after every stage of the compiler; lints are reported only where there are no errors. */
+export function compiledCodes(source: string, prefix = "W"): readonly string[] {
+  const { problems: found } = compile("main.weave", hostOf({ "main.weave": source }));
+  const broken = found.filter((p) => p.severity === "error" && !p.code.startsWith(prefix));
+  if (broken.length > 0) throw new Error(broken.map((p) => `${p.code} ${p.title}`).join("\n"));
+  return found.filter((p) => p.code.startsWith(prefix)).map((p) => `${p.code} «${source.slice(p.span.start, p.span.end)}»`);
 }
 
 /** The one problem of a program with a code. */
