@@ -1129,7 +1129,11 @@ class WeaveParser extends EmbeddedActionsParser {
       this.say(d.missingType, this.place(), { found: this.found() });
       return { kind: "MissingType", span: this.empty() };
     }
-    const literal = (value: string | number | boolean | null): A.TypeNode => ({ kind: "LiteralType", value, span: this.span(start) });
+    const literal = (_: unknown, value: string | number | boolean | null): A.TypeNode => ({
+      kind: "LiteralType",
+      value,
+      span: this.span(start),
+    });
     return this.choose<A.TypeNode>(2, [
       { ALT: () => this.SUBRULE(this.namedType) },
       {
@@ -1141,11 +1145,11 @@ class WeaveParser extends EmbeddedActionsParser {
           return { kind: "MapType", value, span: this.span(start) };
         },
       },
-      { ALT: () => literal(this.string(2)?.value) },
-      { ALT: () => literal(this.signed(3)) },
-      { ALT: () => (this.CONSUME4(K.true), literal(true)) },
-      { ALT: () => (this.CONSUME4(K.false), literal(false)) },
-      { ALT: () => (this.CONSUME4(K.null), literal(null)) },
+      { ALT: () => literal(undefined, this.string(2)?.value) },
+      { ALT: () => literal(undefined, this.signed(3)) },
+      { ALT: () => literal(this.CONSUME4(K.true), true) },
+      { ALT: () => literal(this.CONSUME4(K.false), false) },
+      { ALT: () => literal(this.CONSUME4(K.null), null) },
       {
         ALT: () => {
           const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
@@ -1693,7 +1697,10 @@ class WeaveParser extends EmbeddedActionsParser {
     let from = start;
     const annotated = (inner: A.Expr): A.Expr =>
       annotations.length === 0 ? inner : { kind: "Annotated", annotations, inner, span: this.span(annotatedAt) };
-    let node = this.RECORDING_PHASE || L.has(L.primaryStarts, this.LA(1)) ? this.choose<A.Expr>(1, this.primaries) : this.hole();
+    let node =
+      this.RECORDING_PHASE || (L.has(L.primaryStarts, this.LA(1)) && !this.declares())
+        ? this.choose<A.Expr>(1, this.primaries)
+        : this.hole();
     let wrapped = annotations.length === 0;
     if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
       node = annotated(node);
@@ -2009,9 +2016,9 @@ class WeaveParser extends EmbeddedActionsParser {
       return { kind: "MissingPattern", span: this.empty() };
     }
     this.depth++;
-    const literal = (value: string | boolean | null): A.Pattern => ({ kind: "LiteralPattern", value, span: this.span(start) });
+    const literal = (_: unknown, value: string | boolean | null): A.Pattern => ({ kind: "LiteralPattern", value, span: this.span(start) });
     const made = this.choose<A.Pattern>(0, [
-      { ALT: () => literal(this.string(1)?.value) },
+      { ALT: () => literal(undefined, this.string(1)?.value) },
       {
         ALT: () => {
           const range = this.tokens[this.currIdx + 1]?.tokenType === T.DotDot || this.is(T.DotDot, 2) || this.is(T.DotDot, 3);
@@ -2023,9 +2030,9 @@ class WeaveParser extends EmbeddedActionsParser {
             : { kind: "LiteralPattern", value: bounds.low ?? 0, span: bounds.span };
         },
       },
-      { ALT: () => (this.CONSUME(K.true), literal(true)) },
-      { ALT: () => (this.CONSUME(K.false), literal(false)) },
-      { ALT: () => (this.CONSUME(K.null), literal(null)) },
+      { ALT: () => literal(this.CONSUME(K.true), true) },
+      { ALT: () => literal(this.CONSUME(K.false), false) },
+      { ALT: () => literal(this.CONSUME(K.null), null) },
       {
         ALT: () => {
           const name = this.name(1, "a pattern");

@@ -29,6 +29,8 @@ export function readText(image: string, span: Span, problems: Problems): Text {
   return image.startsWith('"""') ? blockText(image, span) : lineText(image, span, problems);
 }
 
+/** Texts in wrong quotes have been reported and are read all the same. */
+const closingQuotes: Readonly<Record<string, string>> = { "'": "'", "“": "”", "‘": "’" };
 const simpleEscapes: Readonly<Record<string, string>> = {
   '"': '"',
   "\\": "\\",
@@ -41,7 +43,7 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 };
 
 function lineText(image: string, span: Span, problems: Problems): Text {
-  const quote = image[0] ?? '"';
+  const quote = closingQuotes[image[0] ?? ""] ?? '"';
   const end = image.length > 1 && image.endsWith(quote) ? image.length - 1 : image.length;
   const runs: Run[] = [{ at: 0, source: span.start + 1 }];
   if (!image.includes("\\")) return { kind: "Text", value: image.slice(1, end), block: false, runs, span };

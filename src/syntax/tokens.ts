@@ -100,7 +100,16 @@ export const Semicolon = sign("Semicolon", ";");
 export const Num = createToken({ name: "Number", pattern: /\$?\d[\d_]*(?:\.\d[\d_]*)?(?:[A-Za-z_][A-Za-z0-9_]*|%)?/ });
 
 const at = (image: string): [string] => [image];
-const quoted = (quote: string) => (text: string, offset: number) => {
+/** The quotes that word processors make. */
+const closingQuotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", "“": "”", "‘": "’" };
+/** The quote that closes a text, by the one that opens it. */
+function closingQuote(image: string): string {
+  return closingQuotes[image[0] ?? ""] ?? '"';
+}
+function quoted(text: string, offset: number): [string] | null {
+  const quote = closingQuotes[text[offset] ?? ""];
+  // Chevrotain asks about characters that only share a bucket with those in the hint.
+  if (quote === undefined) return null;
   let i = offset + 1;
   for (; i < text.length; i++) {
     const c = text[i];
@@ -109,9 +118,9 @@ const quoted = (quote: string) => (text: string, offset: number) => {
     if (c === "\\" && text[i + 1] !== "\n" && text[i + 1] !== "\r") i++;
   }
   return at(text.slice(offset, Math.min(i, text.length)));
-};
-function text(source: string, offset: number): [string] {
-  if (!source.startsWith('"""', offset)) return quoted('"')(source, offset);
+}
+function text(source: string, offset: number): [string] | null {
+  if (!source.startsWith('"""', offset)) return quoted(source, offset);
   let end = source.indexOf('"""', offset + 3);
   if (end < 0) return at(source.slice(offset));
   // Quotes that touch the closing ones belong to the text: the last three close it.
@@ -146,17 +155,16 @@ function regex(source: string, offset: number, before: readonly IToken[]): [stri
   return at(source.slice(offset, Math.min(i, source.length)));
 }
 
-const custom = (name: string, pattern: (text: string, offset: number, before: IToken[]) => [string] | null, start: string) =>
-  createToken({ name, pattern, start_chars_hint: [start], line_breaks: true });
+const custom = (name: string, pattern: (text: string, offset: number, before: IToken[]) => [string] | null, ...start: string[]) =>
+  createToken({ name, pattern, start_chars_hint: start, line_breaks: true });
 export const Str = custom("String", text, '"');
-/** `'text'`: reported, then read as text. */
-const SingleQuoted = custom("SingleQuoted", quoted("'"), "'");
+/** `'text'` and “text”: reported, then read as text. */
+const SingleQuoted = custom("SingleQuoted", quoted, "'", "“", "‘");
 export const Regex = custom("Regex", regex, "/");
 const CommentToken = createToken({ name: "Comment", pattern: comment, start_chars_hint: ["/"], line_breaks: true, group: "comments" });
 const Space = createToken({ name: "Space", pattern: /[ \t\r\n\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });
 const Unknown = createToken({
   name: "Unknown",
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: every character must be some token
   pattern: /[\u0000-\u0008\u000b\u000c\u000e-\u001f#$\\^`~\u007f-\uffff]+?/,
   group: "unknown",
   line_breaks: true,
@@ -242,7 +250,7 @@ function checkClosed(token: Token, broken: number[], span: SpanOf, problems: Pro
       broken.push(startOffset);
       problems.report(d.unterminatedBlockText, span(startOffset, startOffset + 3), {});
     }
-  } else if (image.length < 2 || !closes(image, image[0] ?? "")) {
+  } else if (image.length < 2 || !closes(image, closingQuote(image))) {
     report(tokenType === Str ? d.unterminatedText : d.unterminatedSingleQuoted);
   } else if (tokenType === SingleQuoted) {
     const place = span(startOffset, startOffset + image.length);
