@@ -11,5 +11,5 @@ const cases = readdirSync(folder, { recursive: true, encoding: "utf8" })
 
 test.each(cases)("%s", async (path) => {
   const file = join(folder, path);
-  await expect(worked(file)).toMatchFileSnapshot(relative(import.meta.dirname, file));
+  await expect(await worked(file)).toMatchFileSnapshot(relative(import.meta.dirname, file));
 });

@@ -4,13 +4,22 @@
  * what comes out is what stands in the file; `npm run golden` rewrites the files, and the diff is read.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { compile } from "../../src/compile.js";
 import { renderProblems } from "../../src/diagnostics/render.js";
 import { dumpStage } from "../../src/dump.js";
 import { format } from "../../src/format/format.js";
+import { virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
+import { models } from "../../src/host/providers/models.js";
+import { toolHost } from "../../src/host/tools/host.js";
 import { mermaid } from "../../src/plan/draw.js";
 import { drawingOf } from "../../src/plan/drawing.js";
+import type { RunEvent } from "../../src/runtime/events.js";
+import { failureValue } from "../../src/runtime/failure.js";
+import { type RunResult, run } from "../../src/runtime/run.js";
+
+const root = join(import.meta.dirname, "..", "..");
 
 export interface GoldenSource {
   readonly path: string;
@@ -31,9 +40,14 @@ function sectionsOf(text: string): { readonly head: string; readonly sections: r
   return { head: parts[0] ?? "", sections };
 }
 
-/** The files of a SOURCE section: fenced blocks, named after the word `weave` (`main.weave` without a name). */
+/**
+ * The files of a SOURCE section: fenced blocks, named after the word `weave` (`main.weave` without a name), or a link to
+ * a program of the repository, which is taken as it is.
+ */
 export function sourcesOf(text: string): readonly GoldenSource[] {
   const body = sectionsOf(text).sections.find((section) => section.name === "SOURCE")?.body ?? "";
+  const [, linked] = /^\[([^\]]+\.weave)\]\(/m.exec(body) ?? [];
+  if (linked !== undefined) return [{ path: linked, text: readFileSync(join(root, linked), "utf8") }];
   return [...body.matchAll(/^(`{3,})weave(?: (\S+))?\n([\s\S]*?)^\1$/gm)].map(([, , path = "main.weave", source = ""]) => ({
     path,
     text: source,
@@ -45,8 +59,39 @@ const fence = (text: string, language = ""): string => {
   return `\n${marks}${language}\n${text.replace(/\n?$/, "\n")}${marks}\n`;
 };
 
+/** Runs `main` with the inputs of the case: simulated agents, real tools, time that passes at once. */
+async function carryOut(
+  sources: readonly GoldenSource[],
+  input: string,
+): Promise<{ readonly events: readonly RunEvent[]; readonly result: RunResult }> {
+  const overlay = new Map(sources.map(({ path, text }) => [path, text]));
+  const { graph, problems } = compile(sources[0]?.path ?? "", fileHost(overlay));
+  if (graph === undefined) throw new Error(renderProblems(problems, new Map()));
+  const [, inputs = "{}"] = /```json\n([\s\S]*?)```/.exec(input) ?? [];
+  const events: RunEvent[] = [];
+  const environment = (): undefined => undefined;
+  const result = await run(graph, "main", JSON.parse(inputs), {
+    id: "golden",
+    clock: virtualClock(),
+    tools: toolHost({ directory: root, allowed: [] }),
+    models: models({ simulateAll: true, environment }),
+    environment,
+    seed: 1,
+    onEvent: (event) => events.push({ ...event }),
+  }).result;
+  return { events, result };
+}
+
+/** One line for an event: what happened, where, and how it ended. */
+function eventLine(event: RunEvent): string {
+  const at = "path" in event ? event.path : "flow" in event ? event.flow : "";
+  const more =
+    "failure" in event ? `${event.failure.kind}: ${event.failure.message}` : "chosen" in event ? `${event.of} ${event.chosen}` : "";
+  return `${String(Math.round(event.at)).padStart(6)} ms  ${event.kind.padEnd(18)} ${at}${more === "" ? "" : `  ${more}`}`.trimEnd();
+}
+
 /** What a section should hold for a case. */
-function produce(name: string, sources: readonly GoldenSource[]): string {
+async function produce(name: string, sources: readonly GoldenSource[], input: string): Promise<string> {
   const overlay = new Map(sources.map(({ path, text }) => [path, text]));
   const entry = sources[0]?.path ?? "main.weave";
   const compiled = compile(entry, fileHost(overlay));
@@ -70,20 +115,33 @@ function produce(name: string, sources: readonly GoldenSource[]): string {
       const file = compiled.files.get(entry);
       return module === undefined || file === undefined ? fence("none") : fence(format(module, file), "weave");
     }
+    case "EVENTS": {
+      const { events } = await carryOut(sources, input);
+      return fence(events.map(eventLine).join("\n"));
+    }
+    case "RESULT": {
+      const { status, value, failure, partial, spend, problems } = (await carryOut(sources, input)).result;
+      if (problems.length > 0) return fence(renderProblems(problems, compiled.files));
+      const shown = failure === undefined ? { status, value, spend } : { status, failure: failureValue(failure), partial, spend };
+      return fence(JSON.stringify(shown, null, 2), "json");
+    }
     default:
       throw new Error(`a golden case cannot have the section ${name}`);
   }
 }
 
 /** A case as it should be: its own text with every section but SOURCE worked out anew. */
-export function worked(path: string): string {
+export async function worked(path: string): Promise<string> {
   const text = readFileSync(path, "utf8");
   const sources = sourcesOf(text);
   if (sources.length === 0) throw new Error(`${path} has no SOURCE with a \`\`\`weave block`);
   const { head, sections } = sectionsOf(text);
-  const bodies = sections.map((section, i) => {
-    const body = section.name === "SOURCE" ? section.body : produce(section.name, sources);
-    return `## ${section.name}\n${body.trimEnd()}\n${i === sections.length - 1 ? "" : "\n"}`;
-  });
-  return head + bodies.join("");
+  const input = sections.find((section) => section.name === "INPUT")?.body ?? "";
+  const given = ["SOURCE", "INPUT"];
+  const bodies = await Promise.all(
+    sections.map(async ({ name, body }) => (given.includes(name) ? body : await produce(name, sources, input))),
+  );
+  return (
+    head + sections.map(({ name }, i) => `## ${name}\n${(bodies[i] ?? "").trimEnd()}\n${i === sections.length - 1 ? "" : "\n"}`).join("")
+  );
 }
