@@ -21,6 +21,8 @@ export interface Start {
   readonly context: Context;
   readonly path: string;
   readonly rank: number;
+  /** Place among the bodies that its region starts. */
+  readonly position?: number;
   readonly done: Done;
 }
 
@@ -30,6 +32,7 @@ export function instanceOf(start: Start): Instance {
   const made: Instance = {
     slots: newFrame(body.layout, undefined).slots,
     parent: start.frame,
+    position: start.position ?? 0,
     parentScope: undefined,
     firstChild: undefined,
     nextSibling: undefined,
@@ -74,7 +77,7 @@ export function startBody(start: Start): Instance {
 
 /** Works off the queue; safe to call from anywhere, at any depth. */
 export function pump(run: Run): void {
-  if (run.pumping) return;
+  if (run.pumping || run.dead) return;
   run.pumping = true;
   const { queue } = run;
   try {

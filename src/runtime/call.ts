@@ -22,6 +22,8 @@ export interface Calling {
   readonly args: Readonly<Record<string, unknown>>;
   readonly path: string;
   readonly rank: number;
+  /** Place in the body or among the calls of an agent. */
+  readonly position?: number;
 }
 
 const noArgs: Readonly<Record<string, unknown>> = {};
@@ -29,6 +31,7 @@ const noArgs: Readonly<Record<string, unknown>> = {};
 /** A step for a node or call, placed in the tree of scopes. */
 export function stepOf(calling: Calling): Step {
   const made: Step = {
+    position: calling.position ?? 0,
     parentScope: undefined,
     firstChild: undefined,
     nextSibling: undefined,
@@ -133,6 +136,7 @@ export function executeCall(site: CallSite, names: readonly string[], values: re
         args,
         path: `${instance.path}/${node.ir.segment}`,
         rank: instance.rank + node.rank,
+        position: node.index,
       },
       (failed, value) => nodeDone(instance, node, failed, value),
     );
@@ -163,11 +167,18 @@ export function startCall(calling: Calling & { readonly site: CallSite }, done: 
     args: redactedArgs(site.callee, step.args),
   } as const;
   run.emit(guard === undefined ? started : { ...started, guard });
-  site.attempt(step, (failed, value) => finishCall(step, site, failed, value, done));
+  site.attempt(step, (failed, value) => finishCall(step, site, failed, value, guard, done));
   return step;
 }
 
-function finishCall(step: Step, site: CallSite, failed: CallFailure | undefined, value: unknown, done: Done): void {
+function finishCall(
+  step: Step,
+  site: CallSite,
+  failed: CallFailure | undefined,
+  value: unknown,
+  guard: string | undefined,
+  done: Done,
+): void {
   const { run } = step;
   const { ref, ir } = site.callee;
   const attempts = step.attempts;
@@ -185,6 +196,7 @@ function finishCall(step: Step, site: CallSite, failed: CallFailure | undefined,
       attempts,
       elapsedMs,
     } as const;
+    if (guard !== undefined) run.remember?.(step.path, { guard, value });
     run.emit(bill === undefined ? completed : { ...completed, bill });
   } else {
     const told = {

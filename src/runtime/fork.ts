@@ -146,6 +146,7 @@ function startBranches(
           context: step.context,
           path: `${prefix}/${branch.name}`,
           rank: step.rank,
+          position,
           done: (problem, value) => {
             leave?.();
             ended(branch, problem, value);

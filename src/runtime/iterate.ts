@@ -18,8 +18,25 @@ type FoldNode = Extract<NodeIR, { kind: "fold" }>;
 type ReduceNode = Extract<NodeIR, { kind: "reduce" }>;
 
 /** Starts a body with some of its slots filled. */
-function startWith(step: Step, body: CompiledBody, path: string, slots: readonly (readonly [number, unknown])[], done: Done): void {
-  const instance = instanceOf({ run: step.run, body, frame: step.frame, scope: step, context: step.context, path, rank: step.rank, done });
+function startWith(
+  step: Step,
+  body: CompiledBody,
+  path: string,
+  slots: readonly (readonly [number, unknown])[],
+  position: number,
+  done: Done,
+): void {
+  const instance = instanceOf({
+    run: step.run,
+    body,
+    frame: step.frame,
+    scope: step,
+    context: step.context,
+    path,
+    rank: step.rank,
+    position,
+    done,
+  });
   for (const [slot, value] of slots) instance.slots[slot] = value;
   begin(instance);
 }
@@ -43,7 +60,7 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
         done(stopped(step), null);
         return;
       }
-      startWith(step, body, `${prefix}[${number}]`, [[slot, state]], (problem, value) => {
+      startWith(step, body, `${prefix}[${number}]`, [[slot, state]], number, (problem, value) => {
         if (problem === undefined) {
           if (value === stopSignal) done(undefined, state);
           else round(number + 1, value);
@@ -90,7 +107,7 @@ export function compileFold(node: FoldNode, scope: Layout, compiler: Compiler): 
           [accSlot, acc],
           [itemSlot, items[index]],
         ] as const;
-        startWith(step, body, `${prefix}[${index + 1}]`, slots, (problem, value) =>
+        startWith(step, body, `${prefix}[${index + 1}]`, slots, index, (problem, value) =>
           problem === undefined ? next(index + 1, value) : done(problem, null),
         );
       }
@@ -185,7 +202,7 @@ function reduceTree(
         ended(level, index, stopped(step), null);
         return;
       }
-      startWith(step, body, `${prefix}[${level + 1}.${index + 1}]`, bind(group.values), (problem, result) => {
+      startWith(step, body, `${prefix}[${level + 1}.${index + 1}]`, bind(group.values), level * 1e7 + index, (problem, result) => {
         leave?.();
         ended(level, index, problem, result);
       });

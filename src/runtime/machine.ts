@@ -3,7 +3,7 @@
  * (steps) and the run itself. Only shapes are here; `body.ts` moves values along, `call.ts` makes calls, the region
  * files start bodies, `policy.ts` puts policies around an attempt.
  */
-import type { AgentIR, Body, CalleeRef, CapabilityIR, EffectKind, FlowIR, Graph, ModelIR, NodeIR, ToolIR } from "../plan/ir.js";
+import type { AgentIR, Body, CalleeRef, CapabilityIR, EffectKind, ExprIR, FlowIR, Graph, ModelIR, NodeIR, ToolIR } from "../plan/ir.js";
 import type { Admission } from "./admission.js";
 import type { Breakers } from "./breaker.js";
 import type { ResultCache } from "./cache.js";
@@ -80,8 +80,9 @@ export interface Program {
   readonly shapes: Shapes;
   readonly callable: (ref: CalleeRef) => CompiledCallable;
   readonly flowBody: (flow: FlowIR) => CompiledBody;
-  /** Compiles an expression over the parameters of a callable. */
-  readonly overParams: (callee: CompiledCallable) => Layout;
+  /** Compiles a body or expression that stands outside of any flow, as in tests. */
+  readonly body: (body: Body, outer: Layout | undefined, ids?: readonly string[]) => CompiledBody;
+  readonly expr: (expr: ExprIR, scope: Layout) => Eval;
 }
 
 /** What holds for everything inside a region, shared until something changes it. */
@@ -177,6 +178,7 @@ export interface Run {
   /** Waits until what was emitted is safe, then goes on; undefined where nothing is journaled. */
   readonly commit: ((then: () => void) => void) | undefined;
   readonly known: ((path: string, guard: string) => KnownResult | undefined) | undefined;
+  readonly remember: ((path: string, result: KnownResult) => void) | undefined;
   readonly guards: boolean;
   readonly intercept: Intercept | undefined;
   readonly tools: ToolHost;
@@ -194,6 +196,8 @@ export interface Run {
   readonly grace: number;
   readonly queue: unknown[];
   pumping: boolean;
+  /** Nothing goes on any more: a test crashed it. */
+  dead: boolean;
   schemas: SchemaModule | undefined;
   readonly loadSchemas: () => Promise<SchemaModule>;
 }

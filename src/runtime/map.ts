@@ -257,6 +257,7 @@ function runItems(map: Running): void {
       context: step.context,
       path,
       rank: step.rank,
+      position,
       done: (problem, value) => {
         active--;
         leave?.();

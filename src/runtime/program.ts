@@ -229,7 +229,7 @@ export function program(options: ProgramOptions): Program {
     }
   }
 
-  return { graph, shapes, callable, flowBody, overParams: (callee) => callee.params };
+  return { graph, shapes, callable, flowBody, body: compileBody, expr: compiler.expr };
 }
 
 export function declaration(graph: Graph, ref: CalleeRef): CompiledCallable["ir"] {

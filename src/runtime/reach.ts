@@ -38,6 +38,11 @@ export function bodiesOf(node: NodeIR): readonly Body[] {
   }
 }
 
+/** Callables that a body calls directly or in the bodies inside it. */
+export function callsOf(body: Body): readonly CalleeRef[] {
+  return body.nodes.flatMap((node) => [...(node.kind === "call" ? [node.callee] : []), ...bodiesOf(node).flatMap(callsOf)]);
+}
+
 export interface Reach {
   readonly callables: readonly CalleeRef[];
   readonly models: readonly string[];

@@ -23,6 +23,7 @@ export function executeRegion(attempt: Attempt, name: Region | undefined): Compi
       args: noArgs,
       path: `${instance.path}/${node.ir.segment}`,
       rank: instance.rank + node.rank,
+      position: node.index,
     });
     attempt(step, (failed, value) => {
       detach(step);

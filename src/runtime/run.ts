@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly commit?: (then: () => void) => void;
   /** Results of an earlier run by path and guard. */
   readonly known?: (path: string, guard: string) => KnownResult | undefined;
+  /** Told every result with its guard, for `known` of a later run. */
+  readonly remember?: (path: string, result: KnownResult) => void;
   readonly intercept?: Intercept;
   readonly hook?: (name: string, args: readonly unknown[]) => unknown;
   /** How long an aborted pure call may take to end; 1 second. */
@@ -93,10 +95,12 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });
 
-  const result = prepare(graph, flowName, inputs, options).then(async (prepared): Promise<RunResult> => {
+  const flow = graph.flows[graph.entries[flowName] ?? flowName];
+  if (flow === undefined) throw new Error(`the program has no flow ${flowName}`);
+  const result = prepare(graph, flow, inputs, options).then(async (prepared): Promise<RunResult> => {
     if (prepared.problems.length > 0) return refused(id, prepared.problems);
     const machine = machineOf(prepared, id, options, feed.emit);
-    const outcome = await carryOut(machine, prepared, root, options);
+    const outcome = await carryOut(machine, flow, prepared, root, options);
     return concluded(machine, outcome, prepared.simulated, clock.now() - startedAt);
   });
   const ended = result.finally(() => {
@@ -112,6 +116,7 @@ function runId(clock: Clock, seed: number): string {
 
 export function newScope(): Scope {
   return {
+    position: 0,
     parentScope: undefined,
     firstChild: undefined,
     nextSibling: undefined,
@@ -139,8 +144,6 @@ function refused(id: string, found: readonly Problem[]): RunResult {
 
 export interface Prepared {
   readonly graph: Graph;
-  readonly flow: FlowIR;
-  readonly inputs: Fields;
   readonly globals: ReadonlyMap<string, unknown>;
   readonly tools: Map<string, ToolFunction>;
   readonly providers: ReadonlyMap<string, Provider>;
@@ -148,33 +151,32 @@ export interface Prepared {
   readonly problems: readonly Problem[];
 }
 
-/** Checks and loads everything that a run of this flow needs. */
-export async function prepare(graph: Graph, flowName: string, inputs: Fields, options: RunOptions): Promise<Prepared> {
-  const id = graph.entries[flowName] ?? flowName;
-  const flow = graph.flows[id];
-  if (flow === undefined) throw new Error(`the program has no flow ${flowName}`);
+/** Checks and loads everything that a run of this flow needs, its inputs first. */
+export async function prepare(
+  graph: Graph,
+  flow: FlowIR,
+  inputs: Fields,
+  options: RunOptions,
+): Promise<Prepared & { readonly inputs: Fields }> {
   const found = problems();
-  const [first] = unsupported(graph, id);
+  const checked = await checkInputs(graph, flow, inputs, found);
+  const prepared = await prepareProgram(graph, [{ kind: "flow", id: flow.id }], options);
+  return { ...prepared, inputs: checked, problems: [...prepared.problems, ...found.list()] };
+}
+
+/** Checks and loads everything that calling these needs. */
+export async function prepareProgram(graph: Graph, roots: readonly CalleeRef[], options: RunOptions): Promise<Prepared> {
+  const found = problems();
+  const stubbed = isStubbed(graph, options);
+  const [first] = unsupported(graph, roots, stubbed);
   if (first !== undefined) found.report(d.unsupportedConstruct, first.span, { construct: first.construct });
   const { environment } = options;
   const globals = readGlobals(graph, environment, found);
-  const checked = found.hasErrors() ? inputs : await checkInputs(graph, flow, inputs, found);
-  const { callables, models } = found.hasErrors()
-    ? { callables: [], models: [] }
-    : reach(graph, [{ kind: "flow", id }], isStubbed(graph, options));
-  const tools = await loadTools(graph, callables, options, found);
+  const { callables, models } = found.hasErrors() ? { callables: [], models: [] } : reach(graph, roots, stubbed);
+  const tools = await loadTools(graph, callables, options, stubbed, found);
   const providers = findProviders(graph, models, options.models, found);
   const simulated = [...providers.values()].some((provider) => provider.simulated);
-  return {
-    graph,
-    flow,
-    inputs: checked,
-    globals,
-    tools,
-    providers,
-    simulated,
-    problems: found.list().filter((problem) => problem.severity === "error"),
-  };
+  return { graph, globals, tools, providers, simulated, problems: found.list().filter((problem) => problem.severity === "error") };
 }
 
 /** Stubs need neither their module nor a provider. */
@@ -236,10 +238,10 @@ async function loadTools(
   graph: Graph,
   callables: readonly CalleeRef[],
   options: RunOptions,
+  stubbed: (ref: CalleeRef) => boolean,
   found: Sink,
 ): Promise<Map<string, ToolFunction>> {
   const functions = new Map<string, ToolFunction>();
-  const stubbed = isStubbed(graph, options);
   await Promise.all(
     callables.map(async (ref) => {
       const tool = ref.kind === "tool" ? graph.tools[ref.id] : undefined;
@@ -314,7 +316,8 @@ export function machineOf(prepared: Prepared, id: string, options: RunOptions, e
     emit,
     commit: options.commit,
     known: options.known,
-    guards: options.known !== undefined || options.commit !== undefined,
+    remember: options.remember,
+    guards: options.known !== undefined || options.commit !== undefined || options.remember !== undefined,
     intercept: options.intercept,
     tools: options.tools,
     toolFunctions: prepared.tools,
@@ -334,6 +337,7 @@ export function machineOf(prepared: Prepared, id: string, options: RunOptions, e
     grace: options.graceMs ?? 1000,
     queue: [],
     pumping: false,
+    dead: false,
     schemas: undefined,
     loadSchemas: async () => {
       const schemas = await import("./schema.js");
@@ -353,8 +357,14 @@ export function rootContext(machine: Run): Context {
   return { account: machine.root, gates: undefined, priority: normalPriority, votes: "" };
 }
 
-async function carryOut(machine: Run, prepared: Prepared, root: Scope, options: RunOptions): Promise<Outcome> {
-  const { graph, flow } = prepared;
+async function carryOut(
+  machine: Run,
+  flow: FlowIR,
+  prepared: Prepared & { readonly inputs: Fields },
+  root: Scope,
+  options: RunOptions,
+): Promise<Outcome> {
+  const { graph } = prepared;
   // Casts explain themselves at once, so what explains them must be there before.
   if (JSON.stringify([graph.flows, graph.tools, graph.agents]).includes('"kind":"cast"')) await machine.loadSchemas();
   const callee = machine.program.callable({ kind: "flow", id: flow.id });

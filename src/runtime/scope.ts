@@ -16,6 +16,8 @@ export interface Scope {
   firstChild: Scope | undefined;
   nextSibling: Scope | undefined;
   previousSibling: Scope | undefined;
+  /** Its place among what its parent starts, in the order of the program. */
+  readonly position: number;
   halt: Halt;
   cause: CallFailure | undefined;
   /** A call that was sent: draining lets it end, with all that it does inside. */

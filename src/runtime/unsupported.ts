@@ -17,8 +17,12 @@ const nodes: Readonly<Partial<Record<NodeIR["kind"], string>>> = {
   orchestrate: "orchestrate",
 };
 
-/** Every construct that stands in the way, in source order, each place once. */
-export function unsupported(graph: Graph, flow: string): readonly Unsupported[] {
+/** Every construct that stands in the way of calling these, each place once; what `stops` holds for is not looked into. */
+export function unsupported(
+  graph: Graph,
+  roots: readonly CalleeRef[],
+  stops: (ref: CalleeRef) => boolean = () => false,
+): readonly Unsupported[] {
   const found: Unsupported[] = [];
   const seen = new Set<string>();
   const report = (construct: string, span: Span): void => {
@@ -50,6 +54,7 @@ export function unsupported(graph: Graph, flow: string): readonly Unsupported[] 
     else {
       const ir = declaration(graph, ref);
       visitPolicies(ir.policies, ir.span);
+      if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
       if (ir.kind === "agent") {
         visitModel(ir.model);
@@ -67,6 +72,6 @@ export function unsupported(graph: Graph, flow: string): readonly Unsupported[] 
       for (const inner of bodiesOf(node)) visitBody(inner);
     }
   };
-  visitCallee({ kind: "flow", id: flow }, graph.flows[flow]?.span ?? { file: graph.file, start: 0, end: 0 });
+  for (const root of roots) visitCallee(root, { file: graph.file, start: 0, end: 0 });
   return found;
 }

@@ -98,6 +98,7 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
             context: { ...step.context, votes: `${step.context.votes}.${number}` },
             path: `${prefix}[${number}]`,
             rank: step.rank,
+            position: number,
             done: (problem, value) => {
               leave?.();
               ended(number, problem, value);

@@ -1,0 +1,249 @@
+/**
+ * Stubs of a test: what stands in for a callable. Attempts that arrive at one moment are served in the order of the
+ * program, so that "the first call fails" means the same whatever runs at once.
+ */
+import type { AgentIR, Graph, StubIR, StubStepIR, TestIR } from "../plan/ir.js";
+import { request, settleRequest } from "./admission.js";
+import { pump } from "./body.js";
+import { billOf, paramsOf, rootOf, stopped } from "./call.js";
+import { failure, isFailureKind, toFailure } from "./failure.js";
+import { type Eval, layout, newFrame } from "./frame.js";
+import { nanoDollars } from "./ledger.js";
+import type { Attempt, CompiledCallable, Done, Intercept, Run, Step } from "./machine.js";
+import type { Scope } from "./scope.js";
+
+export interface Stubs {
+  readonly intercept: Intercept;
+  /** The prompt that a stubbed agent would have sent. */
+  readonly promptOf: (path: string) => string | undefined;
+  /** Told when the test wants the process to die. */
+  readonly onCrash: (crash: () => void) => void;
+  /** What was called without a stub since the last time, in the user's words. */
+  readonly takeMissing: () => readonly string[];
+}
+
+interface Arrival {
+  readonly step: Step;
+  readonly done: Done;
+  readonly order: readonly number[];
+}
+
+interface Stub {
+  readonly ir: StubIR;
+  readonly arrivals: Arrival[];
+  attempts: number;
+  calls: number;
+  /** Which call a step is, by its root. */
+  readonly numbers: WeakMap<Step, number>;
+}
+
+/** Standard modules that need nothing from outside. */
+const harmless: ReadonlySet<string> = new Set(["std:time", "std:random", "std:log"]);
+
+export function stubs(graph: Graph, test: TestIR): Stubs {
+  const byTarget = new Map<string, Stub>(
+    test.stubs.map((ir) => [ir.target, { ir, arrivals: [], attempts: 0, calls: 0, numbers: new WeakMap() }]),
+  );
+  const crashes = test.crashes.map((crash) => ({ ...crash, due: true }));
+  const prompts = new Map<string, string>();
+  let missing: string[] = [];
+  let crash: () => void = () => undefined;
+
+  /** Whether the process dies here; each crash happens once. */
+  const due = (when: "before" | "after", id: string): boolean => {
+    const found = crashes.find((each) => each.when === when && each.callee === id && each.due);
+    if (found === undefined) return false;
+    found.due = false;
+    return true;
+  };
+
+  const intercept: Intercept = (callee) => {
+    const { ir, ref } = callee;
+    const stub = byTarget.get(ref.id);
+    if (stub !== undefined) {
+      return (step, done) => {
+        if (due("before", ref.id)) {
+          step.run.dead = true;
+          crash();
+          return;
+        }
+        if (ir.kind === "agent") prompts.set(step.path, promptOf(step, ir));
+        arrive(stub, step, (failed, value) => {
+          if (failed === undefined && due("after", ref.id)) {
+            // The result is made safe, but nothing that waits for it goes on.
+            step.run.dead = true;
+            done(failed, value);
+            crash();
+          } else done(failed, value);
+        });
+      };
+    }
+    if (ir.kind === "tool" && !(ir.binding.kind === "module" && harmless.has(ir.binding.file))) return refuse(callee, "tool");
+    if (ir.kind === "agent" && !simulated(graph, ir.model)) return refuse(callee, "agent");
+    return undefined;
+  };
+
+  const refuse = (callee: CompiledCallable, kind: string): Attempt => {
+    const { name, params } = callee.ir;
+    const message = `the ${kind} ${name} is not stubbed: add \`stub ${name}(${params.map(() => "_").join(", ")}) => …\` to the test${kind === "agent" ? ', or give it a model with provider "sim"' : ""}`;
+    return (step, done) => {
+      if (!missing.includes(message)) missing.push(message);
+      done(failure("tool_error", message, { path: step.path }), null);
+    };
+  };
+
+  return {
+    intercept,
+    promptOf: (path) => prompts.get(path),
+    onCrash(told) {
+      crash = told;
+    },
+    takeMissing() {
+      const found = missing;
+      missing = [];
+      return found;
+    },
+  };
+}
+
+function simulated(graph: Graph, id: string): boolean {
+  const model = graph.models[id];
+  if (model === undefined) return false;
+  const others = [...(model.fallback ?? []), ...(model.balance ?? [])];
+  return others.length > 0 ? others.every((other) => simulated(graph, other)) : model.provider === "sim";
+}
+
+function promptOf(step: Step, ir: AgentIR): string {
+  const callee = step.site?.callee;
+  return callee === undefined ? "" : String(step.run.program.expr(ir.prompt, callee.params)(paramsOf(step)));
+}
+
+/** Waits until everything that happens at this moment has happened, then serves in program order. */
+function arrive(stub: Stub, step: Step, done: Done): void {
+  const { run } = step;
+  const first = stub.arrivals.length === 0;
+  stub.arrivals.push({ step, done, order: orderOf(step) });
+  if (!first) return;
+  run.clock.after(0, () => {
+    const arrived = stub.arrivals.splice(0).sort((a, b) => compareOrder(a.order, b.order));
+    for (const arrival of arrived) serve(stub, arrival);
+    pump(run);
+  });
+}
+
+/** Places from the outermost to the step. */
+function orderOf(step: Step): readonly number[] {
+  const places: number[] = [];
+  for (let at: Scope | undefined = step; at !== undefined; at = at.parentScope) places.push(at.position);
+  return places.reverse();
+}
+
+function compareOrder(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function serve(stub: Stub, { step, done }: Arrival): void {
+  const { run } = step;
+  if (run.dead) return;
+  const root = rootOf(step);
+  let call = stub.numbers.get(root);
+  if (call === undefined) {
+    call = stub.calls++;
+    stub.numbers.set(root, call);
+  }
+  const chosen = stepFor(stub.ir, stub.attempts++);
+  const cost = chosen.costs === undefined ? 0 : nanoDollars(chosen.costs);
+  const held = step.context.account;
+  const amount = { cost, tokens: 0, calls: 0 };
+  const answer = (): void => {
+    const end: Done = (failed, value) => {
+      if (cost > 0) {
+        settleRequest(step, held, amount, amount);
+        billOf(step).cost += cost;
+        run.totals.cost += cost;
+      }
+      done(failed, value);
+    };
+    try {
+      end(...resultOf(stub, chosen, step, call ?? 0));
+    } catch (thrown) {
+      end(toFailure(thrown, "assertion", false), null);
+    }
+  };
+  const waited = (): void => {
+    if (chosen.takes === undefined) answer();
+    else pause(step, chosen.takes, answer, done);
+  };
+  if (cost === 0) waited();
+  else request(step, amount, (refused) => (refused === undefined ? waited() : done(refused, null)));
+}
+
+function pause(step: Step, ms: number, then: () => void, done: Done): void {
+  const { run } = step;
+  const cancelTimer = run.clock.after(ms, () => {
+    step.onStop = undefined;
+    then();
+    pump(run);
+  });
+  step.onStop = (level) => {
+    // What was sent is awaited; only a cancellation of something pure ends it.
+    if (level !== 2 || step.site?.callee.effect === "effect") return;
+    step.onStop = undefined;
+    cancelTimer();
+    done(stopped(step), null);
+    pump(run);
+  };
+}
+
+/** The step for the n-th attempt: failures are used up first, the last step holds for ever. */
+function stepFor(ir: StubIR, attempt: number): StubStepIR {
+  let left = attempt;
+  for (const [i, step] of ir.steps.entries()) {
+    const times = step.kind === "fails" && step.times !== undefined ? step.times : i === ir.steps.length - 1 ? Number.POSITIVE_INFINITY : 1;
+    if (left < times) return step;
+    left -= times;
+  }
+  return ir.steps.at(-1) ?? { kind: "value", value: { kind: "const", value: null } };
+}
+
+function resultOf(stub: Stub, chosen: StubStepIR, step: Step, call: number): Parameters<Done> {
+  if (chosen.kind === "fails") {
+    const kind = isFailureKind(chosen.failure) ? chosen.failure : "tool_error";
+    // A stub that fails says that nothing was done, so that an effect may be tried again.
+    return [failure(kind, `stubbed ${kind}`), null];
+  }
+  const value = stubValue(stub.ir, chosen, step);
+  if (chosen.kind === "value") return [undefined, value];
+  const values = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  return [undefined, values.length === 0 ? null : values[call % values.length]];
+}
+
+const compiled = new WeakMap<Run, Map<StubStepIR, { readonly evaluate: Eval; readonly scope: ReturnType<typeof layout> }>>();
+
+function stubValue(ir: StubIR, chosen: StubStepIR, step: Step): unknown {
+  const { run } = step;
+  const callee = step.site?.callee;
+  if (chosen.value === undefined || callee === undefined) return null;
+  let steps = compiled.get(run);
+  if (steps === undefined) {
+    steps = new Map();
+    compiled.set(run, steps);
+  }
+  let found = steps.get(chosen);
+  if (found === undefined) {
+    const scope = layout(
+      undefined,
+      ir.params.map((param, i) => param ?? `_${i}`),
+    );
+    found = { evaluate: run.program.expr(chosen.value, scope), scope };
+    steps.set(chosen, found);
+  }
+  const frame = newFrame(found.scope, undefined);
+  const params = paramsOf(step);
+  for (let i = 0; i < ir.params.length; i++) frame.slots[i] = params.slots[i] ?? null;
+  return found.evaluate(frame) ?? null;
+}
