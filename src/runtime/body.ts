@@ -9,6 +9,11 @@ import { type Frame, newFrame } from "./frame.js";
 import type { CompiledBody, CompiledNode, Context, Done, Instance, Run } from "./machine.js";
 import { attach, cancelled, detach, draining, type Halt, running, type Scope, stop, stopChildren } from "./scope.js";
 
+/** The path of a node; what stands outside of any flow, as in tests, has no path of its own. */
+export function inside(path: string, segment: string): string {
+  return path === "" ? segment : `${path}/${segment}`;
+}
+
 /** The value of a loop's body that was ended by `stop when`. */
 export const stopSignal: unique symbol = Symbol("stop");
 
@@ -128,7 +133,7 @@ export function nodeDone(instance: Instance, node: CompiledNode, failed: CallFai
       }
     }
   } else if (instance.failure === undefined && !(instance.halt !== running && failed.kind === "cancelled")) {
-    instance.failure = failed.path === "" ? { ...failed, path: `${instance.path}/${node.ir.segment}` } : failed;
+    instance.failure = failed.path === "" ? { ...failed, path: inside(instance.path, node.ir.segment) } : failed;
     if (instance.halt === running) {
       instance.halt = draining;
       instance.cause = instance.failure;

@@ -3,7 +3,7 @@
  * function, an agent's turns) happens inside `site.attempt`, under its policies. A finished call is made safe before
  * anything that depends on it starts.
  */
-import { begin, instanceOf, nodeDone, pump } from "./body.js";
+import { begin, inside, instanceOf, nodeDone, pump } from "./body.js";
 import type { Bill } from "./events.js";
 import { type CallFailure, failure, failureValue, located, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
@@ -134,7 +134,7 @@ export function executeCall(site: CallSite, names: readonly string[], values: re
         site,
         frame: instance,
         args,
-        path: `${instance.path}/${node.ir.segment}`,
+        path: inside(instance.path, node.ir.segment),
         rank: instance.rank + node.rank,
         position: node.index,
       },

@@ -1,5 +1,5 @@
 /** How a region is carried out: as a step with its policies around it, told when it starts and ends. */
-import { nodeDone, pump } from "./body.js";
+import { inside, nodeDone, pump } from "./body.js";
 import { stepOf } from "./call.js";
 import type { NewEvent } from "./events.js";
 import { failureValue, located, toFailure } from "./failure.js";
@@ -21,7 +21,7 @@ export function executeRegion(attempt: Attempt, name: Region | undefined): Compi
       site: undefined,
       frame: instance,
       args: noArgs,
-      path: `${instance.path}/${node.ir.segment}`,
+      path: inside(instance.path, node.ir.segment),
       rank: instance.rank + node.rank,
       position: node.index,
     });

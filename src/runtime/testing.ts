@@ -20,7 +20,7 @@ import { type Stubs, stubs } from "./stubs.js";
 import { shown } from "./values.js";
 
 export interface Unmet {
-  /** The expectation as written, or what failed. */
+  /** The expectation as written; empty for another statement. */
   readonly text: string;
   readonly message: string;
   readonly span: Span;
@@ -105,9 +105,11 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
         machines.push(machine);
         ended = await statement(machine);
       }
-      for (const message of stubbed.takeMissing())
-        unmet.push({ text: step.kind === "expect" ? step.text : test.title, message, span: step.span });
-      const found = judge(step, ended, machine, scope);
+      // Another statement is another flow: its calls have the same paths but are not the same calls.
+      known.clear();
+      const missing = stubbed.takeMissing();
+      for (const message of missing) unmet.push({ text: step.kind === "expect" ? step.text : "", message, span: step.span });
+      const found = missing.length > 0 ? undefined : judge(step, ended, machine, scope);
       if (found !== undefined) unmet.push(found);
       if (ended.kind === "value" && step.kind === "do") frame.slots[slotFor(scope, step.id)] = ended.value;
       // What comes after a statement that failed has nothing to look at.
@@ -146,7 +148,7 @@ function evaluate(machine: Run, body: CompiledBody, frame: Frame, stubbed: Stubs
       frame,
       scope: root,
       context: rootContext(machine),
-      path: "test",
+      path: "",
       rank: 0,
       done: (failed, value) => resolve(failed === undefined ? { kind: "value", instance, value } : { kind: "failed", failure: failed }),
     });
@@ -173,11 +175,7 @@ function judge(
   }
   if (ended.kind === "failed") {
     const { kind, message, call } = failureValue(ended.failure);
-    return {
-      text: at.text === "" ? "a statement failed" : at.text,
-      message: `failed with "${kind}": ${message} (in ${call})`,
-      span: at.span,
-    };
+    return { ...at, message: `failed with "${kind}": ${message} (in ${call})` };
   }
   if (step.kind === "do" || ended.value === true) return undefined;
   return { ...at, message: comparison(step, ended.instance, machine, scope) ?? `expected true, found ${shown(ended.value, 200)}` };
