@@ -6,7 +6,7 @@
  */
 import { positionAt, type SourceFile, type Span } from "../source/source.js";
 import { cellsOf, drawFrame, gutterWidth, type Mark, type Paint, printable } from "./frame.js";
-import type { Problem, Severity } from "./problems.js";
+import type { Fix, Problem, Severity } from "./problems.js";
 
 export interface RenderOptions {
   readonly color?: boolean;
@@ -58,7 +58,7 @@ export function renderProblem(problem: Problem, files: Files, { color = false, w
   const margin = " ".repeat(gutter);
   if (problem.help !== undefined) out.push(...sayings(problem.help, "", margin, width, paint));
   for (const fix of problem.fixes) {
-    if (saidAlready(fix.title, problem)) continue;
+    if (saidAlready(fix, problem)) continue;
     out.push(...sayings(fix.title, "help: ", margin, width, paint));
   }
   if (out.at(-1) === paint.gutter(`${margin}│`)) out.pop();
@@ -80,9 +80,16 @@ function framesOf(problem: Problem, primary: Mark): { file: string; span: Span; 
 const oneLine = (text: string | undefined): string | undefined =>
   text === undefined ? undefined : printable(text.replace(/\s*\n\s*/g, " "));
 
-function saidAlready(title: string, problem: Problem): boolean {
+/** A mend needs no line of its own when the mark or the help says it, in its words or by the very text to write. */
+function saidAlready({ title, edits }: Fix, problem: Problem): boolean {
   const words = title.toLowerCase();
-  return [problem.label, problem.help, problem.title].some((text) => text?.toLowerCase().includes(words));
+  const texts = [problem.label, problem.help, problem.title].filter((text) => text !== undefined);
+  const [only] = edits;
+  return texts.some(
+    (text) =>
+      text.toLowerCase().includes(words) ||
+      (edits.length === 1 && only !== undefined && only.text !== "" && text.includes(`did you mean \`${only.text}\``)),
+  );
 }
 
 function sayings(text: string, prefix: string, margin: string, width: number, paint: Paint): string[] {
