@@ -76,6 +76,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   const signatures = new Map<DeclSymbol, Callable>();
   const results = new Map<DeclSymbol, Type | "pending">();
   const constants = new Map<DeclSymbol, Type | "pending">();
+  const bundles = new Map<ModuleScope, ReadonlyMap<string, PolicyDecl>>();
   const unusedCandidates: { local: Local; owner: Declaration | undefined }[] = [];
   let currentDecl: Declaration | undefined;
 
@@ -337,10 +338,13 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   }
 
   function policies(scope: ModuleScope): ReadonlyMap<string, PolicyDecl> {
+    const known = bundles.get(scope);
+    if (known !== undefined) return known;
     const out = new Map<string, PolicyDecl>();
     for (const [name, symbol] of scope.names) {
       if (symbol.decl.kind === "PolicyDecl") out.set(name, symbol.decl);
     }
+    bundles.set(scope, out);
     return out;
   }
 
@@ -355,7 +359,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     } else {
       const same = env.locals.get(name.text);
       if (same !== undefined && name.text !== "_") {
-        problems.report(d.duplicateName, name.span, { name: name.text }, { related: [{ span: same.span, message: "first declared here" }] });
+        problems.report(d.duplicateName, name.span, { name: name.text, local: true }, { related: [{ span: same.span, message: "first declared here" }] });
       }
     }
     env.locals.set(name.text, made);
