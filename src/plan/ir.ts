@@ -264,6 +264,8 @@ export type NodeIR =
   | (NodeBase & {
       readonly kind: "map";
       readonly over: ExprIR;
+      /** How many items `over` has, as far as its type tells. */
+      readonly size?: SizeIR;
       readonly item: string;
       readonly index?: string;
       /** Pure, over `item` and `index`. */
@@ -301,6 +303,7 @@ export type NodeIR =
   | (NodeBase & {
       readonly kind: "reduce";
       readonly over: ExprIR;
+      readonly size?: SizeIR;
       /** Size of a group; without it two items become one. */
       readonly groups?: ExprIR;
       /** `[left, right]`, or `[items]` with groups. */
@@ -350,6 +353,13 @@ export type NodeIR =
       readonly model: string;
       readonly repairs: ExprIR;
     });
+
+/** Bounds of a list by its type; no `max` means none is known. `symbol` names the list in formulas. */
+export interface SizeIR {
+  readonly min: number;
+  readonly max?: number;
+  readonly symbol: string;
+}
 
 /** `span` is that of the argument as written, where one was. */
 export interface ArgIR {

@@ -130,7 +130,7 @@ function lintBody(body: Body, policies: Policies, around: Around, graph: Graph, 
 const MANY = 50;
 
 function fanOut(node: NodeIR & { kind: "map" }, around: Around, graph: Graph, problems: Problems): void {
-  const max = node.type.kind === "list" ? node.type.max : undefined;
+  const max = node.size?.max;
   if (max !== undefined && max <= MANY) return;
   const agents = directAgents(node.body, graph);
   if (agents.length === 0) return;

@@ -6,7 +6,7 @@
 import { partialOf } from "../semantics/regions.js";
 import { list, type Type, widenDeep } from "../semantics/types.js";
 import type { Annotation, Expr, MapExpr, OrchestrateExpr, ReduceExpr } from "../syntax/ast.js";
-import type { CalleeRef, EffectKind, ExprIR, TypeIR } from "./ir.js";
+import type { CalleeRef, EffectKind, ExprIR, SizeIR, TypeIR } from "./ir.js";
 import { addNode, effectOfBody } from "./lower-body.js";
 import { fit } from "./lower-expr.js";
 import { type Builder, builder, constant, freshId, type Lowering, ref, typeOf } from "./lowering.js";
@@ -156,6 +156,7 @@ function lowerMap(l: Lowering, e: MapExpr, b: Builder, setting: Setting, settle:
     {
       kind: "map",
       over,
+      size: sizeOf(l, e.over, b),
       item,
       settle,
       body,
@@ -167,6 +168,16 @@ function lowerMap(l: Lowering, e: MapExpr, b: Builder, setting: Setting, settle:
     },
     setting(effectOfBody(body), "map"),
   );
+}
+
+/** What the type of a list says of its size, and how people would name the list. */
+function sizeOf(l: Lowering, e: Expr, b: Builder): SizeIR {
+  const t = expand(typeOf(l, e, b.unit));
+  const file = l.checker.resolved.files.get(e.span.file);
+  const text = file?.text.slice(e.span.start, e.span.end).replace(/\s+/g, " ") ?? "items";
+  const symbol = text.length > 40 ? `${text.slice(0, 39)}…` : text;
+  if (t.kind !== "list") return { min: 0, symbol };
+  return { min: t.min, symbol, ...(Number.isFinite(t.max) ? { max: t.max } : {}) };
 }
 
 /** A value that several nodes use: computed once. */
@@ -215,7 +226,7 @@ function lowerReduce(l: Lowering, e: ReduceExpr, b: Builder, setting: Setting): 
     const call = l.checker.tables.calls.get(e.with);
     const result = call === undefined ? constant(null) : l.call(call, ref(items), e.with.annotations, e.with.span, inner);
     const body = l.finish(inner, result);
-    return addNode(b, { kind: "reduce", over, groups, params: [items], body }, setting(effectOfBody(body), "reduce"));
+    return addNode(b, { kind: "reduce", over, size: sizeOf(l, e.over, b), groups, params: [items], body }, setting(effectOfBody(body), "reduce"));
   }
   const merge = l.checker.tables.reducers.get(e);
   if (merge === undefined) return constant(null);
@@ -226,7 +237,7 @@ function lowerReduce(l: Lowering, e: ReduceExpr, b: Builder, setting: Setting): 
   const call = l.checker.tables.calls.get(merge.call);
   const result = call === undefined ? constant(null) : l.call(call, undefined, e.with.annotations, e.with.span, inner);
   const body = l.finish(inner, result);
-  return addNode(b, { kind: "reduce", over, params: [left, right], body }, setting(effectOfBody(body), "reduce"));
+  return addNode(b, { kind: "reduce", over, size: sizeOf(l, e.over, b), params: [left, right], body }, setting(effectOfBody(body), "reduce"));
 }
 
 function lowerOrchestrate(l: Lowering, e: OrchestrateExpr, b: Builder, setting: Setting): ExprIR {
