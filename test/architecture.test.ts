@@ -12,7 +12,7 @@ const ORDER = ["source", "diagnostics", "syntax", "format", "semantics", "plan",
 
 /** Who may import a package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
-  chevrotain: /^syntax\/(tokens|parser)\.ts$/,
+  chevrotain: /^syntax\/tokens\.ts$/,
   handlebars: /^syntax\/template\.ts$/,
   "@dagrejs/graphlib": /^plan\/graph\.ts$/,
   "p-limit": /^runtime\/admission\.ts$/,
@@ -24,7 +24,10 @@ const DOORS: Readonly<Record<string, RegExp>> = {
 
 /** Files that may be longer than 450 lines, with the reason; none longer than 900. */
 const LONG: Readonly<Record<string, string>> = {
-  "syntax/parser.ts": "the grammar is read best in one place",
+  "syntax/parser.ts": "the grammar is read best in few places",
+  "syntax/expression-rules.ts": "the rules of expressions call each other",
+  "syntax/recovery.ts": "what survives mistakes works together",
+  "format/expressions.ts": "one function for each form of expression",
   "syntax/ast.ts": "every node of the tree, side by side",
   "plan/ir.ts": "every node of the graph, side by side",
 };

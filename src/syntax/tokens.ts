@@ -2,7 +2,7 @@
  * The lexer. It is total: every character of a file ends up in a token, a comment or white space, and what is wrong
  * with a token (unterminated text, unknown characters) is reported here once. Words are lexed as one token and then
  * sorted into reserved words, contextual keywords and names, which keeps the lexer small and quick to start.
- * Only this file and `parser.ts` know Chevrotain.
+ * This file is the only door to Chevrotain.
  */
 import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
 import { d } from "../diagnostics/catalogue/catalogue.js";
@@ -10,6 +10,7 @@ import type { Problems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type { Comment } from "./ast.js";
 
+export { EmbeddedActionsParser, type ParserMethod } from "chevrotain";
 export type Token = IToken;
 export type { TokenType };
 

@@ -1,0 +1,851 @@
+/**
+ * The rules of statements and expressions. Operands and operators are read as one flat row that `operators.ts` shapes, so
+ * the depth of the parser is the depth of the brackets.
+ */
+import { d } from "../diagnostics/catalogue/catalogue.js";
+import type { Definition } from "../diagnostics/problems.js";
+import type * as A from "./ast.js";
+import * as L from "./landmarks.js";
+import { shape, type Tail } from "./operators.js";
+import { ARMS, BRANCHES, ELEMENTS, ENTRIES, NAMES, nothing, RUNNERS } from "./recovery.js";
+import { readNumber } from "./text.js";
+import type { Token, TokenType } from "./tokens.js";
+import * as T from "./tokens.js";
+import { TypeRules } from "./type-rules.js";
+
+const { K } = T;
+
+export abstract class ExpressionRules extends TypeRules {
+  // --------------------------------------------------------------------------------------------- statements
+
+  /** `= value`, where a missing `=` or value leaves the rest of the line alone. */
+  protected defined(index: number): A.Expr {
+    if (this.want(index, T.Assign) === undefined && !this.RECORDING_PHASE) {
+      if (this.is(T.Equal) || this.is(T.FatArrow) || this.is(T.Colon)) this.skip();
+      else if (this.newLine() || !L.has(L.exprStarts, this.LA(1))) this.lose();
+    }
+    return this.subrule(index, this.expression);
+  }
+
+  protected declarationBody(index: number, what: string): A.Expr {
+    const body = this.body(index, what);
+    if (body.kind === "Missing") this.lose();
+    return body;
+  }
+  protected body(index: number, what: string): A.Expr {
+    if (this.RECORDING_PHASE || this.is(T.LBrace)) return this.subrule(index, this.braces);
+    this.say(d.missingBody, this.place(), { what });
+    return { kind: "Missing", span: this.empty() };
+  }
+
+  /** `{ … }`: a record or a block, by one rule everywhere. */
+  protected readonly braces = this.rule<A.Expr>("braces", () => {
+    const start = this.at();
+    const at = this.currIdx + 1;
+    const record = this.isRecord();
+    const beforeElse = this.beforeElse;
+    this.beforeElse = false;
+    const entries: A.RecordEntry[] = [];
+    const statements: A.Statement[] = [];
+    this.CONSUME(T.LBrace);
+    this.opened(T.RBrace);
+    if (this.RECORDING_PHASE || record) {
+      this.MANY({
+        GATE: () => this.more(ENTRIES, T.RBrace, at),
+        DEF: () => {
+          entries.push(this.SUBRULE(this.entry));
+          this.comma(0);
+        },
+      });
+    }
+    if (this.RECORDING_PHASE || !record) {
+      this.MANY1({ GATE: () => this.moreStatements(at, beforeElse), DEF: () => statements.push(this.SUBRULE(this.statement)) });
+    }
+    this.close(1, T.RBrace, at);
+    const span = this.span(start);
+    return record ? { kind: "Record", entries, span } : { kind: "Block", statements, span };
+  });
+  /** After `{` comes `}`, `...`, or a key and then `:` or `,`. */
+  protected isRecord(): boolean {
+    const second = this.LA(2);
+    if (second.tokenType === T.RBrace || second.tokenType === T.Ellipsis) return true;
+    if (!L.has(L.keyStarts, second)) return false;
+    const third = this.LA(3).tokenType;
+    return third === T.Colon || third === T.Comma;
+  }
+
+  protected readonly entry = this.rule<A.RecordEntry>("entry", () => {
+    const start = this.at();
+    if (!this.RECORDING_PHASE && this.is(T.Ellipsis)) {
+      this.skip();
+      return { kind: "Spread", value: this.SUBRULE(this.expression), span: this.span(start) };
+    }
+    return this.choose<A.RecordEntry>(0, [
+      {
+        ALT: () => {
+          this.CONSUME(T.Ellipsis);
+          return { kind: "Spread", value: this.SUBRULE(this.expression), span: this.span(start) };
+        },
+      },
+      {
+        ALT: () => {
+          const name = this.key(1, "a field");
+          if (!this.RECORDING_PHASE && (this.is(T.Assign) || this.is(T.FatArrow)) && !this.newLine()) {
+            this.say(d.expected, this.place(), { expected: `\`:\` after \`${name.text}\``, found: this.found() });
+            this.retag(T.Colon);
+          }
+          const value = this.OPTION1(() => {
+            this.CONSUME1(T.Colon);
+            return this.SUBRULE1(this.expression);
+          });
+          return {
+            kind: "Field",
+            name,
+            value: value ?? { kind: "NameExpr", name: name.text, span: name.span },
+            shorthand: value === undefined,
+            span: this.span(start),
+          };
+        },
+      },
+    ]);
+  });
+
+  protected readonly statement = this.rule<A.Statement>("statement", () => {
+    const start = this.at();
+    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1)))
+      return { kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) };
+    return this.choose<A.Statement>(0, [
+      { ALT: () => this.SUBRULE(this.letStatement) },
+      {
+        ALT: () => {
+          this.CONSUME1(K.set);
+          const name = this.name(1, "the state");
+          return { kind: "Set", name, value: this.defined(1), span: this.span(start) };
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME2(K.assert);
+          const test = this.SUBRULE2(this.expression);
+          const message = this.OPTION(() => {
+            this.CONSUME2(T.Comma);
+            return this.SUBRULE3(this.expression);
+          });
+          return { kind: "Assert", test, message, span: this.span(start) };
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME3(K.stop);
+          this.want(3, K.when);
+          return { kind: "Stop", test: this.SUBRULE4(this.expression), span: this.span(start) };
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME4(K.next);
+          return { kind: "Next", value: this.SUBRULE5(this.expression), span: this.span(start) };
+        },
+      },
+      { ALT: () => ({ kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) }) },
+    ]);
+  });
+
+  protected readonly letStatement = this.rule<A.LetStatement>("letStatement", () => {
+    const start = this.at();
+    this.CONSUME(K.let);
+    const destructured = this.is(T.LBrace);
+    let names: A.Name[] = [];
+    if (this.RECORDING_PHASE || destructured) {
+      this.OR([
+        { ALT: () => (names = this.items(20, NAMES, T.LBrace, () => this.name(1, "a field"))) },
+        { ALT: () => names.push(this.name(2, "the value")) },
+      ]);
+    } else names.push(this.name(2, "the value"));
+    if (names[0]?.text === "" && !this.is(T.Assign) && !this.is(T.Colon)) this.lose();
+    const type = this.typeNote(1);
+    const value = this.defined(2);
+    return { kind: "Let", names, destructured, type, value, doc: this.doc(start), span: this.span(start) };
+  });
+
+  // -------------------------------------------------------------------------------------------- expressions
+
+  /** Operands and operators in a row; `shape` makes the tree. */
+  readonly expression = this.rule<A.Expr>("expression", () => {
+    const start = this.at();
+    const first = this.SUBRULE(this.operand);
+    if (!this.RECORDING_PHASE && !this.continues(this.LA(1))) return first;
+    const tails: Tail[] = [];
+    const end = this.end();
+    this.MANY({
+      GATE: () => this.continues(this.LA(1)),
+      DEF: () => {
+        this.OR([
+          {
+            ALT: () => {
+              const token = this.CONSUME(T.Infix);
+              const opSpan = this.spanOf(token);
+              const at = this.at();
+              const right = this.SUBRULE1(this.operand);
+              tails.push({ kind: "Infix", op: token.image as A.BinaryOp, opSpan, right, start: at, end: this.end() });
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(K.as);
+              const type = this.SUBRULE(this.typePostfix);
+              tails.push({ kind: "As", type, end: this.end() });
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(T.Pipe);
+              tails.push({ kind: "Pipe", stage: this.SUBRULE(this.stage) });
+            },
+          },
+        ]);
+      },
+    });
+    const value = this.RECORDING_PHASE ? first : shape({ value: first, start, end }, tails, this.file, this.problems);
+    return this.is(T.Question) ? this.ternary(value) : value;
+  });
+
+  /** Whether the next token continues the expression; what other languages write there is reported and read as meant. */
+  protected continues(token: Token): boolean {
+    const type = token.tokenType;
+    if (type === T.Name) {
+      if (token.image !== "and" && token.image !== "or") return false;
+      if (this.newLine() || !L.has(L.exprStarts, this.LA(2))) return false;
+      const mend = token.image === "and" ? "&&" : "||";
+      this.replaced(d.logicalOperator, { found: token.image, mend }, mend, mend === "&&" ? T.And : T.Or);
+      return true;
+    }
+    if (type === T.Minus) return !this.newLine();
+    if (type === T.Pipe) return true;
+    // A reserved word before a colon is the name of the next field.
+    if (type === K.as) return !this.is(T.Colon, 2);
+    if (type === T.Assign) {
+      const name = this.tokens[this.currIdx];
+      if (this.currIdx === this.statementAt && name !== undefined && L.has(L.names, name)) {
+        this.say(
+          d.assignment,
+          this.spanOf(token),
+          { name: name.image },
+          this.fix("Write `let`", { ...this.spanOf(name), end: name.startOffset }, "let "),
+        );
+      } else this.replaced(d.singleEqual, {}, "==", T.Equal);
+      token.image = "==";
+      this.retag(T.Equal);
+      return true;
+    }
+    if (type === T.Bar) {
+      this.replaced(d.logicalOperator, { found: "|", mend: "||" }, "||", T.Or);
+      return true;
+    }
+    const next = this.token(this.currIdx + 2);
+    if (next !== undefined && next.startOffset === token.startOffset + token.image.length && this.changes(token, next)) return false;
+    if (token.image === "&") this.replaced(d.logicalOperator, { found: "&", mend: "&&" }, "&&", T.And);
+    else if (token.image === "===") this.replaced(d.tripleEqual, { found: "===", mend: "==" }, "==", T.Equal);
+    else if (token.image === "!==") this.replaced(d.tripleEqual, { found: "!==", mend: "!=" }, "!=", T.NotEqual);
+    return (type.CATEGORIES ?? []).includes(T.Infix) || type === T.Question;
+  }
+  /** `x += 1` and `x++`: reported and left out. */
+  protected changes(token: Token, next: Token): boolean {
+    const twice = next.tokenType === token.tokenType && (token.tokenType === T.Plus || token.tokenType === T.Minus);
+    const after = this.token(this.currIdx + 3);
+    if (next.tokenType !== T.Assign && !(twice && (after === undefined || L.isCloser(after.tokenType) || this.newLine(3)))) return false;
+    const name = this.tokens[this.currIdx]?.image ?? "";
+    const span = { ...this.spanOf(token), end: next.startOffset + next.image.length };
+    this.say(d.changedValue, span, { found: `${token.image}${next.image}`, name });
+    this.lose();
+    return true;
+  }
+  protected replaced<P>(definition: Definition<P>, params: P, image: string, type: TokenType): void {
+    const token = this.token(this.currIdx + 1);
+    if (token === undefined) return;
+    const span = this.spanOf(token);
+    this.say(definition, span, params, this.fix(`Write \`${image}\``, span, image));
+    token.image = image;
+    this.retag(type);
+  }
+  /** `c ? a : b` is reported and read as an `if`. */
+  protected ternary(test: A.Expr): A.Expr {
+    if (this.newLine() || !L.has(L.exprStarts, this.LA(2))) return test;
+    this.say(d.ternary, this.place(), {});
+    this.skip();
+    this.lose();
+    return test;
+  }
+
+  protected readonly operand = this.rule<A.Expr>("operand", () => {
+    if (this.tooDeep()) return { kind: "Missing", span: this.empty() };
+    this.depth++;
+    const depth = this.depth;
+    const prefixes: { op: "!" | "-"; start: number }[] = [];
+    if (this.RECORDING_PHASE || this.is(T.Not) || this.is(T.Minus)) {
+      this.MANY(() => {
+        const start = this.at();
+        const token = this.OR([{ ALT: () => this.CONSUME(T.Not) }, { ALT: () => this.CONSUME(T.Minus) }]);
+        if (this.tooDeep()) return;
+        this.depth++;
+        prefixes.push({ op: token?.image === "!" ? "!" : "-", start });
+      });
+    }
+    const annotations: A.Annotation[] = [];
+    const annotatedAt = this.at();
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY1(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const start = this.at();
+    // Where the chain starts that is being built: before its annotations, once they are part of it.
+    let from = start;
+    const annotated = (inner: A.Expr): A.Expr =>
+      annotations.length === 0 ? inner : { kind: "Annotated", annotations, inner, span: this.span(annotatedAt) };
+    let node =
+      this.RECORDING_PHASE || (L.has(L.primaryStarts, this.LA(1)) && !this.declares())
+        ? this.choose<A.Expr>(1, this.primaries)
+        : this.hole();
+    let wrapped = annotations.length === 0;
+    if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
+      node = annotated(node);
+      wrapped = true;
+      from = annotatedAt;
+    }
+    if (this.RECORDING_PHASE || L.has(L.postfixStarts, this.LA(1))) {
+      // No call in the chain: the annotations belong to the name itself.
+      if (!wrapped && !this.callFollows()) {
+        node = annotated(node);
+        wrapped = true;
+        from = annotatedAt;
+      }
+      this.MANY2({
+        GATE: () => this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine(),
+        DEF: () => {
+          this.OR2([
+            {
+              ALT: () => {
+                this.CONSUME2(T.Dot);
+                node = { kind: "Member", object: node, name: this.word(2, "a field"), optional: false, span: this.span(from) };
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME3(T.QuestionDot);
+                node = { kind: "Member", object: node, name: this.word(3, "a field"), optional: true, span: this.span(from) };
+              },
+            },
+            {
+              ALT: () => {
+                const args = this.SUBRULE(this.arguments);
+                node = { kind: "Call", callee: node, args, span: this.span(from) };
+                if (!wrapped) {
+                  node = annotated(node);
+                  wrapped = true;
+                  from = annotatedAt;
+                }
+              },
+            },
+            {
+              ALT: () => {
+                const at = this.currIdx + 1;
+                this.CONSUME4(T.LBracket);
+                this.opened(T.RBracket);
+                const index = this.SUBRULE(this.expression);
+                this.close(5, T.RBracket, at);
+                node = { kind: "Index", object: node, index, span: this.span(from) };
+              },
+            },
+          ]);
+        },
+      });
+    }
+    if (!wrapped) node = annotated(node);
+    if (!this.RECORDING_PHASE) {
+      for (let i = prefixes.length - 1; i >= 0; i--) {
+        const prefix = prefixes[i];
+        if (prefix !== undefined) node = { kind: "Unary", op: prefix.op, operand: node, span: this.span(prefix.start) };
+      }
+    }
+    this.depth = depth - 1;
+    return node;
+  });
+  /** Whether a call follows in the chain of fields and indexes that starts here. */
+  protected callFollows(): boolean {
+    let depth = 0;
+    for (let i = this.currIdx + 1; ; i++) {
+      const token = this.token(i);
+      if (token === undefined) return false;
+      const type = token.tokenType;
+      if (type === T.LParen && depth === 0) return true;
+      if (type === T.LBracket || type === T.LParen || type === T.LBrace) depth++;
+      else if (type === T.RBracket || type === T.RParen || type === T.RBrace) depth--;
+      else if (
+        depth === 0 &&
+        type !== T.Dot &&
+        type !== T.QuestionDot &&
+        this.tokens[i - 1]?.tokenType !== T.Dot &&
+        this.tokens[i - 1]?.tokenType !== T.QuestionDot
+      )
+        return false;
+      if (depth < 0) return false;
+    }
+  }
+
+  /** Made once: Chevrotain reads the alternatives anew for each operand. */
+  protected readonly primaries = this.primaryAlternatives();
+  protected primaryAlternatives(): { ALT: () => A.Expr }[] {
+    const simple = (kind: "Bool" | "Null", token: Token): A.Expr =>
+      kind === "Null" ? { kind, span: this.spanOf(token) } : { kind, value: token.image === "true", span: this.spanOf(token) };
+    return [
+      { ALT: () => this.nameOrLambda() },
+      {
+        ALT: () => {
+          const token = this.CONSUME2(T.Num);
+          return this.RECORDING_PHASE ? nothing : readNumber(token.image, this.spanOf(token), this.problems);
+        },
+      },
+      { ALT: () => this.string(3) },
+      {
+        ALT: () => {
+          const { source, span } = this.regex(3);
+          return { kind: "Regex", source, span };
+        },
+      },
+      { ALT: () => simple("Bool", this.CONSUME2(K.true)) },
+      { ALT: () => simple("Bool", this.CONSUME2(K.false)) },
+      { ALT: () => simple("Null", this.CONSUME2(K.null)) },
+      { ALT: () => this.SUBRULE2(this.parens) },
+      { ALT: () => this.SUBRULE2(this.list) },
+      { ALT: () => this.SUBRULE2(this.braces) },
+      { ALT: () => this.SUBRULE2(this.if) },
+      { ALT: () => this.SUBRULE2(this.match) },
+      { ALT: () => this.SUBRULE2(this.settle) },
+      { ALT: () => this.SUBRULE2(this.map) },
+      { ALT: () => this.SUBRULE2(this.fork) },
+      { ALT: () => this.SUBRULE2(this.race) },
+      { ALT: () => this.SUBRULE2(this.vote) },
+      { ALT: () => this.SUBRULE2(this.loop) },
+      { ALT: () => this.SUBRULE2(this.reduce) },
+      { ALT: () => this.SUBRULE2(this.try) },
+      { ALT: () => this.SUBRULE2(this.ask) },
+      { ALT: () => this.SUBRULE2(this.send) },
+      { ALT: () => this.SUBRULE2(this.orchestrate) },
+    ];
+  }
+
+  protected nameOrLambda(): A.Expr {
+    const start = this.at();
+    const token = this.CONSUME(T.Name);
+    const span = this.spanOf(token);
+    if (this.RECORDING_PHASE || this.is(T.FatArrow)) {
+      const body = this.OPTION(() => {
+        this.CONSUME(T.FatArrow);
+        return this.SUBRULE2(this.expression);
+      });
+      if (body !== undefined) return { kind: "Lambda", params: [{ text: token.image, span }], body, span: this.span(start) };
+    }
+    if (!this.RECORDING_PHASE && Object.hasOwn(L.foreignPrefixes, token.image) && L.has(L.names, this.LA(1)) && !this.newLine()) {
+      const end = this.at();
+      this.currIdx--;
+      this.say(
+        d.foreignWord,
+        span,
+        { word: token.image, instead: L.foreignPrefixes[token.image] ?? "" },
+        this.fix("Remove it", { ...span, end }, token.image === "not" ? "!" : ""),
+      );
+      this.currIdx++;
+      return this.SUBRULE3(this.operand);
+    }
+    return { kind: "NameExpr", name: token.image, span };
+  }
+
+  protected readonly parens = this.rule<A.Expr>("parens", () => {
+    const start = this.at();
+    const at = this.currIdx + 1;
+    const lambda = !this.RECORDING_PHASE && this.isLambda();
+    const params: A.Name[] = [];
+    let value: A.Expr | undefined;
+    this.CONSUME(T.LParen);
+    this.opened(T.RParen);
+    if (this.RECORDING_PHASE || lambda) {
+      this.MANY({
+        GATE: () => lambda,
+        DEF: () => {
+          params.push(this.name(1, "a parameter"));
+          this.OPTION(() => this.CONSUME(T.Comma));
+        },
+      });
+    }
+    if (!lambda) {
+      if (!this.RECORDING_PHASE && !L.has(L.exprStarts, this.LA(1))) value = this.hole();
+      else value = this.OPTION1(() => this.SUBRULE(this.expression));
+    }
+    this.close(1, T.RParen, at);
+    const body = this.OPTION2({
+      GATE: () => lambda,
+      DEF: () => {
+        this.CONSUME(T.FatArrow);
+        return this.SUBRULE1(this.expression);
+      },
+    });
+    if (body !== undefined) return { kind: "Lambda", params, body, span: this.span(start) };
+    return value ?? { kind: "Missing", span: this.span(start) };
+  });
+  /** `(a, b) =>` */
+  protected isLambda(): boolean {
+    for (let i = this.currIdx + 2; ; i += 2) {
+      const token = this.token(i);
+      const next = this.token(i + 1)?.tokenType;
+      if (token === undefined) return false;
+      if (token.tokenType === T.RParen) return next === T.FatArrow;
+      if (!L.has(L.names, token)) return false;
+      if (next === T.RParen) return this.token(i + 2)?.tokenType === T.FatArrow;
+      if (next !== T.Comma) return false;
+    }
+  }
+
+  protected readonly list = this.rule<A.ListExpr>("list", () => {
+    const start = this.at();
+    const elements = this.items(1, ELEMENTS, T.LBracket, () => {
+      const spread = this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
+      return { spread, value: this.SUBRULE(this.expression) };
+    });
+    return { kind: "List", elements, span: this.span(start) };
+  });
+
+  protected readonly if = this.rule<A.Expr>("if", () => {
+    const start = this.at();
+    this.CONSUME(K.if);
+    const branches = [{ start, test: this.head(), then: this.thenBody(1) }];
+    let otherwise: A.Expr | undefined;
+    this.MANY({
+      GATE: () => otherwise === undefined && this.elseFollows(),
+      DEF: () => {
+        this.CONSUME(K.else);
+        const at = this.at();
+        if (this.RECORDING_PHASE || this.is(K.if)) {
+          const nested = this.OPTION(() => {
+            this.CONSUME1(K.if);
+            return this.SUBRULE1(this.expression);
+          });
+          if (nested !== undefined && !this.RECORDING_PHASE) {
+            branches.push({ start: at, test: nested, then: this.thenBody(2) });
+            return;
+          }
+        }
+        otherwise = this.body(2, "This `else`");
+      },
+    });
+    if (this.RECORDING_PHASE) return nothing;
+    const end = this.end();
+    return (
+      branches.reduceRight<A.Expr | undefined>(
+        (rest, { start: from, test, then }) => ({ kind: "If", test, then, else: rest, span: { file: this.file, start: from, end } }),
+        otherwise,
+      ) ?? { kind: "Missing", span: this.empty() }
+    );
+  });
+  protected thenBody(index: number): A.Expr {
+    this.beforeElse = true;
+    const body = this.body(index, "This `if`");
+    this.beforeElse = false;
+    return body;
+  }
+  /** The expression between a keyword and its braces, which may have been forgotten. */
+  protected head(): A.Expr {
+    return !this.RECORDING_PHASE && this.headMissing() ? this.hole() : this.SUBRULE(this.expression);
+  }
+  protected headMissing(): boolean {
+    if (!this.is(T.LBrace)) return false;
+    if (this.is(T.FatArrow, 3) || this.is(T.Bar, 3)) return true;
+    let depth = 0;
+    for (let i = this.currIdx + 1; ; i++) {
+      const type = this.token(i)?.tokenType;
+      if (type === undefined) return false;
+      if (type === T.LBrace) depth++;
+      else if (type === T.RBrace && --depth === 0) {
+        const next = this.token(i + 1);
+        if (next === undefined || next.tokenType === K.else || L.isCloser(next.tokenType) || next.tokenType === T.Comma) return true;
+        return this.newLine(i + 1 - this.currIdx);
+      }
+    }
+  }
+  protected elseFollows(): boolean {
+    const token = this.LA(1);
+    if (token.tokenType === T.Name && (token.image === "elif" || token.image === "elsif" || token.image === "elseif")) {
+      const span = this.spanOf(token);
+      this.say(d.foreignWord, span, { word: token.image, instead: "write `else if`" }, this.fix("Write `else if`", span, "else if"));
+      // `elif` stands for two words: it becomes the `if`, and the `else` before it is implied.
+      const word: Token = { image: token.image, startOffset: token.startOffset, tokenType: K.if, tokenTypeIdx: K.if.tokenTypeIdx ?? 0 };
+      this.tokens.splice(this.currIdx + 2, 0, word);
+      this.tokVectorLength++;
+      this.retag(K.else);
+      return true;
+    }
+    return token.tokenType === K.else && !this.is(T.Colon, 2);
+  }
+
+  protected readonly match = this.rule<A.MatchExpr>("match", () => {
+    const start = this.at();
+    this.CONSUME(K.match);
+    const value = this.head();
+    const errors = this.problems.errorCount();
+    const arms = this.items(20, ARMS, T.LBrace, () => this.SUBRULE(this.arm));
+    if (arms.length === 0 && errors === this.problems.errorCount())
+      this.say(d.emptyConstruct, { file: this.file, start, end: start + 5 }, { what: "A match", needs: "one arm" });
+    return { kind: "Match", value, arms, span: this.span(start) };
+  });
+
+  protected readonly arm = this.rule<A.MatchArm>("arm", () => {
+    const start = this.at();
+    const patterns = [this.SUBRULE(this.pattern)];
+    this.MANY(() => {
+      this.CONSUME(T.Bar);
+      patterns.push(this.SUBRULE1(this.pattern));
+    });
+    if (!this.RECORDING_PHASE && !this.is(T.FatArrow)) {
+      this.expected("`=>`");
+      if ((this.is(T.Arrow) || this.is(T.Colon) || this.is(T.Assign)) && !this.newLine()) this.skip();
+      else if (this.newLine() || !L.has(L.exprStarts, this.LA(1))) this.lose();
+    } else this.CONSUME(T.FatArrow);
+    return { patterns, body: this.SUBRULE(this.expression), span: this.span(start) };
+  });
+
+  protected readonly pattern: T.ParserMethod<[], A.Pattern> = this.rule<A.Pattern>("pattern", () => {
+    const start = this.at();
+    if (this.tooDeep()) return { kind: "MissingPattern", span: this.empty() };
+    if (!this.RECORDING_PHASE && !L.has(L.patternStarts, this.LA(1))) {
+      this.expected("a pattern");
+      this.lose();
+      return { kind: "MissingPattern", span: this.empty() };
+    }
+    this.depth++;
+    const literal = (_: unknown, value: string | boolean | null): A.Pattern => ({ kind: "LiteralPattern", value, span: this.span(start) });
+    const made = this.choose<A.Pattern>(0, [
+      { ALT: () => literal(undefined, this.string(1)?.value) },
+      {
+        ALT: () => {
+          const range = this.tokens[this.currIdx + 1]?.tokenType === T.DotDot || this.is(T.DotDot, 2) || this.is(T.DotDot, 3);
+          const bounds = this.SUBRULE(this.bounds);
+          if (this.RECORDING_PHASE) return nothing;
+          const ranged = range && this.text.slice(start, this.end()).includes("..");
+          return ranged
+            ? { kind: "RangePattern", low: bounds.low, high: bounds.high, span: bounds.span }
+            : { kind: "LiteralPattern", value: bounds.low ?? 0, span: bounds.span };
+        },
+      },
+      { ALT: () => literal(this.CONSUME(K.true), true) },
+      { ALT: () => literal(this.CONSUME(K.false), false) },
+      { ALT: () => literal(this.CONSUME(K.null), null) },
+      {
+        ALT: () => {
+          const name = this.name(1, "a pattern");
+          if (name.text === "_" || this.RECORDING_PHASE) return { kind: "WildcardPattern", span: name.span };
+          this.problems.report(d.namePattern, name.span, { name: name.text });
+          return { kind: "MissingPattern", span: name.span };
+        },
+      },
+      {
+        ALT: () => {
+          const fields = this.items(20, ENTRIES, T.LBrace, () => {
+            const name = this.key(2, "a field");
+            const pattern = this.OPTION1(() => {
+              this.CONSUME1(T.Colon);
+              return this.SUBRULE1(this.pattern);
+            });
+            return { name, pattern };
+          });
+          return { kind: "RecordPattern", fields, span: this.span(start) };
+        },
+      },
+    ]);
+    this.depth--;
+    return made;
+  });
+
+  protected readonly settle = this.rule<A.SettleExpr>("settle", () => {
+    const start = this.at();
+    this.CONSUME(K.settle);
+    return { kind: "Settle", inner: this.SUBRULE(this.operand), span: this.span(start) };
+  });
+
+  protected readonly map = this.rule<A.MapExpr>("map", () => {
+    const start = this.at();
+    this.CONSUME(K.map);
+    const item = this.name(1, "an item");
+    const index = this.OPTION(() => {
+      this.CONSUME(T.Comma);
+      return this.name(2, "the index");
+    });
+    if (this.want(3, K.in) === undefined) {
+      if ((this.is(T.Assign) || this.is(T.Colon) || this.is(K.of)) && !this.newLine()) this.skip();
+      else this.lose();
+    }
+    const over = this.head();
+    let where: A.Expr | undefined;
+    let by: A.Expr | undefined;
+    let after: A.Expr | undefined;
+    let giving: A.MapExpr["giving"];
+    let stage = 0;
+    const clause = (order: number) => {
+      if (order <= stage) this.say(d.clauseOrder, this.place(), { word: this.found() });
+      stage = Math.max(stage, order);
+    };
+    this.MANY(() => {
+      this.OR([
+        {
+          ALT: () => {
+            clause(1);
+            this.CONSUME(K.where);
+            where = this.SUBRULE1(this.expression);
+          },
+        },
+        {
+          ALT: () => {
+            clause(2);
+            this.CONSUME(K.by);
+            by = this.SUBRULE2(this.expression);
+          },
+        },
+        {
+          ALT: () => {
+            clause(3);
+            this.CONSUME(K.after);
+            after = this.SUBRULE3(this.expression);
+            giving = this.OPTION1(() => {
+              this.CONSUME(K.giving);
+              const name = this.name(4, "the results of the needs");
+              this.colon(5, `\`${name.text}\``);
+              return { name, type: this.SUBRULE(this.type) };
+            });
+          },
+        },
+      ]);
+    });
+    const body = this.body(4, "This `map`");
+    return { kind: "Map", item, index, over, where, by, after, giving, body, span: this.span(start) };
+  });
+
+  protected readonly fork = this.rule<A.ForkExpr>("fork", () => {
+    const start = this.at();
+    this.CONSUME(K.fork);
+    const errors = this.problems.errorCount();
+    const branches = this.items(20, BRANCHES, T.LBrace, () => {
+      const name = this.key(1, "a branch");
+      this.colon(2, `\`${name.text}\``);
+      return { name, value: this.SUBRULE(this.expression) };
+    });
+    if (branches.length === 0 && errors === this.problems.errorCount())
+      this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A fork", needs: "one branch" });
+    return { kind: "Fork", branches, span: this.span(start) };
+  });
+
+  protected readonly race = this.rule<A.RaceExpr>("race", () => {
+    const start = this.at();
+    this.CONSUME(K.race);
+    const errors = this.problems.errorCount();
+    const branches = this.items(20, RUNNERS, T.LBrace, () => this.SUBRULE(this.expression));
+    if (branches.length === 0 && errors === this.problems.errorCount())
+      this.say(d.emptyConstruct, { file: this.file, start, end: start + 4 }, { what: "A race", needs: "one branch" });
+    return { kind: "Race", branches, span: this.span(start) };
+  });
+
+  protected readonly vote = this.rule<A.VoteExpr>("vote", () => {
+    const start = this.at();
+    this.CONSUME(K.vote);
+    const times = !this.RECORDING_PHASE && this.headMissing() ? this.hole() : this.SUBRULE(this.operand);
+    const by = this.OPTION(() => {
+      this.CONSUME(K.by);
+      return this.SUBRULE(this.expression);
+    });
+    const early = this.OPTION1(() => {
+      this.CONSUME(K.early);
+      return this.SUBRULE1(this.expression);
+    });
+    return { kind: "Vote", times, by, early, body: this.body(1, "This `vote`"), span: this.span(start) };
+  });
+
+  protected readonly loop = this.rule<A.LoopExpr>("loop", () => {
+    const start = this.at();
+    this.CONSUME(K.loop);
+    const state = this.name(1, "the state of the loop");
+    const type = this.typeNote(2);
+    let init: A.Expr = { kind: "Missing", span: this.empty() };
+    if (this.is(K.up)) this.expected("`=`");
+    else init = this.defined(3);
+    const up = this.want(4, K.up);
+    if (up !== undefined) this.want(5, K.to);
+    else if (!this.is(T.LBrace)) this.lose();
+    const max: A.Expr = up === undefined && !this.RECORDING_PHASE ? { kind: "Missing", span: this.empty() } : this.SUBRULE(this.expression);
+    return { kind: "Loop", state, type, init, max, body: this.body(1, "This `loop`"), span: this.span(start) };
+  });
+
+  protected readonly reduce = this.rule<A.ReduceExpr>("reduce", () => {
+    const start = this.at();
+    this.CONSUME(K.reduce);
+    const over = this.SUBRULE(this.expression);
+    const groups = this.OPTION(() => {
+      this.CONSUME(K.in);
+      this.want(1, K.groups);
+      this.want(2, K.of);
+      return this.SUBRULE1(this.expression);
+    });
+    if (this.want(3, K.with) === undefined) this.lose();
+    return { kind: "Reduce", over, groups, with: this.SUBRULE(this.stage), span: this.span(start) };
+  });
+
+  protected readonly try = this.rule<A.TryExpr>("try", () => {
+    const start = this.at();
+    this.CONSUME(K.try);
+    const tried = this.SUBRULE(this.expression);
+    if (this.want(1, K.recover) === undefined) {
+      // `catch` is the word of other languages; anything else leaves the rest of the line alone.
+      if (this.is(T.Name) && this.LA(1).image === "catch") this.skip();
+      else this.lose();
+    }
+    const error = this.name(2, "the failure");
+    return { kind: "Try", tried, error, recover: this.body(3, "This `recover`"), span: this.span(start) };
+  });
+
+  protected readonly ask = this.rule<A.AskExpr>("ask", () => {
+    const start = this.at();
+    this.CONSUME(K.ask);
+    const question = this.SUBRULE(this.operand);
+    if (this.want(1, K.as) === undefined) this.lose();
+    const type = this.SUBRULE(this.typePostfix);
+    let within: A.Expr | undefined;
+    let otherwise: A.Expr | undefined;
+    this.OPTION({
+      GATE: () => !this.is(T.Colon, 2),
+      DEF: () => {
+        this.CONSUME(K.within);
+        within = this.SUBRULE(this.expression);
+        if (this.want(2, K.else) === undefined) this.lose();
+        otherwise = this.SUBRULE1(this.expression);
+      },
+    });
+    return { kind: "Ask", question, type, within, otherwise, span: this.span(start) };
+  });
+
+  protected readonly send = this.rule<A.SendExpr>("send", () => {
+    const start = this.at();
+    this.CONSUME(K.send);
+    const channel = this.name(1, "the channel");
+    return { kind: "Send", channel, args: this.SUBRULE(this.arguments), span: this.span(start) };
+  });
+
+  protected readonly orchestrate = this.rule<A.OrchestrateExpr>("orchestrate", () => {
+    const start = this.at();
+    this.CONSUME(K.orchestrate);
+    const args = this.SUBRULE(this.arguments);
+    if (this.want(1, K.as) === undefined) this.lose();
+    return { kind: "Orchestrate", args, type: this.SUBRULE(this.typePostfix), span: this.span(start) };
+  });
+
+  protected readonly stage = this.rule<A.Stage>("stage", () => {
+    const start = this.at();
+    const annotations: A.Annotation[] = [];
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const callee = this.name(1, "a callable");
+    const args = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.arguments) });
+    return { kind: "Stage", annotations, callee, args, span: this.span(start) };
+  });
+}

@@ -1,0 +1,318 @@
+/** The rules of types, and of the annotations and arguments that types and everything else may carry. */
+import { d } from "../diagnostics/catalogue/catalogue.js";
+import type { Span } from "../source/source.js";
+import type * as A from "./ast.js";
+import * as L from "./landmarks.js";
+import { ARGUMENTS, FIELDS, Recovery, TYPES } from "./recovery.js";
+import { readNumber, regexMistake } from "./text.js";
+import * as T from "./tokens.js";
+
+const { K } = T;
+
+export abstract class TypeRules extends Recovery {
+  protected abstract readonly expression: T.ParserMethod<[], A.Expr>;
+
+  protected readonly annotation = this.ruleOf<boolean, A.Annotation>("annotation", (declares) => {
+    const start = this.at();
+    this.CONSUME(T.At);
+    const name = this.word(1, "an annotation");
+    if (name.text === "" && !this.RECORDING_PHASE) this.lose();
+    const args = this.OPTION({
+      GATE: () => this.touches(declares, name),
+      DEF: () => this.SUBRULE(this.arguments),
+    });
+    const span = this.span(start);
+    return { kind: "Annotation", name, args: name.text === "rate" && args !== undefined ? args.map((a) => this.rate(a)) : args, span };
+  });
+  /** GLUED; before a declaration a `(` further right can only be meant for the annotation. */
+  protected touches(declares: boolean, name: A.Name): boolean {
+    if (!this.is(T.LParen) || this.glued()) return true;
+    if (!declares || this.newLine()) return false;
+    this.say(
+      d.annotationGap,
+      this.place(),
+      { name: name.text },
+      this.fix("Remove the space", { file: this.file, start: this.end(), end: this.at() }, ""),
+    );
+    return true;
+  }
+  /** `10/s`, written as a division and meant as a rate. */
+  protected rate(argument: A.Argument): A.Argument {
+    const value = argument.value;
+    if (value.kind !== "Binary" || value.op !== "/" || value.left.kind !== "Number" || value.right.kind !== "NameExpr") return argument;
+    const seconds = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 }[value.right.name];
+    if (seconds === undefined || value.span.end - value.span.start !== value.left.raw.length + 1 + value.right.name.length) return argument;
+    const raw = `${value.left.raw}/${value.right.name}`;
+    return { ...argument, value: { kind: "Number", value: value.left.value / seconds, unit: "rate", raw, span: value.span } };
+  }
+
+  protected readonly arguments = this.rule<A.Argument[]>("arguments", () =>
+    this.items(1, ARGUMENTS, T.LParen, () => {
+      const start = this.at();
+      const name = this.OPTION2({
+        GATE: () => this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1))),
+        DEF: () => {
+          const word = this.word(2, "an argument");
+          if (!this.RECORDING_PHASE && this.is(T.Assign)) {
+            this.say(d.namedArgument, this.place(), { name: word.text }, this.fix("Write `:`", this.place(), ":"));
+            this.skip();
+          } else this.CONSUME2(T.Colon);
+          return word;
+        },
+      });
+      if (!this.RECORDING_PHASE && !this.is(T.Dot)) return { name, value: this.SUBRULE(this.expression), span: this.span(start) };
+      const value = this.choose<A.Expr>(0, [
+        {
+          ALT: () => {
+            const at = this.at();
+            this.CONSUME3(T.Dot);
+            const path = [this.word(3, "a field")];
+            this.MANY3(() => {
+              this.CONSUME4(T.Dot);
+              path.push(this.word(4, "a field"));
+            });
+            return { kind: "FieldRef", path, span: this.span(at) };
+          },
+        },
+        { ALT: () => this.SUBRULE(this.expression) },
+      ]);
+      return { name, value, span: this.span(start) };
+    }),
+  );
+
+  // -------------------------------------------------------------------------------------------------- types
+
+  /** `>`; of `>=` only the first half is taken. */
+  protected closeAngle(index: number): void {
+    const token = this.LA(1);
+    if (!this.RECORDING_PHASE && token.tokenType === T.GreaterEqual) {
+      const rest: T.Token = {
+        image: "=",
+        startOffset: token.startOffset + 1,
+        tokenType: T.Assign,
+        tokenTypeIdx: T.Assign.tokenTypeIdx ?? 0,
+      };
+      this.tokens.splice(this.currIdx + 2, 0, rest);
+      this.tokVectorLength++;
+      token.image = ">";
+      this.retag(T.Greater);
+    }
+    this.want(index, T.Greater);
+  }
+
+  protected typeNote(index: number): A.TypeNode | undefined {
+    return this.option(index, () => {
+      this.consume(index, T.Colon);
+      return this.subrule(index, this.type);
+    });
+  }
+
+  protected readonly type = this.rule<A.TypeNode>("type", () => {
+    const start = this.at();
+    let doc = this.doc(start);
+    if (this.RECORDING_PHASE || this.is(T.Bar)) this.OPTION(() => this.CONSUME(T.Bar));
+    doc ??= this.doc(this.at());
+    const first = this.SUBRULE(this.typePostfix);
+    if (!this.RECORDING_PHASE && doc === undefined && !this.is(T.Bar)) return first;
+    const members = [{ type: first, doc }];
+    this.MANY(() => {
+      const at = this.at();
+      this.CONSUME1(T.Bar);
+      const memberDoc = this.doc(at) ?? this.doc(this.at());
+      members.push({ type: this.SUBRULE1(this.typePostfix), doc: memberDoc });
+    });
+    return { kind: "UnionType", members, span: this.span(start) };
+  });
+
+  protected readonly typePostfix = this.rule<A.TypeNode>("typePostfix", () => {
+    const start = this.at();
+    if (this.tooDeep()) return { kind: "MissingType", span: this.empty() };
+    this.depth++;
+    const qualified = this.RECORDING_PHASE || this.is(K.secret) || this.is(K.untrusted);
+    const qualifier = !qualified
+      ? undefined
+      : this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
+    const from = this.at();
+    let node = this.typePrimary(from);
+    if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
+      this.MANY1({
+        GATE: () => this.is(T.Question) || !this.newLine(),
+        DEF: () => {
+          this.OR1([
+            {
+              ALT: () => {
+                const at = this.currIdx + 1;
+                this.CONSUME1(T.LBracket);
+                this.opened(T.RBracket);
+                const bounds = this.OPTION1({ GATE: () => !this.is(T.RBracket), DEF: () => this.SUBRULE1(this.bounds) });
+                this.close(1, T.RBracket, at);
+                node = { kind: "ListType", element: node, bounds, span: this.span(from) };
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME1(T.Question);
+                node = { kind: "OptionalType", inner: node, span: this.span(from) };
+              },
+            },
+          ]);
+        },
+      });
+    }
+    this.depth--;
+    if (qualifier === undefined || this.RECORDING_PHASE) return node;
+    return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
+  });
+  protected typePrimary(start: number): A.TypeNode {
+    if (!this.RECORDING_PHASE && (!L.has(L.typeStarts, this.LA(1)) || this.declares())) {
+      this.say(d.missingType, this.place(), { found: this.found() });
+      return { kind: "MissingType", span: this.empty() };
+    }
+    const literal = (_: unknown, value: string | number | boolean | null): A.TypeNode => ({
+      kind: "LiteralType",
+      value,
+      span: this.span(start),
+    });
+    return this.choose<A.TypeNode>(2, [
+      { ALT: () => this.SUBRULE(this.namedType) },
+      {
+        ALT: () => {
+          this.CONSUME2(K.map);
+          if (this.want(3, T.Less) === undefined) return { kind: "MissingType", span: this.span(start) };
+          const value = this.SUBRULE2(this.type);
+          this.closeAngle(2);
+          return { kind: "MapType", value, span: this.span(start) };
+        },
+      },
+      { ALT: () => literal(undefined, this.string(2)?.value) },
+      { ALT: () => literal(undefined, this.signed(3)) },
+      { ALT: () => literal(this.CONSUME4(K.true), true) },
+      { ALT: () => literal(this.CONSUME4(K.false), false) },
+      { ALT: () => literal(this.CONSUME4(K.null), null) },
+      {
+        ALT: () => {
+          const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
+          return { kind: "RecordType", fields, span: this.span(start) };
+        },
+      },
+      { ALT: () => this.SUBRULE3(this.callableType) },
+    ]);
+  }
+
+  protected field(): A.FieldType {
+    const start = this.at();
+    const annotations: A.Annotation[] = [];
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY3(() => annotations.push(this.SUBRULE5(this.annotation, { ARGS: [false] })));
+    const doc = this.doc(start) ?? this.doc(this.at());
+    const name = this.key(21, "a field");
+    if (!this.RECORDING_PHASE && this.is(T.Question)) {
+      this.say(d.optionalField, this.place(), { name: name.text });
+      this.skip();
+    }
+    this.colon(22, `\`${name.text}\``);
+    const type = this.SUBRULE6(this.type);
+    return { name, annotations, type, doc, span: this.span(start) };
+  }
+
+  protected readonly namedType = this.rule<A.NamedType>("namedType", () => {
+    const start = this.at();
+    const name = this.name(1, "a type");
+    const args: A.TypeNode[] = [];
+    if (this.RECORDING_PHASE || this.is(T.Less)) {
+      this.OPTION(() => {
+        this.CONSUME(T.Less);
+        args.push(this.SUBRULE(this.type));
+        this.MANY(() => {
+          this.CONSUME(T.Comma);
+          args.push(this.SUBRULE1(this.type));
+        });
+        this.closeAngle(1);
+      });
+    }
+    let bounds: A.Bounds | undefined;
+    let pattern: A.NamedType["pattern"];
+    if (this.RECORDING_PHASE || this.is(T.LParen)) {
+      this.OPTION1({
+        GATE: () => !this.newLine(),
+        DEF: () => {
+          const at = this.currIdx + 1;
+          this.CONSUME2(T.LParen);
+          this.opened(T.RParen);
+          if (this.RECORDING_PHASE || this.is(T.Regex)) {
+            this.OR([{ ALT: () => (pattern = this.regex(2)) }, { ALT: () => (bounds = this.SUBRULE2(this.bounds)) }]);
+          } else bounds = this.SUBRULE2(this.bounds);
+          this.close(3, T.RParen, at);
+        },
+      });
+    }
+    return { kind: "NamedType", name, args, bounds, pattern, span: this.span(start) };
+  });
+
+  protected regex(index: number): { source: string; span: Span } {
+    const token = this.consume(index, T.Regex);
+    const span = this.spanOf(token);
+    const source = token.image.slice(1, token.image.endsWith("/") && token.image.length > 1 ? -1 : undefined);
+    const closed = token.image.length > 1 && !this.broken.includes(token.startOffset);
+    if (closed && !this.RECORDING_PHASE) {
+      const reason = regexMistake(source);
+      if (reason !== undefined) this.problems.report(d.invalidRegex, span, { reason });
+      if (L.has(L.anyWords, this.LA(1)) && this.glued()) {
+        this.say(d.regexFlags, this.place(), { flags: this.found() }, this.fix("Remove the flags", this.place(), ""));
+        this.skip();
+      }
+    }
+    return { source, span };
+  }
+
+  protected readonly callableType = this.rule<A.TypeNode>("callableType", () => {
+    const start = this.at();
+    const params = this.items(1, TYPES, T.LParen, () => this.SUBRULE(this.type));
+    const result = this.OPTION(() => {
+      this.CONSUME(T.Arrow);
+      return this.SUBRULE1(this.type);
+    });
+    if (result !== undefined) return { kind: "CallableType", params, result, span: this.span(start) };
+    const only = params[0];
+    if (params.length === 1 && only !== undefined) return only;
+    this.expected("`->` and the type of the result");
+    return { kind: "MissingType", span: this.span(start) };
+  });
+
+  protected readonly bounds = this.rule<A.Bounds>("bounds", () => {
+    const start = this.at();
+    let low: number | undefined;
+    let high: number | undefined;
+    if (!this.RECORDING_PHASE && !this.is(T.DotDot) && !this.is(T.Num) && !this.is(T.Minus)) {
+      this.expected("a number or a range such as `1..10`");
+      this.lose();
+      return { low, high, span: this.span(start) };
+    }
+    this.OR([
+      {
+        ALT: () => {
+          low = this.signed(1);
+          high = low;
+          this.OPTION(() => {
+            this.CONSUME(T.DotDot);
+            high = this.OPTION1(() => this.signed(2));
+          });
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME1(T.DotDot);
+          high = this.signed(3);
+        },
+      },
+    ]);
+    return { low, high, span: this.span(start) };
+  });
+
+  protected signed(index: number): number {
+    const minus = this.option(index + 30, () => this.consume(index, T.Minus)) !== undefined;
+    const token = this.want(index, T.Num);
+    if (token === undefined || this.RECORDING_PHASE) return 0;
+    const value = readNumber(token.image, this.spanOf(token), this.problems).value;
+    return minus ? -value : value;
+  }
+}
