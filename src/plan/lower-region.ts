@@ -4,7 +4,7 @@
  */
 
 import { partialOf } from "../semantics/regions.js";
-import { list, type Type, widenDeep } from "../semantics/types.js";
+import { expand, list, type Type, widenDeep } from "../semantics/types.js";
 import type { Annotation, Expr, MapExpr, OrchestrateExpr, ReduceExpr } from "../syntax/ast.js";
 import type { CalleeRef, EffectKind, ExprIR, SizeIR, TypeIR } from "./ir.js";
 import { addNode, effectOfBody } from "./lower-body.js";
