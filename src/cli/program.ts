@@ -24,11 +24,7 @@ export function loadProgram(named: string): Program & { readonly missing: boolea
     return { compiled: emptyProgram, problems: found.list(), ok: false, missing: true };
   }
   const compiled = compile(path, host);
-  // A missing import is the compiler's to report, where it is written; what exists and cannot be read is told here.
-  for (const [file, reason] of host.failures())
-    if (reason.kind === "binary" || reason.kind === "refused") reportUnreadable(file, reason, found);
-  const all = [...compiled.problems, ...found.list()];
-  return { compiled, problems: all, ok: compiled.ok && !found.hasErrors(), missing: false };
+  return { compiled, problems: compiled.problems, ok: compiled.ok, missing: false };
 }
 
 const emptyProgram: Compiled = {

@@ -20,6 +20,8 @@ export interface FileHost {
   read(path: string): string | undefined;
   /** The path of an import, or undefined when nothing can have that name. */
   resolve(from: string, specifier: string): string | undefined;
+  /** Why a file that is there cannot be read, as a sentence without its full stop. */
+  reason(path: string): string | undefined;
   /** Why a path could not be read. */
   failures(): ReadonlyMap<string, Unreadable>;
 }
@@ -60,7 +62,14 @@ export function fileHost(overlay: ReadonlyMap<string, string> = new Map()): File
     return file === undefined ? undefined : shown(file);
   };
 
-  return { read, resolve, failures: () => failures };
+  const reason = (path: string): string | undefined => {
+    const failure = failures.get(path);
+    if (failure?.kind === "folder") return "It is a folder";
+    if (failure?.kind === "binary") return `The byte at offset ${failure.offset} begins no UTF-8 character`;
+    return failure?.kind === "refused" ? `The system says: ${failure.reason}` : undefined;
+  };
+
+  return { read, resolve, reason, failures: () => failures };
 }
 
 /** The module, if the package has it: a name that climbs out of the library is none. */

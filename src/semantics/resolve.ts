@@ -18,6 +18,8 @@ export interface CompilerHost {
   read(path: string): string | undefined;
   /** The path of what `specifier` means in `from` (relative, `std/…` or a package); undefined when there is none. */
   resolve(from: string, specifier: string): string | undefined;
+  /** Why a file that is there cannot be read, as a sentence without its full stop. */
+  reason?(path: string): string | undefined;
 }
 
 /** A program with its names resolved. */
@@ -59,7 +61,7 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
     const text = host.read(path);
     const file = sourceFile(path, text ?? "");
     files.set(path, file);
-    if (text === undefined) problems.report(d.fileNotFound, { file: path, start: 0, end: 0 }, { path });
+    if (text === undefined) problems.report(d.fileNotFound, { file: path, start: 0, end: 0 }, { path, reason: host.reason?.(path) });
     const module = parse(file, problems);
     const scope: ModuleScope = { module, label, isPrelude, names: new Map(), imports: new Map(), used: new Set(), failed: new Set() };
     scopes.set(path, scope);
@@ -77,12 +79,13 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
       if (text === "") continue;
       if (decl.kind === "TypeDecl" && BUILTIN_TYPES.has(text)) {
         problems.report(d.builtinTypeName, span, { name: text });
+        scope.failed.add(text);
         continue;
       }
       if (builtins.has(text)) problems.report(d.shadowsBuiltin, span, { name: text });
       const other = scope.names.get(text);
       if (other !== undefined) {
-        problems.report(d.duplicateName, span, { name: text }, { related: [{ span: other.decl.name.span, message: "first declared here" }] });
+        problems.report(d.duplicateName, span, { name: text, local: false }, { related: [{ span: other.decl.name.span, message: "first declared here" }] });
         continue;
       }
       scope.names.set(text, symbolOf(scope, decl));
@@ -109,6 +112,11 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
       bindUnknown(scope, imported);
       return;
     }
+    if (!scopes.has(path) && host.read(path) === undefined) {
+      problems.report(d.fileNotFound, imported.from.span, { path, reason: host.reason?.(path) });
+      bindUnknown(scope, imported);
+      return;
+    }
     const target = load(path, freeLabel(labelOf(specifier, scope), path), false);
     for (const { name, alias, span } of imported.names) {
       if (name.text === "") continue;
@@ -127,7 +135,7 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
       const other = scope.names.get(local.text);
       if (other !== undefined) {
         const at = scope.imports.get(local.text)?.span ?? other.decl.name.span;
-        problems.report(d.duplicateName, local.span, { name: local.text }, { related: [{ span: at, message: "first declared here" }] });
+        problems.report(d.duplicateName, local.span, { name: local.text, local: false }, { related: [{ span: at, message: "first declared here" }] });
         continue;
       }
       scope.names.set(local.text, symbol);

@@ -127,6 +127,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     const name = node.name.text;
     const variable = vars?.get(name);
     if (variable !== undefined) return variable;
+    if (scope.failed.has(name)) return ERROR;
     const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
     if (plain !== undefined) {
       if (node.args.length > 0) problems.report(d.typeArguments, node.span, { name, expected: 0, found: node.args.length });
@@ -134,7 +135,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     }
     const symbol = scope.names.get(name) ?? resolved.prelude?.names.get(name);
     if (symbol === undefined) {
-      if (name !== "" && !scope.failed.has(name)) {
+      if (name !== "") {
         const candidates = [...BUILTIN_TYPES, ...typeNames(scope), ...(resolved.prelude === undefined ? [] : typeNames(resolved.prelude)), ...(vars?.keys() ?? [])];
         const near = ALIASES[name] ?? nearest(name, candidates);
         const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: node.name.span, text: near }] }];

@@ -14,10 +14,13 @@ export const nameProblems = {
     label: ({ near }) => (near === undefined ? "no such type" : `did you mean \`${near}\`?`),
     help: ({ near, name }) => (near === undefined ? `Declare it with \`type ${name} = …\` or import it.` : undefined),
   }),
-  duplicateName: error<{ name: string }>("W0203", {
-    title: ({ name }) => `\`${name}\` is declared twice in this file`,
+  duplicateName: error<{ name: string; local: boolean }>("W0203", {
+    title: ({ name, local }) => `\`${name}\` is declared twice in this ${local ? "block" : "file"}`,
     label: "declared again here",
-    help: "A file has one namespace for types, callables, models and constants: rename one of them.",
+    help: ({ local }) =>
+      local
+        ? "A value never changes, so a name gets one value only: give the second one a name of its own."
+        : "A file has one namespace for types, callables, models and constants: rename one of them.",
   }),
   importNotFound: error<{ specifier: string }>("W0204", {
     title: ({ specifier }) => `The import \`${specifier}\` was not found`,
@@ -75,9 +78,9 @@ export const nameProblems = {
     label: "choose another name",
     help: "Inside a body a name stands for one thing only; nothing takes the place of a declaration.",
   }),
-  fileNotFound: error<{ path: string }>("W0214", {
+  fileNotFound: error<{ path: string; reason: string | undefined }>("W0214", {
     title: ({ path }) => `The file \`${path}\` cannot be read`,
-    help: "Check the path; a Weave file is a text file that ends in `.weave`.",
+    help: ({ reason }) => `${reason === undefined ? "" : `${reason}. `}A Weave file is a text file in UTF-8 that ends in \`.weave\`.`,
   }),
   callableCycle: error<{ cycle: readonly string[] }>("W0215", {
     title: "These callables call each other in a circle",
@@ -88,10 +91,6 @@ export const nameProblems = {
     title: ({ name, what }) => `\`${name}\` is ${what}, not a value`,
     label: "a value is needed here",
     help: "A callable may be called, passed to a flow that takes callables, piped into or listed in an agent's `tools`; it is never stored or returned.",
-  }),
-  unknownEntry: error<{ name: string; near: string | undefined }>("W0217", {
-    title: ({ name }) => `There is no flow \`${name}\` in this file`,
-    help: ({ near }) => (near === undefined ? "Declare a flow of that name." : `Did you mean \`${near}\`?`),
   }),
   modelNotDeclared: error<{ name: string | undefined; near: string | undefined; models: readonly string[] }>("W0219", {
     title: ({ name }) => (name === undefined ? "A model is named here" : `There is no model \`${name}\``),
