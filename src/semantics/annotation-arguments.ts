@@ -326,7 +326,7 @@ function wantedText(kind: ArgumentKind): string {
     case "text":
       return "a text";
     case "choice":
-      return kind.of.map((word) => `"${word}"`).join(" or ");
+      return kind.of.length === 1 ? `"${kind.of[0]}"` : `one of ${kind.of.map((word) => `"${word}"`).join(", ")}`;
     case "failures":
       return 'a list of failure kinds such as `["timeout"]`';
     case "callable":

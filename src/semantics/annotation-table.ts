@@ -187,7 +187,7 @@ const table: Readonly<Record<string, AnnotationSpec>> = {
     required("name", TEXT),
     byName("scope", { kind: "choice", of: ["run", "global"] }),
   ]),
-  isolate: row(RUNS, RUNS_PLACE, '@isolate("worktree", resolve: merge)', [
+  isolate: row(RUNS, RUNS_PLACE, '@isolate("worktree", resolve: combine)', [
     required("mode", { kind: "choice", of: ["worktree"] }),
     byName("resolve", { kind: "callable", role: "resolve" }),
   ]),

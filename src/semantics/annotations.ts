@@ -301,12 +301,19 @@ function signatureDifference(own: CallableType, wanted: CallableType): string | 
     if (mine.name !== undefined && param.name !== undefined && mine.name !== param.name && own.params.some((p) => p.name === param.name)) {
       return `its parameters stand in another order`;
     }
-    if (!assignable(param.type, mine.type)) return `\`${mine.name ?? name}\`: ${mismatch(param.type, mine.type)}`;
+    if (!assignable(param.type, mine.type)) return misfit(mine.name ?? name, mine.type, param.type);
   }
   const extra = own.params.slice(wanted.params.length).find((p) => p.optional !== true);
   if (extra !== undefined) return `it also needs \`${extra.name ?? "another argument"}\``;
   if (assignable(own.result, wanted.result)) return undefined;
-  return `result: ${mismatch(own.result, wanted.result)}`;
+  return `it gives \`${typeText(own.result)}\`, but \`${typeText(wanted.result)}\` is expected`;
+}
+
+/** Why a value does not fit a parameter; of large types only the difference is shown. */
+function misfit(name: string, takes: Type, gets: Type): string {
+  const texts = [typeText(takes), typeText(gets)];
+  if (texts.every((text) => text.length <= 30)) return `\`${name}\` takes \`${texts[0]}\`, but gets \`${texts[1]}\``;
+  return expand(takes).kind === expand(gets).kind ? `\`${name}\`: ${mismatch(gets, takes)}` : `\`${name}\` takes \`${texts[0]}\``;
 }
 
 function checkUndo(expr: Expr, target: AnnotationTarget, context: AnnotationContext): void {
@@ -319,7 +326,7 @@ function checkUndo(expr: Expr, target: AnnotationTarget, context: AnnotationCont
     first === undefined
       ? "it takes no parameter"
       : !assignable(result, first.type)
-        ? mismatch(result, first.type)
+        ? misfit(first.name ?? "it", first.type, result)
         : more !== undefined
           ? `it also needs \`${more.name ?? "another argument"}\``
           : undefined;

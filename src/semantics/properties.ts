@@ -261,7 +261,11 @@ function checkMcpTogether(name: Name, values: Values, context: PropertyContext):
   const command = values.get("command");
   const url = values.get("url");
   if (command === undefined && url === undefined) {
-    problems.report(d.propertyMissing, name.span, { owner: "An MCP server", name: "command", form: 'command: ["npx", "-y", "server"]' });
+    problems.report(d.propertyMissing, name.span, {
+      owner: "An MCP server",
+      name: "command` or `url",
+      form: 'command: ["npx", "-y", "server"]',
+    });
   }
   if (command !== undefined && url !== undefined) {
     problems.report(d.propertiesExclude, url.span, {

@@ -8,7 +8,7 @@ export const propertyProblems = {
   unknownProperty: error<{ owner: string; name: string; near: string | undefined; names: readonly string[] }>("W0550", {
     title: ({ owner, name }) => `${owner} has no property \`${name}\``,
     label: ({ near }) => (near === undefined ? "nothing reads it" : `did you mean \`${near}\`?`),
-    help: ({ names }) => `There are ${list(names)}.`,
+    help: ({ names }) => `It may have ${list(names)}.`,
   }),
   // agent A() -> string { prompt: "x", prompt: "y" }
   propertyTwice: error<{ name: string }>("W0551", {
@@ -24,7 +24,7 @@ export const propertyProblems = {
   propertyChoice: error<{ name: string; found: string; near: string | undefined; of: readonly string[] }>("W0553", {
     title: ({ name, found }) => `${found} is no value of \`${name}\``,
     label: ({ near }) => (near === undefined ? undefined : `did you mean \`"${near}"\`?`),
-    help: ({ of }) => `It is ${of.map((o) => `"${o}"`).join(" or ")}.`,
+    help: ({ of }) => `It is one of ${of.map((o) => `"${o}"`).join(", ")}.`,
   }),
   // model m { fallback: a }
   propertyForm: error<{ name: string; wanted: string; form: string }>("W0554", {
