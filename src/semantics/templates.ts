@@ -137,13 +137,13 @@ function inferPath(s: Scope, path: Path): Type {
       return ERROR;
     }
     ref({ kind: "context", up, path: names });
-    return walk(s, level, path, level.type, [...path.segments], guardKey(up, names));
+    return walk(s, level, path, level.type, [...path.segments], (n) => guardKey(up, names.slice(0, n)));
   }
   if (path.up === 0) {
     const param = paramNamed(level, first.text);
     if (param !== undefined) {
       ref({ kind: "blockParam", block: param.block, index: param.index, path: rest.map((n) => n.text) });
-      return walk(s, level, path, param.type, rest, `|${names.join(".")}`);
+      return walk(s, level, path, param.type, rest, (n) => `|${names.slice(0, n).join(".")}`);
     }
   }
   if (level.type !== undefined) {
@@ -151,7 +151,7 @@ function inferPath(s: Scope, path: Path): Type {
     if (own !== undefined) {
       if (path.up === 0) warnHidden(s, path, first.text);
       ref({ kind: "context", up, path: names });
-      return walk(s, level, path, level.type, [...path.segments], guardKey(up, names));
+      return walk(s, level, path, level.type, [...path.segments], (n) => guardKey(up, names.slice(0, n)));
     }
     return reportInContext(s, path, level, first.text);
   }
@@ -181,7 +181,7 @@ function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[])
     context.scope.used.add(first.text);
     c.tables.templateRefs.set(path, { kind: "symbol", symbol, path: names.slice(1) });
     const type = symbol.decl.kind === "LetDecl" ? c.constant(symbol) : c.typeOf(symbol.decl.type, symbol.scope);
-    return walk(s, level, path, type, rest, "");
+    return walk(s, level, path, type, rest, () => "");
   }
   if (context.scope.failed.has(first.text)) return ERROR;
   const what = symbol === undefined ? (builtins.has(first.text) ? "a function" : undefined) : isCallableDecl(symbol.decl) ? "a callable" : "a declaration";
@@ -196,14 +196,13 @@ function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[])
   return ERROR;
 }
 
-/** Follows fields from a known type, using what guards around have shown. */
-function walk(s: Scope, level: Level, path: Path, start: Type, segments: readonly { readonly text: string }[], key: string): Type {
-  const whole = guardedType(s.level, key) ?? guardedType(level, key);
-  if (whole !== undefined) return whole;
-  let type = start;
+/** Follows fields from a known type, using what guards around have shown of any part of the path. */
+function walk(s: Scope, level: Level, path: Path, start: Type, segments: readonly { readonly text: string }[], keyOf: (names: number) => string): Type {
+  const guarded = (names: number): Type | undefined => guardedType(s.level, keyOf(names)) ?? guardedType(level, keyOf(names));
   const offset = path.segments.length - segments.length;
+  let type = guarded(offset) ?? start;
   for (let i = 0; i < segments.length; i++) {
-    const next = step(s, path, type, segments[i]?.text ?? "", offset + i);
+    const next = guarded(offset + i + 1) ?? step(s, path, type, segments[i]?.text ?? "", offset + i);
     if (next === undefined) return ERROR;
     type = next;
   }
