@@ -5,7 +5,7 @@
  */
 import type { SourceFile } from "../source/source.js";
 import type { Comment } from "../syntax/ast.js";
-import { breakParent, concat, hardline, type Layout, suffix } from "./layout.js";
+import { all, breakParent, concat, hardline, type Layout, suffix } from "./layout.js";
 
 export interface Comments {
   /** The comments that start before an offset, as lines or words before what stands there. */
@@ -45,7 +45,7 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
         const blank = /[ \t\r]*\n[ \t\r]*\n/y.test(file.text.slice(comment.span.end, comment.span.end + 200));
         parts.push(words(comment), line ? hardline : " ", blank ? hardline : "");
       }
-      return concat(...parts);
+      return all(parts);
     },
     behind(offset) {
       const inline: Layout[] = [];
@@ -68,7 +68,7 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
         next++;
         end = comment.span.end;
       }
-      return { inline: concat(...inline), after: concat(...after, ...below) };
+      return { inline: all(inline), after: all([...after, ...below]) };
     },
     dangling(offset) {
       const parts: Layout[] = [];
@@ -78,7 +78,7 @@ export function commentsOf(comments: readonly Comment[], file: SourceFile): Comm
         if (before !== undefined && blank(before, comment.span.start)) parts.push(hardline);
         parts.push(hardline, words(comment));
       }
-      return concat(...parts);
+      return all(parts);
     },
     waiting: (offset) => (peek()?.span.start ?? Number.POSITIVE_INFINITY) < offset,
     breaking(offset) {

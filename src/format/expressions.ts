@@ -18,10 +18,11 @@ import type {
   StubStep,
   TestStatement,
   Text,
+  TypeNode,
 } from "../syntax/ast.js";
 import { precedence } from "../syntax/operators.js";
 import { readText } from "../syntax/text.js";
-import { breakParent, concat, group, hardline, indent, join, type Layout, line, softline, verbatim } from "./layout.js";
+import { all, breakParent, concat, group, hardline, indent, join, type Layout, line, softline, verbatim } from "./layout.js";
 import {
   ARGUMENTS,
   behind,
@@ -229,7 +230,7 @@ function plain(c: Context, e: Expr): Layout {
     case "Binary":
       return binary(c, e);
     case "Cast":
-      return concat(operand(c, e.value, true), " as ", castType(c, e.type));
+      return cast(c, e);
     case "Pipe":
       return pipeline(c, e);
     case "Call":
@@ -261,9 +262,9 @@ function loose(e: Expr): boolean {
       return false;
   }
 }
-/** An operand of `!`, `-`, `settle`, `vote`, `ask`, or (with `cast`) of `as`, which may follow another. */
-function operand(c: Context, e: Expr, cast = false): Layout {
-  if (loose(e) || (e.kind === "Cast" && !cast)) return parenthesized(c, e);
+/** An operand of `!`, `-`, `as`, `settle`, `vote` or `ask`. */
+function operand(c: Context, e: Expr): Layout {
+  if (loose(e) || e.kind === "Cast") return parenthesized(c, e);
   return expression(c, e);
 }
 
@@ -319,7 +320,7 @@ function postfix(c: Context, e: Expr): Layout {
     else if (link?.kind === "Index") parts.push("[", expression(c, link.index), "]");
     else if (link?.kind === "Call") parts.push(args(c, link.args, link.span.end));
   }
-  return concat(...parts);
+  return all(parts);
 }
 
 export function args(c: Context, list: readonly Argument[], to: number): Layout {
@@ -372,7 +373,7 @@ export function annotationsInline(c: Context, annotations: readonly Annotation[]
     const rest = concat(broken ? hardline : " ", c.comments.before(next));
     parts.push(startsLine || !broken ? rest : indent(rest));
   }
-  return concat(...parts);
+  return all(parts);
 }
 
 export function stage(c: Context, s: Stage): Layout {
@@ -410,13 +411,21 @@ function binary(c: Context, e: BinaryExpr): Layout {
     if (link !== undefined) parts.push(` ${link.op}`, line, side(link.right));
   }
   const [first, ...rest] = parts;
-  return group(first ?? "", indent(...rest));
+  return group(first ?? "", indent(all(rest)));
 }
 
 function endsInType(e: Expr): boolean {
   let at = e;
   while (at.kind === "Binary" || at.kind === "Unary") at = at.kind === "Binary" ? at.right : at.operand;
   return at.kind === "Cast";
+}
+
+function cast(c: Context, e: Expr): Layout {
+  const types: TypeNode[] = [];
+  let at = e;
+  for (; at.kind === "Cast"; at = at.value) types.push(at.type);
+  const value = operand(c, at);
+  return concat(value, all(types.reverse().map((type) => concat(" as ", castType(c, type)))));
 }
 
 function pipeline(c: Context, e: Expr): Layout {
@@ -435,7 +444,7 @@ function pipeline(c: Context, e: Expr): Layout {
     const before = c.comments.before(s.span.start);
     return concat(line, "|> ", before, stage(c, s));
   });
-  return group(head, indent(...rest), broken ? breakParent : "");
+  return group(head, indent(all(rest)), broken ? breakParent : "");
 }
 
 function map(c: Context, e: MapExpr): Layout {
@@ -500,7 +509,7 @@ export function statements<S extends Statement | TestStatement>(
   }
   const dangling = c.comments.waiting(to - 1) ? c.comments.dangling(to - 1) : "";
   if (list.length === 0) return dangling === "" ? "{}" : concat("{", indent(dangling), hardline, "}");
-  return concat("{", indent(line, ...parts, dangling), line, "}", single && dangling === "" ? "" : breakParent);
+  return concat("{", indent(line, all(parts), dangling), line, "}", single && dangling === "" ? "" : breakParent);
 }
 
 export function statement(c: Context, s: Statement): Layout {
@@ -572,5 +581,5 @@ export function textLayout(c: Context, text: Text): Layout {
   const probe = `"""\n${lines.map((l) => (l === "" ? "" : `  ${l}`)).join("\n")}\n"""`;
   const again = readText(probe, text.span, problems());
   if (again.value !== text.value) return concat(verbatim(raw), breakParent);
-  return concat('"""', indent(...lines.flatMap((l) => [hardline, verbatim(l)])), hardline, '"""');
+  return concat('"""', indent(all(lines.flatMap((l) => [hardline, verbatim(l)]))), hardline, '"""');
 }

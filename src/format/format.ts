@@ -7,7 +7,7 @@ import type { SourceFile } from "../source/source.js";
 import type { Declaration, Import, Module, Name, Parameter, Property, Signature } from "../syntax/ast.js";
 import { commentsOf } from "./comments.js";
 import { annotation, annotationsInline, expression, stage, statements, testStatement } from "./expressions.js";
-import { breakParent, concat, group, hardline, indent, join, type Layout, line, print } from "./layout.js";
+import { all, breakParent, concat, group, hardline, indent, join, type Layout, line, print } from "./layout.js";
 import { ARGUMENTS, afterTrivia, behind, blankBefore, bracketed, brokenAfter, type Context, FIELDS, NAMES, source } from "./parts.js";
 import { typeLayout } from "./types.js";
 
@@ -31,7 +31,7 @@ export function format(module: Module, file: SourceFile): string {
   const rest = c.comments.waiting(file.text.length + 1);
   const blank = rest && parts.length > 0 && blankBefore(c, c.comments.startBefore(file.text.length + 1));
   if (rest) parts.push(blank ? hardline : "", c.comments.dangling(file.text.length + 1));
-  const text = print(concat(...parts), WIDTH);
+  const text = print(all(parts), WIDTH);
   const trimmed = parts.length > 0 && items.length === 0 ? text.replace(/^\n+/, "") : text;
   return trimmed === "" ? "" : `${trimmed}\n`;
 }
@@ -63,7 +63,7 @@ function annotationsBefore(c: Context, node: Declaration): Layout {
     parts.push(behind(c, a.span.end), broken ? hardline : " ");
     if (i === node.annotations.length - 1) parts.push(c.comments.before(afterTrivia(c, a.span.end)));
   }
-  return concat(...parts);
+  return all(parts);
 }
 
 function plain(c: Context, node: Declaration): Layout {
@@ -152,7 +152,7 @@ function bundle(
     parts.push(annotation(c, a), behind(c, a.span.end));
   }
   const dangling = c.comments.waiting(node.span.end - 1) ? c.comments.dangling(node.span.end - 1) : "";
-  return group("policy ", node.name.text, " {", indent(line, ...parts, dangling), line, "}");
+  return group("policy ", node.name.text, " {", indent(line, all(parts), dangling), line, "}");
 }
 
 function typeParams(names: readonly Name[]): string {

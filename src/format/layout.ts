@@ -22,19 +22,23 @@ function breaks(layout: Layout): boolean {
 }
 
 export function concat(...parts: readonly Layout[]): Layout {
+  return all(parts);
+}
+/** A list of parts of any length. */
+export function all(parts: readonly Layout[]): Layout {
   return { kind: "concat", parts, breaks: parts.some(breaks) };
 }
 export function indent(...parts: readonly Layout[]): Layout {
-  const body = concat(...parts);
+  const body = all(parts);
   return { kind: "indent", body, breaks: breaks(body) };
 }
 /** Breaks all its lines or none. */
 export function group(...parts: readonly Layout[]): Layout {
-  const body = concat(...parts);
+  const body = all(parts);
   return { kind: "group", body, breaks: breaks(body) };
 }
 export function join(separator: Layout, parts: readonly Layout[]): Layout {
-  return concat(...parts.flatMap((part, i) => (i === 0 ? [part] : [separator, part])));
+  return all(parts.flatMap((part, i) => (i === 0 ? [part] : [separator, part])));
 }
 /** A space, or a line break in a broken group. */
 export const line: Layout = { kind: "line", flat: " ", hard: false, fresh: false, breaks: false };

@@ -1,7 +1,7 @@
 /** What the parts of the formatter share: the file, its comments, and the laying out of bracketed lists. */
 import type { SourceFile, Span } from "../source/source.js";
 import type { Comments } from "./comments.js";
-import { breakParent, concat, either, group, hardline, indent, type Layout, line, softline } from "./layout.js";
+import { all, breakParent, concat, either, group, hardline, indent, type Layout, line, softline } from "./layout.js";
 
 export interface Context {
   readonly file: SourceFile;
@@ -87,7 +87,7 @@ export function bracketed(c: Context, style: Style, to: number, entries: readonl
   const dangling = c.comments.waiting(to - 1) ? c.comments.dangling(to - 1) : "";
   if (first === undefined) return dangling === "" ? `${open}${close}` : concat(open, indent(dangling), hardline, close);
   const edge = padded ? line : softline;
-  return group(open, indent(edge, ...parts, dangling), edge, close, broken ? breakParent : "");
+  return group(open, indent(edge, all(parts), dangling), edge, close, broken ? breakParent : "");
 }
 
 /** What stands behind something that no comma follows. */

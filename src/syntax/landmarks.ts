@@ -105,6 +105,9 @@ export function startsDeclaration(tokens: readonly Token[], index: number, text:
   return has(names, second) && third !== undefined && (afterName.get(token.tokenType)?.includes(third.tokenType) ?? false);
 }
 
+/** How far ahead a closing bracket is looked for: enough for any list, and no file takes for ever. */
+const FAR = 1_000;
+
 /** The index after `@name(…)`. */
 function afterAnnotation(tokens: readonly Token[], at: number): number {
   const name = tokens[at + 1];
@@ -112,7 +115,7 @@ function afterAnnotation(tokens: readonly Token[], at: number): number {
   if (name === undefined || !has(anyWords, name)) return at + 1;
   if (open === undefined || open.tokenType !== T.LParen || open.startOffset !== name.startOffset + name.image.length) return at + 2;
   let depth = 0;
-  for (let i = at + 2; i < tokens.length; i++) {
+  for (let i = at + 2; i < tokens.length && i < at + FAR; i++) {
     const type = tokens[i]?.tokenType;
     if (type === T.LParen) depth++;
     else if (type === T.RParen && --depth === 0) return i + 1;
@@ -124,7 +127,7 @@ function afterAnnotation(tokens: readonly Token[], at: number): number {
 /** Whether that closer comes before the enclosing block ends or a declaration starts: then only a separator is missing. */
 export function closesLater(tokens: readonly Token[], from: number, closer: TokenType, text: string): boolean {
   const open: TokenType[] = [];
-  for (let i = from; i < tokens.length; i++) {
+  for (let i = from; i < tokens.length && i < from + FAR; i++) {
     const token = tokens[i];
     if (token === undefined) return false;
     const type = token.tokenType;

@@ -626,8 +626,8 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     if (reserved) this.skip();
     return node;
   }
-  protected tooDeep(): boolean {
-    if (this.RECORDING_PHASE || this.depth < MAX_DEPTH) return false;
+  protected tooDeep(further = 0): boolean {
+    if (this.RECORDING_PHASE || this.depth + further < MAX_DEPTH) return false;
     this.say(d.tooDeep, this.place(), { limit: MAX_DEPTH });
     this.lose();
     return true;

@@ -134,10 +134,12 @@ export abstract class TypeRules extends Recovery {
       : this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
     const from = this.at();
     let node = this.typePrimary(from);
+    let suffixes = 0;
     if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
       this.MANY1({
-        GATE: () => this.is(T.Question) || !this.newLine(),
+        GATE: () => (this.is(T.Question) || !this.newLine()) && !this.tooDeep(suffixes),
         DEF: () => {
+          suffixes++;
           this.OR1([
             {
               ALT: () => {

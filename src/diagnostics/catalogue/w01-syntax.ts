@@ -4,7 +4,12 @@
  */
 import { error, warning } from "./define.js";
 
-const shown = (found: string): string => (found === "" ? "the end of the file" : `\`${found}\``);
+/** The start of what was found: a token may be a page of text. */
+const brief = (found: string): string => {
+  const line = found.split("\n", 1)[0] ?? "";
+  return line.length > 30 || line.length < found.length ? `${line.slice(0, 30)}…` : line;
+};
+const shown = (found: string): string => (found === "" ? "the end of the file" : `\`${brief(found)}\``);
 
 export const syntaxProblems = {
   // ------------------------------------------------------------------------------------------- inside a token
@@ -38,7 +43,7 @@ export const syntaxProblems = {
   }),
   // let A = 10min
   numberSuffix: error<{ suffix: string; mend: string | undefined; digits: string; money: boolean }>("W0108", {
-    title: ({ suffix }) => `A number cannot end in \`${suffix}\``,
+    title: ({ suffix }) => `A number cannot end in \`${brief(suffix)}\``,
     label: ({ mend, digits, money }) => (mend === undefined || money ? undefined : `write \`${digits}${mend}\``),
     help: ({ money }) =>
       money
@@ -47,7 +52,7 @@ export const syntaxProblems = {
   }),
   // let A = 99999999999999999999
   numberTooLarge: error<{ number: string }>("W0109", {
-    title: ({ number }) => `\`${number}\` is too large for an exact int`,
+    title: ({ number }) => `\`${brief(number)}\` is too large for an exact int`,
     help: "Ints are exact up to 9_007_199_254_740_991.",
   }),
   // flow f(s: string) -> bool { matches(s, /ab) }
@@ -108,17 +113,17 @@ export const syntaxProblems = {
   }),
   // let A =
   missingValue: error<{ after: string; found: string }>("W0124", {
-    title: ({ after }) => (after === "" ? "A value is missing" : `A value is missing after \`${after}\``),
+    title: ({ after }) => (after === "" ? "A value is missing" : `A value is missing after \`${brief(after)}\``),
     label: "expected an expression",
   }),
   // type A =
   missingType: error<{ found: string }>("W0125", {
-    title: ({ found }) => `A type is missing${found === "" ? "" : ` before \`${found}\``}`,
+    title: ({ found }) => `A type is missing${found === "" ? "" : ` before \`${brief(found)}\``}`,
     label: "expected a type",
   }),
   // flow (x: int) -> int { x }
   missingName: error<{ what: string; found: string }>("W0126", {
-    title: ({ what, found }) => `The name of ${what} is missing${found === "" ? "" : ` before \`${found}\``}`,
+    title: ({ what, found }) => `The name of ${what} is missing${found === "" ? "" : ` before \`${brief(found)}\``}`,
     label: "expected a name",
   }),
   // flow f() -> int
@@ -145,7 +150,7 @@ export const syntaxProblems = {
   // ---------------------------------------------------------------------------------------- statements, lines
   // flow f() { let x = 1 2 }
   twoOnOneLine: error<{ found: string }>("W0131", {
-    title: ({ found }) => `\`${found}\` does not continue what stands before it on this line`,
+    title: ({ found }) => `\`${brief(found)}\` does not continue what stands before it on this line`,
     label: "a statement ends at the end of its line",
     help: "Put statements on lines of their own; between two values an operator or a comma may be missing.",
   }),
