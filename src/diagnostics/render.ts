@@ -88,7 +88,7 @@ function saidAlready({ title, edits }: Fix, problem: Problem): boolean {
   return texts.some(
     (text) =>
       text.toLowerCase().includes(words) ||
-      (edits.length === 1 && only !== undefined && only.text !== "" && text.includes(`did you mean \`${only.text}\``)),
+      (edits.length === 1 && only !== undefined && only.text !== "" && (text.includes(`did you mean \`${only.text}\``) || text.includes(`did you mean ${only.text}`))),
   );
 }
 

@@ -232,6 +232,12 @@ function accepts(param: Type, piped: Type): boolean {
   return unify(param, piped, vars) && assignable(piped, substitute(param, vars));
 }
 
+/** Why the piped value does not fit the first open parameter, where that says more than the two types do. */
+function wiringReason(piped: Type, wanted: Type): string {
+  const reason = mismatch(piped, wanted);
+  return reason === `\`${typeText(piped)}\` here, \`${typeText(wanted)}\` there` ? "" : reason;
+}
+
 function reportWiring(c: Checker, target: Target, open: readonly Param[], piped: Type, stage: Stage, _env: Env, _context: Context): void {
   const first = open[0];
   const t = expand(piped);
@@ -239,9 +245,9 @@ function reportWiring(c: Checker, target: Target, open: readonly Param[], piped:
   const suggestion = open
     .filter((p) => !p.optional)
     .map((p) => {
-      const exact = t.kind === "record" ? t.fields.find((f) => assignable(f.type, p.type) && f.name === p.name) : undefined;
-      const fitting = exact ?? (t.kind === "record" ? t.fields.find((f) => assignable(f.type, p.type)) : undefined);
-      return fitting === undefined ? undefined : `${p.name}: .${fitting.name}`;
+      const fitting = t.kind === "record" ? t.fields.filter((f) => assignable(f.type, p.type)) : [];
+      const one = fitting.find((f) => f.name === p.name) ?? (fitting.length === 1 ? fitting[0] : undefined);
+      return one === undefined ? undefined : `${p.name}: .${one.name}`;
     });
   const complete = suggestion.length > 0 && suggestion.every((s) => s !== undefined);
   const text = `${stage.callee.text}(${suggestion.join(", ")})`;
@@ -253,7 +259,7 @@ function reportWiring(c: Checker, target: Target, open: readonly Param[], piped:
       name: target.name,
       piped: typeText(piped),
       params: target.params.map((p) => `${p.name}: ${typeText(p.type)}`),
-      reason: first === undefined ? "it has no open parameter" : mismatch(piped, first.type),
+      reason: first === undefined ? "it has no open parameter" : wiringReason(piped, first.type),
       suggestion: complete ? text : undefined,
       fields,
     },
@@ -317,25 +323,30 @@ function fill(
     sources.set(param.name, fieldSource(c, arg, piped) ?? { kind: "expr", expr: arg.value });
   }
   const missing = target.params.filter((p) => !p.optional && !sources.has(p.name));
-  if (missing.length > 0) {
+  if (missing.length > 0 && ok) {
     ok = false;
     c.problems.report(d.missingArguments, nameSpan, { callee: target.name, names: missing.map((p) => p.name), types: missing.map((p) => typeText(p.type)) }, { related });
   }
   const vars = new Map<string, Type>();
   const actual = new Map<string, Type>();
+  let hints: ReadonlyMap<string, Type> = new Map();
   if (expected !== undefined && target.typeParams.length > 0 && target.target.kind === "callable") {
     const hint = new Map<string, Type>();
     unify(target.target.callable.result(), expected, hint);
     for (const [name, type] of hint) if (!hasVars(type)) vars.set(name, type);
     // Only a hint for lambdas and literals: what the arguments say wins.
-    const hints = new Map(vars);
+    hints = new Map(vars);
     vars.clear();
-    inferArguments(c, target, sources, vars, actual, hints, env, context);
-  } else inferArguments(c, target, sources, vars, actual, new Map(), env, context);
+  }
+  inferArguments(c, target, sources, vars, actual, hints, env, context);
   for (const name of target.typeParams) {
-    if (vars.has(name) || !ok) continue;
-    const usedInParam = target.params.some((p) => mentions(p.type, name));
-    if (target.target.kind === "callable" && usedInParam) c.problems.report(d.cannotInferType, callSpan, { name, callee: target.name });
+    if (vars.has(name)) continue;
+    const hint = hints.get(name);
+    if (hint !== undefined) {
+      vars.set(name, hint);
+      continue;
+    }
+    if (target.target.kind === "callable" && ok && ![...actual.values()].some(isError)) c.problems.report(d.cannotInferType, callSpan, { name, callee: target.name });
     vars.set(name, target.target.kind === "builtin" ? { kind: "never" } : ERROR);
   }
   const bad = !ok || [...actual.values()].some(isError);
@@ -605,8 +616,4 @@ export function unify(param: Type, arg: Type, vars: Map<string, Type>): boolean 
     default:
       return true;
   }
-}
-
-function mentions(type: Type, name: string): boolean {
-  return hasVars(type) && typeText(type).split(/\W+/).includes(name);
 }

@@ -4,7 +4,7 @@
  * expression to blame, and gives the type `error`, which fits anywhere.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Fix } from "../diagnostics/problems.js";
+import type { Fix, Related } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { BinaryExpr, BlockExpr, Expr, IfExpr, IndexExpr, ListExpr, MemberExpr, NameExpr, RecordExpr, Statement, UnaryExpr } from "../syntax/ast.js";
 import { builtins } from "./builtins.js";
@@ -36,6 +36,7 @@ import {
   STRING,
   type Type,
   typeText,
+  widenDeep,
 } from "./types.js";
 
 export function inferName(c: Checker, expr: NameExpr, env: Env, context: Context, expected?: Type): Type {
@@ -111,24 +112,28 @@ export function inferRecord(c: Checker, expr: RecordExpr, env: Env, context: Con
     return wanted;
   }
   const fields = new Map<string, Field>();
+  let failed = false;
   for (const entry of expr.entries) {
     if (entry.kind === "Spread") {
       const spread = c.infer(entry.value, env, context, wanted);
       const t = expand(spread);
       if (t.kind === "record") for (const f of t.fields) fields.set(f.name, f);
-      else if (t.kind !== "error") c.problems.report(d.spreadNotRecord, entry.value.span, { found: typeText(spread) });
-      else return ERROR;
+      else {
+        if (t.kind !== "error") c.problems.report(d.spreadNotRecord, entry.value.span, { found: typeText(spread) });
+        failed = true;
+      }
       continue;
     }
     const name = entry.name.text;
-    if (fields.has(name) && expr.entries.some((e) => e !== entry && e.kind === "Field" && e.name.text === name && e.span.start < entry.span.start)) {
-      c.problems.report(d.duplicateField, entry.name.span, { name });
+    const before = expr.entries.find((e) => e.kind === "Field" && e.name.text === name && e.span.start < entry.span.start);
+    if (before?.kind === "Field") {
+      c.problems.report(d.duplicateField, entry.name.span, { name }, { related: [{ span: before.name.span, message: "first here" }] });
     }
     const target = wanted === undefined ? undefined : fieldOf(wanted, name);
     const type = c.infer(entry.value, env, context, target);
     fields.set(name, { name, type });
   }
-  return record([...fields.values()]);
+  return failed ? ERROR : record([...fields.values()]);
 }
 
 /** Which of the expected types a record literal is meant to be: the only record, or the one whose tag it writes. */
@@ -235,13 +240,24 @@ function reportNoField(c: Checker, expr: MemberExpr, type: Type, env: Env): void
     const fields = fieldNames(type);
     const near = nearest(name, fields);
     const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.name.span, text: near }] }];
-    c.problems.report(d.unknownField, expr.name.span, { name, near, type: typeText(type), subject, fields }, { fixes });
+    c.problems.report(d.unknownField, expr.name.span, { name, near, type: typeText(type), subject, fields }, { related: declaredAt(c, type), fixes });
     return;
   }
   if (t.kind === "json") c.problems.report(d.fieldOfJson, expr.name.span, { name });
   else if (t.kind === "list") c.problems.report(d.fieldOfList, expr.name.span, { name, item: fieldOf(t.of, name) !== undefined });
   else if (t.kind === "map") c.problems.report(d.fieldOfMap, expr.name.span, { name });
   else c.problems.report(d.noFields, expr.name.span, { name, type: typeText(type) });
+}
+
+/** Where a named type is declared, to show beside what is wrong with a value of it. */
+function declaredAt(c: Checker, type: Type): readonly Related[] {
+  if (type.kind !== "named") return [];
+  const id = type.id.replace(/<.*$/s, "");
+  for (const scope of c.resolved.scopes) {
+    const symbol = [...scope.names.values()].find((s) => s.scope === scope && s.id === id);
+    if (symbol !== undefined) return scope.isPrelude ? [] : [{ span: symbol.decl.name.span, message: "declared here" }];
+  }
+  return [];
 }
 
 export function inferIndex(c: Checker, expr: IndexExpr, env: Env, context: Context): { type: Type; short: boolean } {
@@ -283,7 +299,8 @@ export function condition(c: Checker, expr: Expr, env: Env, context: Context): v
   const type = c.infer(expr, env, context, BOOL);
   if (assignable(type, BOOL)) return;
   const t = expand(type);
-  const hint = isOptional(type) ? "write `… != null`" : t.kind === "list" || t.kind === "string" ? "write `len(…) > 0`" : undefined;
+  const shown = expr.kind === "NameExpr" ? expr.name : "…";
+  const hint = isOptional(type) ? `write \`${shown} != null\`` : t.kind === "list" || t.kind === "string" ? `write \`len(${shown}) > 0\`` : undefined;
   c.problems.report(d.notBool, expr.span, { found: typeText(type), hint });
 }
 
@@ -335,7 +352,7 @@ export function inferBinary(c: Checker, expr: BinaryExpr, env: Env, context: Con
       const r = numeric(right);
       const numbers = l !== undefined && r !== undefined && (l === r || (isPlain(l) && isPlain(r)));
       if (!numbers && !(assignable(left, STRING) && assignable(right, STRING))) {
-        c.problems.report(d.cannotCompare, expr.opSpan, { op, left: typeText(left), right: typeText(right) });
+        c.problems.report(d.cannotCompare, expr.opSpan, { op, left: typeText(widenDeep(left)), right: typeText(widenDeep(right)) });
       }
       return BOOL;
     }
@@ -393,7 +410,7 @@ function arithmetic(c: Checker, expr: BinaryExpr, left: Type, right: Type): Type
       : op === "+" && lt.kind === "list"
         ? "Lists are put together with spreads: `[...a, ...b]`."
         : undefined;
-  c.problems.report(d.arithmetic, expr.opSpan, { op, left: typeText(left), right: typeText(right), help });
+  c.problems.report(d.arithmetic, expr.opSpan, { op, left: typeText(widenDeep(left)), right: typeText(widenDeep(right)), help });
   return ERROR;
 }
 
@@ -426,7 +443,7 @@ function inferEquality(c: Checker, expr: BinaryExpr, env: Env, context: Context)
         ? nearest(other.value, options.flatMap((o) => (o.kind === "literal" && typeof o.value === "string" ? [o.value] : [])))
         : undefined;
     const fixes = near === undefined ? [] : [{ title: `write "${near}"`, edits: [{ span: expr.right.span, text: JSON.stringify(near) }] }];
-    c.problems.report(d.neverEqual, expr.span, { left: typeText(left), right: typeText(right), near }, { fixes });
+    c.problems.report(d.neverEqual, near === undefined ? expr.span : expr.right.span, { left: typeText(left), right: typeText(right), near }, { fixes });
   }
   return BOOL;
 }
@@ -588,7 +605,7 @@ export function reportMismatch(c: Checker, expr: Expr, found: Type, expected: Ty
         }
         const missing = wanted.fields.filter((f) => fieldOf(found, f.name) === undefined && !isOptional(f.type));
         if (missing.length > 0) {
-          c.problems.report(d.missingFields, expr.span, { names: missing.map((f) => f.name), type: typeText(expected) });
+          c.problems.report(d.missingFields, expr.span, { names: missing.map((f) => f.name), type: typeText(expected) }, { related: declaredAt(c, expected) });
           reported = true;
         }
         if (reported) return;

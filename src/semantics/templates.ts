@@ -312,7 +312,9 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
   const forms = builtins.get(name);
   if (forms === undefined) {
     const callable = s.context.scope.names.get(name);
-    if (callable !== undefined && isCallableDecl(callable.decl)) {
+    const local = lookup(rootOf(s.level).env, name);
+    if (local !== undefined) local.used = true;
+    if ((callable !== undefined && isCallableDecl(callable.decl)) || (local !== undefined && expand(local.type).kind === "callable")) {
       c.problems.report(d.templateCallsCallable, expr.helper.span, { name });
       return ERROR;
     }

@@ -238,7 +238,6 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
         problems.report(d.refinementNotAllowed, node.pattern.span, { name: node.name.text });
         return plain;
       }
-      checkRegex(node.pattern.source, node.pattern.span, problems);
       return { ...plain, pattern: node.pattern.source };
     }
     return plain;
@@ -311,15 +310,6 @@ export function toldApart(first: Type, second: Type): boolean {
 export function canJoin(a: Type, b: Type): boolean {
   const both = members(join(a, b));
   return both.every((x, i) => both.every((y, j) => j >= i || toldApart(x, y)));
-}
-
-export function checkRegex(source: string, span: { file: string; start: number; end: number }, problems: Problems): void {
-  try {
-    new RegExp(source, "u");
-  } catch (cause) {
-    const text = cause instanceof Error ? cause.message.replace(/^Invalid regular expression: \/.*?\/u?: /s, "") : "it cannot be read";
-    problems.report(d.badRegex, span, { why: text });
-  }
 }
 
 function typeNames(scope: ModuleScope): readonly string[] {

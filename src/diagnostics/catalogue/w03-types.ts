@@ -9,18 +9,20 @@ const list = (names: readonly string[], most = 12) =>
 const and = (names: readonly string[]) =>
   names.length < 2 ? names.map((n) => `\`${n}\``).join("") : `${list(names.slice(0, -1))} and \`${names[names.length - 1]}\``;
 const article = (text: string) => (/^[aeiou]/i.test(text) ? "an" : "a");
+/** A type in a sentence: literals and written-out types stand without an article. */
+const a = (type: string) => (/^[A-Za-z]/.test(type) && !/^(true|false|null)$/.test(type) ? `${article(type)} \`${type}\`` : `\`${type}\``);
 const plural = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 export const typeProblems = {
   typeMismatch: error<{ found: string; expected: string; reason: string }>("W0301", {
-    title: ({ expected }) => `A \`${expected}\` is expected here`,
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
-    help: ({ reason }) => upper(reason),
+    title: ({ expected }) => `${upper(a(expected))} is expected here`,
+    label: ({ found }) => `this is ${a(found)}`,
+    help: more,
   }),
   argumentType: error<{ param: string; callee: string; found: string; expected: string; reason: string }>("W0302", {
     title: ({ callee, param }) => `This argument does not fit \`${param}\` of \`${callee}\``,
-    label: ({ expected }) => `\`${expected}\` is expected`,
-    help: ({ reason }) => upper(reason),
+    label: ({ found, expected }) => `this is ${a(found)}; ${a(expected)} is expected`,
+    help: more,
   }),
   missingFields: error<{ names: readonly string[]; type: string }>("W0303", {
     title: ({ names }) => (names.length === 1 ? `The field \`${names[0]}\` is missing` : `The fields ${and(names)} are missing`),
@@ -37,11 +39,11 @@ export const typeProblems = {
   }),
   operatorType: error<{ op: string; found: string; wanted: string }>("W0306", {
     title: ({ op, wanted }) => `\`${op}\` needs ${wanted}`,
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
+    label: ({ found }) => `this is ${a(found)}`,
   }),
   cannotCompare: error<{ op: string; left: string; right: string }>("W0307", {
     title: ({ left, right }) => `\`${left}\` and \`${right}\` have no order`,
-    label: ({ op }) => `\`${op}\` compares numbers, money, durations or texts of the same kind`,
+    label: ({ op }) => `\`${op}\` compares two numbers, two amounts of money, two durations or two texts`,
   }),
   neverEqual: error<{ left: string; right: string; near: string | undefined }>("W0308", {
     title: "These two can never be equal",
@@ -50,7 +52,7 @@ export const typeProblems = {
   }),
   notBool: error<{ found: string; hint: string | undefined }>("W0309", {
     title: "A `bool` is expected here",
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
+    label: ({ found }) => `this is ${a(found)}`,
     help: ({ hint }) => (hint === undefined ? "Nothing but `true` and `false` counts as a test." : `Nothing but \`true\` and \`false\` counts as a test: ${hint}.`),
   }),
   unknownField: error<{ name: string; near: string | undefined; type: string; subject: string | undefined; fields: readonly string[] }>("W0310", {
@@ -80,7 +82,7 @@ export const typeProblems = {
   fieldOfList: error<{ name: string; item: boolean }>("W0314", {
     title: ({ name }) => `A list has no field \`${name}\``,
     label: ({ item }) => (item ? "its items do" : "this is a list"),
-    help: ({ name, item }) => (item ? `Take it of each item: \`map x in … { x.${name} }\`.` : "Lists have functions instead: `len(xs)`, `first(xs)`, `filter(xs, …)` …"),
+    help: ({ name, item }) => (item ? `Take it from each item: \`map x in … { x.${name} }\`.` : "Lists have functions instead: `len(xs)`, `first(xs)`, `filter(xs, …)` …"),
   }),
   fieldOfMap: error<{ name: string }>("W0315", {
     title: "The keys of a map are not fields",
@@ -88,12 +90,13 @@ export const typeProblems = {
   }),
   noFields: error<{ name: string; type: string }>("W0316", {
     title: ({ name }) => `There is no field \`${name}\` here`,
-    label: ({ type }) => `a \`${type}\` has no fields`,
+    label: ({ type }) => `${a(type)} has no fields`,
+    help: ({ name }) => (/^(length|size|count|len)$/.test(name) ? "The length of a text or a list is `len(…)`." : undefined),
   }),
   notIndexable: error<{ type: string; optional: boolean }>("W0317", {
     title: ({ type }) => `\`[…]\` does not work on \`${type}\``,
     label: "only lists and maps have items",
-    help: ({ optional }) => (optional ? "It may be null: test it with `!= null` first, or give a default with `??`." : "A field of a record is `.name`."),
+    help: ({ optional }) => (optional ? "It may be null: test it with `!= null` first, or give a default with `??`." : "A field of a record is written with a dot: `record.name`."),
   }),
   cannotJoin: error<{ first: string; second: string; what: string }>("W0318", {
     title: ({ what }) => `The ${what} have types that cannot stand for each other`,
@@ -102,15 +105,16 @@ export const typeProblems = {
   }),
   spreadNotRecord: error<{ found: string }>("W0319", {
     title: "Only a record can be spread into a record",
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
+    label: ({ found }) => `this is ${a(found)}`,
   }),
   spreadNotList: error<{ found: string }>("W0320", {
     title: "Only a list can be spread into a list",
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
+    label: ({ found }) => `this is ${a(found)}`,
+    help: "A single item is written without `...`.",
   }),
   notAList: error<{ found: string; what: string }>("W0321", {
     title: ({ what }) => `\`${what}\` runs over a list`,
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
+    label: ({ found }) => `this is ${a(found)}`,
   }),
   overMap: error<{ what: string }>("W0322", {
     title: ({ what }) => `\`${what}\` runs over a list, and this is a map`,
@@ -135,10 +139,6 @@ export const typeProblems = {
     label: ({ low, high }) => `${low} is above ${high}`,
   }),
   countBounds: error("W0327", { title: "A length is a whole number from 0", label: "not a length" }),
-  badRegex: error<{ why: string }>("W0328", {
-    title: "This regular expression cannot be read",
-    label: ({ why }) => why,
-  }),
   ambiguousUnion: error<{ first: string; second: string }>("W0329", {
     title: "Two members of this union cannot be told apart",
     label: ({ first }) => `a value could also be \`${first}\``,
@@ -173,7 +173,7 @@ export const typeProblems = {
   missingArguments: error<{ callee: string; names: readonly string[]; types: readonly string[] }>("W0336", {
     title: ({ callee, names }) => `\`${callee}\` needs ${names.length === 1 ? `\`${names[0]}\`` : and(names)}`,
     label: "not given",
-    help: ({ names, types }) => names.map((n, i) => `\`${n}: ${types[i] ?? "?"}\``).join(", "),
+    help: ({ names, types }) => `${upper(names.map((n, i) => `\`${n}\` is ${/^a /.test(types[i] ?? "") ? types[i] : a(types[i] ?? "")}`).join(", "))}.`,
   }),
   tooManyArguments: error<{ callee: string; expected: number; found: number }>("W0337", {
     title: ({ callee, expected }) => `\`${callee}\` takes ${plural(expected, "argument")}`,
@@ -219,17 +219,25 @@ export const typeProblems = {
   }>("W0345", {
     title: ({ name }) => `What is piped does not fit \`${name}\``,
     label: ({ suggestion }) => (suggestion === undefined ? "cannot be wired" : `write \`${suggestion}\``),
-    help: ({ piped, name, params, reason, suggestion }) =>
-      `Piped: \`${piped}\`. \`${name}\` takes (${params.join(", ")}). ${upper(reason)}.${suggestion === undefined ? " Name the fields it needs: `name: .field`." : ""}`,
+    help: ({ piped, name, params, reason, suggestion, fields }) =>
+      [
+        `Piped: \`${piped}\`. \`${name}\` takes (${params.join(", ")}).`,
+        ...(reason === "" ? [] : [`${upper(reason)}.`]),
+        ...(suggestion !== undefined || fields.length === 0 ? [] : [`Name the fields it needs, as in \`name: .field\`. There are ${and(fields.map((f) => `.${f}`))}.`]),
+      ].join(" "),
   }),
-  settleTarget: error("W0346", { title: "`settle` goes with `map` and `fork`", label: "nothing to settle here" }),
+  settleTarget: error("W0346", {
+    title: "`settle` goes with `map` and `fork`",
+    label: "nothing to settle here",
+    help: "For a single call there is `try … recover err { … }`.",
+  }),
   emptyRegion: error<{ what: string; needs: string }>("W0347", {
     title: ({ what, needs }) => `A \`${what}\` needs at least ${needs}`,
     label: "nothing to run",
   }),
   keyType: error<{ found: string }>("W0348", {
     title: "The key of an item is a text or a whole number",
-    label: ({ found }) => `this is ${article(found)} \`${found}\``,
+    label: ({ found }) => `this is ${a(found)}`,
   }),
   afterNeedsBy: error("W0349", {
     title: "`after` needs keys to refer to",
@@ -392,6 +400,16 @@ export const typeProblems = {
     label: ({ name }) => `for a record write \`{ ${name}: ${name} }\``,
   }),
 } as const;
+
+/** What there is to say beyond the two types, which the title and the mark name already. */
+function more({ found, expected, reason }: { readonly found: string; readonly expected: string; readonly reason: string }): string | undefined {
+  if (reason === `\`${found}\` here, \`${expected}\` there`) {
+    if (expected === "string" && /^(int|float|bool|money|duration|-?[\d.]+)$/.test(found)) return "`to_string(x)` or a template such as `\"{{x}}\"` makes a text of it.";
+    if (expected === "int" && found === "float") return "`round`, `floor` or `ceil` make a whole number of it.";
+    return undefined;
+  }
+  return upper(reason);
+}
 
 function upper(text: string): string {
   return text === "" ? text : /^[`"]/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
