@@ -383,6 +383,11 @@ export function checkResult(step: Step, callee: CompiledCallable, found: unknown
     done(undefined, typeof value === "object" && value !== null ? copy(value) : value);
     return;
   }
+  const cut = callee.resultCut(value);
+  if (callee.resultTest(cut)) {
+    done(undefined, cut);
+    return;
+  }
   withSchemas(step.run, (schemas) => {
     const checked = schemas.validate(callee.ir.result, value, step.run.program.graph.types);
     if (checked.ok) done(undefined, checked.value);

@@ -31,7 +31,7 @@ export function orderOf(now: number, priority: number, rank: number): number {
 
 export function gate(max: number): Gate {
   const limit = pLimit(Math.max(1, max));
-  const waiting = heap();
+  const waiting = line();
   const run = (): Promise<void> | void => {
     const next = waiting.pop();
     if (next === undefined) return;
@@ -47,69 +47,49 @@ export function gate(max: number): Gate {
   };
 }
 
-export interface Heap {
+export interface Line {
   push(wish: Waiting): void;
   /** The first that is not gone. */
   pop(): Waiting | undefined;
   peek(): Waiting | undefined;
-  size(): number;
 }
 
-/** A binary heap of those who wait; wishes that were taken back are dropped when they come up. */
-export function heap(): Heap {
-  const items: Waiting[] = [];
-  const before = (a: Waiting, b: Waiting): boolean => a.order < b.order || (a.order === b.order && a.sequence < b.sequence);
-  const swap = (i: number, j: number): void => {
-    const [a, b] = [items[i], items[j]];
-    if (a === undefined || b === undefined) return;
-    items[i] = b;
-    items[j] = a;
-  };
-  const less = (i: number, j: number): boolean => {
-    const [a, b] = [items[i], items[j]];
-    return a !== undefined && b !== undefined && before(a, b);
-  };
-  const sift = (): void => {
-    for (let i = 0; ; ) {
-      const left = 2 * i + 1;
-      let least = i;
-      if (less(left, least)) least = left;
-      if (less(left + 1, least)) least = left + 1;
-      if (least === i) return;
-      swap(i, least);
-      i = least;
-    }
-  };
-  const take = (): Waiting | undefined => {
-    const top = items[0];
-    const last = items.pop();
-    if (last !== undefined && items.length > 0) {
-      items[0] = last;
-      sift();
-    }
-    return top;
-  };
+/** Those who wait, in order; nearly everybody joins at the end. Wishes that were taken back are dropped on the way. */
+export function line(): Line {
+  let items: Waiting[] = [];
+  let head = 0;
+  const after = (a: Waiting, b: Waiting): boolean => a.order > b.order || (a.order === b.order && a.sequence > b.sequence);
   const clean = (): void => {
-    while (items[0]?.gone === true) take();
+    while (items[head]?.gone === true) head++;
+    if (head > 1024 && head * 2 > items.length) {
+      items = items.slice(head);
+      head = 0;
+    }
   };
   return {
     push(wish) {
-      items.push(wish);
-      for (let i = items.length - 1; i > 0; ) {
-        const parent = (i - 1) >> 1;
-        if (!less(i, parent)) break;
-        swap(i, parent);
-        i = parent;
+      const last = items[items.length - 1];
+      if (last === undefined || head >= items.length || !after(last, wish)) {
+        items.push(wish);
+        return;
       }
+      let low = head;
+      let high = items.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        const at = items[middle];
+        if (at !== undefined && after(at, wish)) high = middle;
+        else low = middle + 1;
+      }
+      items.splice(low, 0, wish);
     },
     pop() {
       clean();
-      return take();
+      return items[head] === undefined ? undefined : items[head++];
     },
     peek() {
       clean();
-      return items[0];
+      return items[head];
     },
-    size: () => items.length,
   };
 }

@@ -19,7 +19,7 @@ import type { Provider } from "./provider.js";
 import type { Rates } from "./rate.js";
 import type { SchemaModule } from "./schema-module.js";
 import type { Scope } from "./scope.js";
-import type { Shapes, Test } from "./shape.js";
+import type { Cut, Shapes, Test } from "./shape.js";
 import type { ToolFunction, ToolHost } from "./tool.js";
 
 /** Ends with a failure, or without one and with a value. */
@@ -57,6 +57,7 @@ export interface CompiledCallable {
   /** Whether arguments and result need no cutting; undefined where nothing is checked at run time. */
   readonly argTests: readonly Test[];
   readonly resultTest: Test;
+  readonly resultCut: Cut;
   /** Takes secret and redacted parts out of what is told; undefined where there are none. */
   readonly redact: {
     readonly args: ((args: Readonly<Record<string, unknown>>) => unknown) | undefined;

@@ -192,7 +192,8 @@ function runItems(map: Running): void {
   const state = new Uint8Array(items.length);
   const failures: ItemFailure[] = [];
   const waits = links?.on.map((needed) => new Set(needed).size);
-  const entry: Gate | undefined = limit === undefined || limit >= items.length ? undefined : gate(limit);
+  // Without needs `feed` keeps to the limit by itself; with them, what becomes ready has to queue.
+  const entry: Gate | undefined = limit === undefined || limit >= items.length || links === undefined ? undefined : gate(limit);
   const firstFew = Math.min(5, limit ?? 5);
   let active = 0;
   let ended = 0;

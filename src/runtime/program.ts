@@ -68,6 +68,7 @@ export function program(options: ProgramOptions): Program {
       defaults: ir.params.map((param: ParamIR) => (param.default === undefined ? undefined : compileExpr(param.default, params, context))),
       argTests: ir.params.map((param) => shapes.exactly(param.type)),
       resultTest: shapes.exactly(ir.result),
+      resultCut: shapes.cut(ir.result),
       redact: redactor(ir.params, ir.result, graph.types),
       // The site is made when it is first used: a fallback may lead back to what is being compiled.
       get site() {
@@ -119,10 +120,7 @@ export function program(options: ProgramOptions): Program {
     const scope = given ?? layout(outer, ids);
     const kept = neededNodes(body);
     for (const node of kept) slotFor(scope, node.id);
-    const index = new Map(kept.map((node, i) => [node.id, i]));
-    const waits = kept.map((node) => [...new Set([...node.deps, ...node.after])].map((id) => index.get(id)).filter((i) => i !== undefined));
-    const dependents: number[][] = kept.map(() => []);
-    for (const [i, on] of waits.entries()) for (const j of on) dependents[j]?.push(i);
+    const { dependents, pending } = edgesOf(kept);
     const ranks = ranksOf(kept, dependents);
     const nodes = kept.map(
       (node, i): CompiledNode => ({
@@ -134,7 +132,6 @@ export function program(options: ProgramOptions): Program {
         execute: compileNode(node, scope, ranks[i] ?? 0),
       }),
     );
-    const pending = waits.map((on) => on.length);
     return {
       ir: body,
       layout: scope,
@@ -247,6 +244,7 @@ export function declaration(graph: Graph, ref: CalleeRef): CompiledCallable["ir"
 
 /** Nodes that run: those that must, and what they need the value of. */
 function neededNodes(body: Body): readonly NodeIR[] {
+  if (body.nodes.every((node) => node.needed)) return body.nodes;
   const byId = new Map(body.nodes.map((node) => [node.id, node]));
   const needed = new Set<string>();
   const visit = (node: NodeIR): void => {
@@ -261,12 +259,39 @@ function neededNodes(body: Body): readonly NodeIR[] {
   return body.nodes.filter((node) => needed.has(node.id));
 }
 
+interface Edges {
+  readonly dependents: readonly (readonly number[])[];
+  readonly pending: readonly number[];
+}
+
+/** Who waits for each node, and for how many each waits; what does not run is not waited for. */
+function edgesOf(nodes: readonly NodeIR[]): Edges {
+  const index = new Map<string, number>();
+  for (let i = 0; i < nodes.length; i++) index.set(nodes[i]?.id ?? "", i);
+  const dependents: number[][] = nodes.map(() => []);
+  const pending = new Array<number>(nodes.length).fill(0);
+  const wait = (i: number, id: string): void => {
+    const on = index.get(id);
+    const known = on === undefined ? undefined : dependents[on];
+    // The edges of one node are added together, so a repeated one is the last.
+    if (known === undefined || known.at(-1) === i) return;
+    known.push(i);
+    pending[i] = (pending[i] ?? 0) + 1;
+  };
+  for (const [i, node] of nodes.entries()) {
+    for (const id of node.deps) wait(i, id);
+    for (const id of node.after) wait(i, id);
+  }
+  return { dependents, pending };
+}
+
 /** Calls and regions on the longest way from each node to the end; nodes are in source order, so dependents come later. */
 function ranksOf(nodes: readonly NodeIR[], dependents: readonly (readonly number[])[]): readonly number[] {
   const ranks = new Array<number>(nodes.length).fill(0);
   for (let i = nodes.length - 1; i >= 0; i--) {
-    const after = Math.max(0, ...(dependents[i] ?? []).map((j) => ranks[j] ?? 0));
-    ranks[i] = after + (nodes[i]?.kind === "value" ? 0 : 1);
+    let longest = 0;
+    for (const j of dependents[i] ?? []) longest = Math.max(longest, ranks[j] ?? 0);
+    ranks[i] = longest + (nodes[i]?.kind === "value" ? 0 : 1);
   }
   return ranks;
 }

@@ -5,7 +5,7 @@
 import { pump } from "./body.js";
 import { stopped } from "./call.js";
 import type { CallFailure } from "./failure.js";
-import { type Heap, heap, orderOf, type Waiting } from "./gate.js";
+import { type Line, line, orderOf, type Waiting } from "./gate.js";
 import type { Attempt, Run, Step } from "./machine.js";
 
 interface Rate {
@@ -13,7 +13,7 @@ interface Rate {
   readonly windowMs: number;
   /** Times of the last starts, oldest first. */
   readonly starts: number[];
-  readonly waiting: Heap;
+  readonly waiting: Line;
   timer: boolean;
   sequence: number;
 }
@@ -35,7 +35,7 @@ export function takeToken(step: Step, key: string, perSecond: number, then: (fai
   let rate = run.rates.get(key);
   if (rate === undefined) {
     const tokens = Math.max(1, Math.floor(perSecond));
-    rate = { tokens, windowMs: (tokens / perSecond) * 1000, starts: [], waiting: heap(), timer: false, sequence: 0 };
+    rate = { tokens, windowMs: (tokens / perSecond) * 1000, starts: [], waiting: line(), timer: false, sequence: 0 };
     run.rates.set(key, rate);
   }
   const shared = rate;

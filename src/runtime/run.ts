@@ -27,7 +27,7 @@ import { shapes } from "./shape.js";
 import type { ToolFunction, ToolHost } from "./tool.js";
 import { typeProse } from "./type-prose.js";
 import { unsupported } from "./unsupported.js";
-import type { Fields } from "./values.js";
+import { type Fields, shown } from "./values.js";
 
 export interface Models {
   /** The provider of a model, or why there is none. */
@@ -295,13 +295,13 @@ export function machineOf(prepared: Prepared, id: string, options: RunOptions, e
     cut: made.cut,
     cast: (type) => {
       const exactly = made.exactly(type);
+      const cut = made.cut(type);
       return (value) => {
         if (exactly(value)) return value;
-        const schemas = machine?.schemas;
-        if (schemas === undefined) throw failure("assertion", "validation was not loaded");
-        const checked = schemas.validate(type, value, graph.types);
-        if (checked.ok) return checked.value;
-        throw failure("assertion", checked.message);
+        const rest = cut(value);
+        if (exactly(rest)) return rest;
+        const checked = machine?.schemas?.validate(type, value, graph.types);
+        throw failure("assertion", checked?.ok === false ? checked.message : `expected ${typeProse(type)}, found ${shown(value)}`);
       };
     },
     hook: options.hook,
@@ -364,9 +364,6 @@ async function carryOut(
   root: Scope,
   options: RunOptions,
 ): Promise<Outcome> {
-  const { graph } = prepared;
-  // Casts explain themselves at once, so what explains them must be there before.
-  if (JSON.stringify([graph.flows, graph.tools, graph.agents]).includes('"kind":"cast"')) await machine.loadSchemas();
   const callee = machine.program.callable({ kind: "flow", id: flow.id });
   const args = withDefaults(callee, prepared.inputs);
   machine.emit({
