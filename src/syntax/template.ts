@@ -22,6 +22,8 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
   const before = problems.errorCount();
   checkTags(tags, text.value, at, problems);
   if (problems.errorCount() > before) return { parts: [] };
+  const simple = plainValues(tags, text.value, at);
+  if (simple !== undefined) return simple;
   let program: Program;
   try {
     program = parseHandlebars(text.value) as Program;
@@ -33,6 +35,39 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
     return { parts: [] };
   }
   return { parts: convert(program, { text: text.value, at, problems }) };
+}
+
+const PLAIN_VALUE = /^\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}$/;
+const WORDS: ReadonlySet<string> = new Set(["this", "else", "true", "false", "null", "undefined"]);
+
+/**
+ * A text whose tags are all plain `{{name.field}}` needs no parser: most prompts are, and Handlebars would spend more time
+ * on them than all the rest of checking. Anything else is undefined here.
+ */
+function plainValues(tags: readonly Tag[], text: string, at: Places): Template | undefined {
+  const parts: TemplatePart[] = [];
+  let from = 0;
+  for (const tag of tags) {
+    const path = PLAIN_VALUE.exec(text.slice(tag.start, tag.end))?.[1];
+    if (path === undefined || text.charAt(tag.start - 1) === "\\") return undefined;
+    if (tag.start > from) parts.push({ kind: "TemplateText", text: text.slice(from, tag.start) });
+    const names: Name[] = [];
+    let start = tag.start + 2;
+    for (const name of path.split(".")) {
+      if (WORDS.has(name)) return undefined;
+      names.push({ text: name, span: at.span(start, start + name.length) });
+      start += name.length + 1;
+    }
+    const span = at.span(tag.start + 2, tag.end - 2);
+    parts.push({ kind: "TemplateValue", value: { kind: "TemplatePath", up: 0, self: false, data: false, segments: names, span }, span: at.span(tag.start, tag.end) });
+    from = tag.end;
+  }
+  if (from < text.length) {
+    const rest = text.slice(from);
+    if (rest.includes("{{")) return undefined;
+    parts.push({ kind: "TemplateText", text: rest });
+  }
+  return parts.some((p) => p.kind === "TemplateText" && p.text.includes("{{")) ? undefined : { parts };
 }
 
 // ------------------------------------------------------------------------------------------------------- places
