@@ -328,11 +328,11 @@ class WeaveParser extends ExpressionRules {
     const doc = this.doc(start) ?? this.doc(this.at());
     const name = this.name(1, "a parameter");
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
-    if (!this.RECORDING_PHASE && !this.is(T.Colon))
+    if (!this.RECORDING_PHASE && !this.is(T.Colon)) {
       this.say(d.missingParameterType, name.text === "" ? this.place() : name.span, { name: name.text });
-    // `name type` without the colon.
-    if (!this.newLine() && L.has(L.typeStarts, this.LA(1)) && !this.is(T.LParen)) type = this.SUBRULE1(this.type);
-    else {
+      // `name type` without the colon.
+      if (!this.newLine() && L.has(L.typeStarts, this.LA(1)) && !this.is(T.LParen)) type = this.SUBRULE(this.type);
+    } else {
       this.CONSUME(T.Colon);
       type = this.SUBRULE(this.type);
     }
