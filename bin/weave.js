@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Starts the command line. It is written for any Node, so that an old one gets a sentence instead of a syntax error;
 // in a checkout, whose node_modules bring a current Node, it starts again on that one.
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import module from "node:module";
 import os from "node:os";
@@ -15,6 +14,7 @@ const own = path.join(root, "node_modules", "node", "bin", process.platform === 
 const cli = path.join(root, "dist", "cli", "main.js");
 
 if (!recent && existsSync(own) && process.execPath !== own) {
+  const { spawnSync } = await import("node:child_process");
   const result = spawnSync(own, process.argv.slice(1), { stdio: "inherit" });
   process.exitCode = result.status === null ? 1 : result.status;
 } else if (!recent) {

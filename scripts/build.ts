@@ -42,9 +42,7 @@ export async function bundle(): Promise<void> {
     platform: "node",
     target: "node22.13",
     chunkNames: "chunks/[name]-[hash]",
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: false,
+    minify: true,
     legalComments: "none",
     external: ["tsx", "esbuild"],
     // Packages written as CommonJS ask for Node's own modules by `require`, which an ES module does not have.
