@@ -185,6 +185,8 @@ export interface ModelIR {
   readonly balance?: readonly string[];
   /** Per second. */
   readonly rate?: number;
+  /** Shared by all requests to the model. */
+  readonly breaker?: Policies["breaker"];
   readonly maxConcurrent?: number;
   readonly tokensPerMinute?: number;
   /** Everything else that was written, for the provider. */

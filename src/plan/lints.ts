@@ -7,7 +7,7 @@ import type { Problems } from "../diagnostics/problems.js";
 import type { Typed } from "../semantics/check.js";
 import { expand } from "../semantics/types.js";
 import type { AgentDecl, Declaration, TemplateExpr, TemplatePart } from "../syntax/ast.js";
-import type { Body, Graph, NodeIR, Policies } from "./ir.js";
+import type { AgentIR, Body, Graph, NodeIR, Policies } from "./ir.js";
 import { innerBodies } from "./walk.js";
 
 export function lint(typed: Typed, graph: Graph, problems: Problems): void {
@@ -29,6 +29,7 @@ export function lint(typed: Typed, graph: Graph, problems: Problems): void {
     const effects = agent.tools.flatMap((r) => (r.kind === "tool" && graph.tools[r.id]?.effect === "effect" ? [graph.tools[r.id]?.name ?? r.id] : []));
     if (own(agent.span.file) && team.length > 0 && effects.length > 0) problems.report(d.busyOrchestrator, agent.span, { agent: agent.name, team, effects });
   }
+  for (const agent of Object.values(graph.agents)) if (own(agent.span.file)) multipliedAttempts(agent, graph, problems);
   for (const flow of Object.values(graph.flows)) if (own(flow.span.file)) lintBody(flow.body, flow.policies, { limited: false, forgiving: false }, graph, problems);
 }
 
@@ -106,6 +107,25 @@ function floats(provider: string, name: string): boolean {
   if (/latest|preview$/.test(name)) return true;
   if (provider === "openai" || provider === "anthropic") return !/\d{4}-?\d{2}-?\d{2}/.test(name);
   return false;
+}
+
+/** From how many requests for one answer on it is worth a word. */
+const MANY_ATTEMPTS = 9;
+
+/** Retries, fallbacks and the models of a fallback multiply: the worst case is said. */
+function multipliedAttempts(agent: AgentIR, graph: Graph, problems: Problems): void {
+  const { retry, fallback } = agent.policies;
+  const times = retry?.times.kind === "const" && typeof retry.times.value === "number" ? retry.times.value + 1 : 1;
+  const models = graph.models[agent.model]?.fallback?.length ?? 1;
+  const others = (fallback?.length ?? 0) + 1;
+  const total = times * models * others;
+  if ([times, models, others].filter((n) => n > 1).length < 2 || total < MANY_ATTEMPTS) return;
+  const parts = [
+    ...(times > 1 ? [`${times} attempts`] : []),
+    ...(models > 1 ? [`${models} models`] : []),
+    ...(others > 1 ? [`${others} callables`] : []),
+  ];
+  problems.report(d.multipliedAttempts, agent.span, { agent: agent.name, total, parts });
 }
 
 interface Around {

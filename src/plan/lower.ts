@@ -543,7 +543,9 @@ export function lower(typed: Typed, problems: Problems): Graph {
     put("overhead", number("overhead"));
     put("fallback", names("fallback"));
     put("balance", names("balance"));
-    put("rate", number("rate"));
+    const policies = policiesOf(decl.annotations, builder(u));
+    put("rate", policies.rate?.perSecond);
+    put("breaker", policies.breaker);
     put("maxConcurrent", number("max_concurrent"));
     put("tokensPerMinute", number("tokens_per_minute"));
     return out;

@@ -13,7 +13,7 @@ import { inferName, WHAT } from "./expressions.js";
 import { narrow } from "./narrow.js";
 import { assignable, join, mismatch } from "./relate.js";
 import { childEnv, type Callable, type Env, isCallableDecl, lookup, namesInScope } from "./symbols.js";
-import { type CallableType, ERROR, expand, fieldOf, hasVars, isError, isOptional, members, substitute, type Type, typeText, widenDeep } from "./types.js";
+import { type CallableType, ERROR, expand, fieldOf, hasVars, isError, isOptional, members, substitute, type Type, typeText, widenState } from "./types.js";
 
 interface Param {
   readonly name: string;
@@ -330,6 +330,8 @@ function fill(
   const vars = new Map<string, Type>();
   const actual = new Map<string, Type>();
   let hints: ReadonlyMap<string, Type> = new Map();
+  const start = target.params.find((p) => p.widens === true);
+  if (start !== undefined && expected !== undefined && !hasVars(expected) && start.type.kind === "var") vars.set(start.type.name, expected);
   if (expected !== undefined && target.typeParams.length > 0 && target.target.kind === "callable") {
     const hint = new Map<string, Type>();
     unify(target.target.callable.result(), expected, hint);
@@ -443,7 +445,7 @@ function inferArguments(
 function settle(c: Checker, param: Param, type: Type, expr: Expr | undefined, target: Target, vars: Map<string, Type>, actual: Map<string, Type>): void {
   actual.set(param.name, type);
   if (isError(type)) return;
-  unify(param.type, param.widens === true ? widenDeep(type) : type, vars);
+  unify(param.type, param.widens === true ? widenState(type) : type, vars);
   const wanted = substitute(param.type, vars);
   if (assignable(type, wanted)) return;
   if (expr !== undefined) {
@@ -469,9 +471,15 @@ function inferFunction(
   const given = new Map([...hints, ...vars]);
   const params = wanted.params.map((p) => substitute(p.type, given));
   if (expr.kind === "Lambda") {
-    const body = lambda(c, expr, params, target, env, context, hasVars(substitute(wanted.result, vars)) ? undefined : substitute(wanted.result, vars));
+    const body = lambda(c, expr, params, target, env, context, expectedOf(substitute(wanted.result, vars)));
     if (body === undefined) {
       actual.set(param.name, ERROR);
+      return;
+    }
+    // A fold that starts with an empty list: its items are what the function adds.
+    if (wanted.result.kind === "var" && isEmptyList(vars.get(wanted.result.name)) && !isError(body.type)) {
+      vars.set(wanted.result.name, widenState(body.type));
+      inferFunction(c, target, param, expr, vars, actual, hints, env, context);
       return;
     }
     const plainResult = substitute(wanted.result, vars);
@@ -508,6 +516,13 @@ function inferFunction(
     c.argumentMismatch(expr, own, full, { param: param.name, callee: target.name, span: target.span });
     actual.set(param.name, ERROR);
   }
+}
+
+const expectedOf = (type: Type): Type | undefined => (hasVars(type) || isEmptyList(type) ? undefined : type);
+
+function isEmptyList(type: Type | undefined): boolean {
+  const t = type === undefined ? undefined : expand(type);
+  return t?.kind === "list" && t.of.kind === "never";
 }
 
 /** A built-in function passed by name: `map(xs, trim)` is `map(xs, x => trim(x))`. */

@@ -12,7 +12,7 @@ import { type AnnotationTarget, checkAnnotations, checkMinSuccess } from "./anno
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
 import { checkAgent, checkMcp, checkModel, checkState, checkToolBinding, modelNamed } from "./declarations.js";
-import { effectOfSymbol, referenceCycles, unrepeatable } from "./effects.js";
+import { effectOfNode, effectOfSymbol, referenceCycles, unrepeatable, unrepeatableIn } from "./effects.js";
 import {
   inferBinary,
   inferBlock,
@@ -210,7 +210,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         const value = infer(expr.value, env, context);
         const type = types.read(expr.type, context.scope, context.vars);
         if (!isError(value) && !isError(type)) checkCast(expr.span, value, type);
-        return type;
+        return expand(type).kind === "callable" ? ERROR : type;
       }
       case "Pipe": {
         const left = infer(expr.left, env, context);
@@ -238,9 +238,12 @@ export function check(resolved: Resolved, problems: Problems): Typed {
 
   /** `x as T` must be able to succeed and to fail; a value that always fits needs no check. */
   function checkCast(span: Span, value: Type, type: Type): void {
+    if (expand(type).kind === "callable") {
+      problems.report(d.castCallable, span, {});
+      return;
+    }
     if (expand(value).kind === "json" || expand(type).kind === "json") return;
-    if (expand(type).kind === "callable") problems.report(d.castCallable, span, {});
-    else if (assignable(value, type)) problems.report(d.castNeedless, span, { found: typeText(value), type: typeText(type) });
+    if (assignable(value, type)) problems.report(d.castNeedless, span, { found: typeText(value), type: typeText(type) });
     else if (!castable(value, type)) problems.report(d.castImpossible, span, { found: typeText(value), type: typeText(type), reason: mismatch(value, type) });
   }
 
@@ -248,13 +251,13 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     const { inner, annotations } = expr;
     let type: Type;
     if (inner.kind === "Settle") {
-      c.annotations(annotations, annotationTarget(inner), env, context);
+      c.annotations(annotations, annotationTarget(inner, context), env, context);
       type = inferSettle(c, inner, env, context, expected, annotations);
       tables.types.set(inner, type);
       return type;
     }
     if (inner.kind === "Map" || inner.kind === "Fork") {
-      c.annotations(annotations, annotationTarget(inner), env, context);
+      c.annotations(annotations, annotationTarget(inner, context), env, context);
       const mode = modeOf(annotations, false, c);
       type = inner.kind === "Map" ? inferMap(c, inner, env, context, expected, mode) : inferFork(c, inner, env, context, expected, mode);
       if (inner.kind === "Map") checkMinSuccess(annotations, tables.types.get(inner.over), problems);
@@ -262,33 +265,38 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       return type;
     }
     type = infer(inner, env, context, expected);
-    c.annotations(annotations, annotationTarget(inner), env, context);
+    c.annotations(annotations, annotationTarget(inner, context), env, context);
     return type;
   }
 
-  function annotationTarget(inner: Expr): AnnotationTarget {
+  function annotationTarget(inner: Expr, context: Context): AnnotationTarget {
     switch (inner.kind) {
       case "Settle":
-        return annotationTarget(inner.inner);
+        return annotationTarget(inner.inner, context);
       case "Annotated":
-        return annotationTarget(inner.inner);
+        return annotationTarget(inner.inner, context);
       case "Map":
-        return { kind: "map" };
+        return { kind: "map", ...reachOf(inner, context) };
       case "Fork":
-        return { kind: "fork" };
+        return { kind: "fork", ...reachOf(inner, context) };
       case "Race":
-        return { kind: "race" };
+        return { kind: "race", ...reachOf(inner, context) };
       case "Vote":
-        return { kind: "vote" };
+        return { kind: "vote", ...reachOf(inner, context) };
       case "Loop":
-        return { kind: "loop" };
+        return { kind: "loop", ...reachOf(inner, context) };
       case "Reduce":
-        return { kind: "reduce" };
+        return { kind: "reduce", ...reachOf(inner, context) };
       case "Call":
         return callTarget(inner);
       default:
-        return { kind: "scope" };
+        return { kind: "scope", ...reachOf(inner, context) };
     }
+  }
+
+  /** What a region can reach, for annotations that repeat it. */
+  function reachOf(inner: Expr, context: Context) {
+    return { effect: effectOfNode(c, context.scope, inner), unsafe: unrepeatableIn(c, context.scope, inner) };
   }
 
   function callTarget(expr: Expr): AnnotationTarget {
@@ -333,7 +341,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       },
       upperEnd: (expr) => upperEnd(c, expr),
       policies: policies(context.scope),
-      nameKnown: (name) => context.scope.names.has(name),
+      nameKnown(name) {
+        context.scope.used.add(name);
+        return context.scope.names.has(name);
+      },
     });
   }
 
@@ -612,7 +623,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
 
   function checkSignature(symbol: DeclSymbol, own: Signature, kind: string, env: Env, context: Context): void {
     const callable = signature(symbol);
-    const std = symbol.scope.label.startsWith("std/");
+    const std = symbol.scope.module.file.startsWith("std:") || symbol.scope.module.file.startsWith("stdlib/");
     if (kind !== "FlowDecl" && own.typeParams.length > 0 && !std) {
       problems.report(d.genericOnlyFlow, own.typeParams[0]?.span ?? own.span, { what: WHAT[kind] ?? "this" });
     }

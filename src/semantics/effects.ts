@@ -8,7 +8,7 @@ import type { Annotation, Declaration, PolicyDecl } from "../syntax/ast.js";
 import { children, type Node } from "../syntax/walk.js";
 import { expandPolicy } from "./annotations.js";
 import type { Checker } from "./checker.js";
-import { type DeclSymbol, isCallableDecl } from "./symbols.js";
+import { type DeclSymbol, isCallableDecl, type ModuleScope } from "./symbols.js";
 import type { EffectKind } from "./types.js";
 
 const ORDER: Readonly<Record<EffectKind, number>> = { none: 0, reads: 1, effect: 2 };
@@ -42,14 +42,14 @@ function effectOfDecl(c: Checker, symbol: DeclSymbol, decl: Declaration): Effect
     }
     case "AgentDecl": {
       let out: EffectKind = "none";
-      for (const property of decl.properties) if (property.name.text === "tools") out = strongest(out, effectOfNode(c, symbol, property.value));
+      for (const property of decl.properties) if (property.name.text === "tools") out = strongest(out, effectOfNode(c, symbol.scope, property.value));
       return out;
     }
     case "FlowDecl":
-      return strongest(effectOfNode(c, symbol, decl.body), effectOfAnnotations(c, symbol, decl.annotations));
+      return strongest(effectOfNode(c, symbol.scope, decl.body), effectOfAnnotations(c, symbol, decl.annotations));
     case "ComposeDecl": {
       let out: EffectKind = "none";
-      for (const stage of decl.stages) out = strongest(out, effectOfNode(c, symbol, stage));
+      for (const stage of decl.stages) out = strongest(out, effectOfNode(c, symbol.scope, stage));
       return out;
     }
   }
@@ -68,8 +68,8 @@ export function implementations(c: Checker, capability: DeclSymbol): readonly De
   return out;
 }
 
-/** The strongest effect of anything named inside a node of a declaration's file. */
-export function effectOfNode(c: Checker, owner: DeclSymbol, node: Node): EffectKind {
+/** The strongest effect of anything named inside a node of a file. */
+export function effectOfNode(c: Checker, scope: ModuleScope, node: Node): EffectKind {
   let out: EffectKind = "none";
   const stack: Node[] = [node];
   while (stack.length > 0 && out !== "effect") {
@@ -82,10 +82,10 @@ export function effectOfNode(c: Checker, owner: DeclSymbol, node: Node): EffectK
       case "Send":
         return "effect";
       case "NameExpr":
-        out = strongest(out, effectOfName(c, owner, next.name));
+        out = strongest(out, effectOfName(c, scope, next.name));
         break;
       case "Stage":
-        out = strongest(out, effectOfName(c, owner, next.callee.text));
+        out = strongest(out, effectOfName(c, scope, next.callee.text));
         break;
       default:
         break;
@@ -107,18 +107,26 @@ export function unrepeatable(c: Checker, symbol: DeclSymbol, seen: Set<DeclSymbo
   if (has("isolate") || has("idempotent")) return [];
   if (decl.kind === "ToolDecl" || decl.kind === "ChannelDecl") return [symbol.name];
   const out: string[] = decl.kind === "CapabilityDecl" ? implementations(c, symbol).flatMap((s) => unrepeatable(c, s, seen)) : [];
-  const roots: Node[] = decl.kind === "AgentDecl" ? decl.properties.filter((p) => p.name.text === "tools") : decl.kind === "FlowDecl" ? [decl.body] : decl.kind === "ComposeDecl" ? [...decl.stages] : [];
-  const stack: Node[] = [...roots];
+  const roots: readonly Node[] =
+    decl.kind === "AgentDecl" ? decl.properties.filter((p) => p.name.text === "tools") : decl.kind === "FlowDecl" ? [decl.body] : decl.kind === "ComposeDecl" ? decl.stages : [];
+  for (const root of roots) out.push(...unrepeatableIn(c, symbol.scope, root, seen));
+  return [...new Set(out)];
+}
+
+/** The same for anything named inside a node of a file. */
+export function unrepeatableIn(c: Checker, scope: ModuleScope, root: Node, seen: Set<DeclSymbol> = new Set()): readonly string[] {
+  const out: string[] = [];
+  const stack: Node[] = [root];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     stack.push(...children(node));
     if (!("kind" in node)) continue;
     const name = node.kind === "NameExpr" ? node.name : node.kind === "Stage" ? node.callee.text : undefined;
-    const target = name === undefined ? undefined : symbol.scope.names.get(name);
+    const target = name === undefined ? undefined : scope.names.get(name);
     if (target !== undefined) out.push(...unrepeatable(c, target, seen));
     if (node.kind === "Set") out.push(`set ${node.name.text}`);
     if (node.kind === "Send") out.push(`send ${node.channel.text}`);
   }
-  return [...new Set(out)];
+  return out;
 }
 
 /** Names of the annotations in force, those of bundles included. */
@@ -129,8 +137,8 @@ function inForce(annotations: readonly Annotation[], policies: ReadonlyMap<strin
   });
 }
 
-function effectOfName(c: Checker, owner: DeclSymbol, name: string): EffectKind {
-  const symbol = owner.scope.names.get(name);
+function effectOfName(c: Checker, scope: ModuleScope, name: string): EffectKind {
+  const symbol = scope.names.get(name);
   if (symbol === undefined) return "none";
   if (symbol.decl.kind === "StateDecl") return "reads";
   return isCallableDecl(symbol.decl) ? effectOfSymbol(c, symbol) : "none";
@@ -139,7 +147,7 @@ function effectOfName(c: Checker, owner: DeclSymbol, name: string): EffectKind {
 function effectOfAnnotations(c: Checker, owner: DeclSymbol, annotations: readonly Annotation[]): EffectKind {
   let out: EffectKind = "none";
   for (const a of annotations) {
-    if (a.name.text === "fallback") for (const arg of a.args ?? []) out = strongest(out, effectOfNode(c, owner, arg.value));
+    if (a.name.text === "fallback") for (const arg of a.args ?? []) out = strongest(out, effectOfNode(c, owner.scope, arg.value));
   }
   return out;
 }

@@ -6,7 +6,9 @@
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Fix, Related } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
+import type { Span } from "../source/source.js";
 import type { BinaryExpr, BlockExpr, Expr, IfExpr, IndexExpr, ListExpr, MemberExpr, NameExpr, RecordExpr, Statement, UnaryExpr } from "../syntax/ast.js";
+import { walk } from "../syntax/walk.js";
 import { builtins } from "./builtins.js";
 import type { Checker, Context } from "./checker.js";
 import { narrow, pathOf } from "./narrow.js";
@@ -361,8 +363,18 @@ export function inferBinary(c: Checker, expr: BinaryExpr, env: Env, context: Con
     case "*":
     case "/":
     case "%":
+      if (isRate(expr, env, context)) {
+        c.problems.report(d.rateOutsideAnnotation, expr.span, {});
+        return ERROR;
+      }
       return arithmetic(c, expr, ...inferBoth(c, expr, env, context));
   }
+}
+
+/** `10/s`, where `s` names nothing. */
+function isRate({ op, left, right }: BinaryExpr, env: Env, context: Context): boolean {
+  const per = op === "/" && left.kind === "Number" && right.kind === "NameExpr" ? right.name : "";
+  return ["s", "m", "h", "d"].includes(per) && lookup(env, per) === undefined && !context.scope.names.has(per);
 }
 
 const isPlain = (kind: Numeric) => kind === "int" || kind === "float";
@@ -536,6 +548,8 @@ export function inferStatements(
       }
       case "Set": {
         const symbol = context.scope.names.get(statement.name.text);
+        const call = firstCall(statement.value, context);
+        if (call !== undefined) c.problems.report(d.callInSet, call, {});
         if (symbol?.decl.kind === "StateDecl") {
           context.scope.used.add(statement.name.text);
           c.expect(statement.value, env, context, c.typeOf(symbol.decl.type, symbol.scope));
@@ -581,9 +595,31 @@ export function inferStatements(
   return { type, env };
 }
 
+/** Where an expression calls something that is no pure function. */
+function firstCall(expr: Expr, context: Context): Span | undefined {
+  let found: Span | undefined;
+  walk(expr, (node) => {
+    if (found !== undefined || !("kind" in node)) return false;
+    const callee = node.kind === "Call" && node.callee.kind === "NameExpr" ? { text: node.callee.name, span: node.callee.span } : node.kind === "Stage" ? node.callee : undefined;
+    const symbol = callee === undefined ? undefined : context.scope.names.get(callee.text);
+    if (callee !== undefined && symbol !== undefined && isCallableDecl(symbol.decl)) found = callee.span;
+    else if (node.kind === "Ask" || node.kind === "Orchestrate" || node.kind === "Send") found = node.span;
+    return;
+  });
+  return found;
+}
+
 export interface LoopChecks {
   readonly state: Type;
   next(type: Type, value: Expr): void;
+}
+
+/** Whether a record with this field is expected, so that `{ name }` was meant as one. */
+function wantsField(expected: Type, name: string): boolean {
+  return members(expected).some((m) => {
+    const t = expand(m);
+    return t.kind === "record" && t.fields.some((f) => f.name === name);
+  });
 }
 
 /** Reports that `found` does not fit `expected`, at the innermost part of the expression to blame. */
@@ -625,13 +661,19 @@ export function reportMismatch(c: Checker, expr: Expr, found: Type, expected: Ty
       break;
     }
     case "Block": {
-      const tail = tailOf(expr);
-      if (tail !== expr) {
-        reportMismatch(c, tail, c.tables.types.get(tail) ?? found, expected);
+      const [first] = expr.statements;
+      if (expr.statements.length === 1 && first?.kind === "Expr" && first.value.kind === "NameExpr" && wantsField(expected, first.value.name)) {
+        const { name } = first.value;
+        const text = `{ ${name}: ${name} }`;
+        c.problems.report(d.shorthandRecord, expr.span, { name, expected: typeText(expected) }, { fixes: [{ title: `write \`${text}\``, edits: [{ span: expr.span, text }] }] });
         return;
       }
-      const only = expr.statements[0];
-      if (expr.statements.length === 0 || only === undefined) {
+      const last = expr.statements[expr.statements.length - 1];
+      if (last?.kind === "Expr") {
+        reportMismatch(c, last.value, c.tables.types.get(last.value) ?? found, expected);
+        return;
+      }
+      if (expr.statements.length === 0) {
         c.problems.report(d.blockWithoutValue, expr.span, { expected: typeText(expected) });
         return;
       }

@@ -198,7 +198,10 @@ function checkPattern(c: Checker, pattern: Pattern, type: Type, env: Env, contex
     if (field.pattern !== undefined) {
       const all = union(records.flatMap((m) => fieldOf(m, name) ?? []));
       checkPattern(c, field.pattern, expand(type).kind === "json" ? { kind: "json" } : all, env, context, alternative);
-    } else if (alternative) c.problems.report(d.bindInAlternative, field.name.span, { name });
-    else c.bind(field.name, { kind: "pattern", type: expand(type).kind === "json" ? { kind: "json" } : own }, env, context);
+    } else if (alternative) {
+      if (env.locals.has(name)) continue;
+      c.problems.report(d.bindInAlternative, field.name.span, { name });
+      c.bind(field.name, { kind: "pattern", type: { kind: "error" } }, env, context);
+    } else c.bind(field.name, { kind: "pattern", type: expand(type).kind === "json" ? { kind: "json" } : own }, env, context);
   }
 }

@@ -42,6 +42,7 @@ import {
   type Type,
   typeText,
   widenDeep,
+  widenState,
 } from "./types.js";
 
 /** How a map or fork treats failures, from the annotations around it. */
@@ -140,7 +141,6 @@ export function inferFork(c: Checker, expr: ForkExpr, env: Env, context: Context
     const settled = mode.settle ? prelude(c, "Outcome", [type], context) : mode.minSuccess === undefined ? type : optional(type);
     return { name: name.text, type: settled };
   });
-  if (expr.branches.length === 0) c.problems.report(d.emptyRegion, expr.span, { what: "fork", needs: "a branch" });
   return record(fields);
 }
 
@@ -167,7 +167,6 @@ export function inferSettle(c: Checker, expr: SettleExpr, env: Env, context: Con
 }
 
 export function inferRace(c: Checker, expr: RaceExpr, env: Env, context: Context, expected?: Type): Type {
-  if (expr.branches.length === 0) c.problems.report(d.emptyRegion, expr.span, { what: "race", needs: "a branch" });
   const branches = expr.branches.map((branch) => ({ type: c.infer(branch, env, context, expected), expr: branch }));
   return joinBranches(c, branches, expected, "branches of `race`");
 }
@@ -222,7 +221,7 @@ export function inferVote(c: Checker, expr: VoteExpr, env: Env, context: Context
 export function inferLoop(c: Checker, expr: LoopExpr, env: Env, context: Context, expected?: Type): Type {
   const declared = expr.type === undefined ? undefined : c.typeOf(expr.type, context.scope, context.vars);
   const init = declared === undefined ? c.infer(expr.init, env, context, expected) : c.expect(expr.init, env, context, declared);
-  const state = declared ?? (expected !== undefined && assignable(init, expected) ? expected : widenDeep(init));
+  const state = declared ?? (expected !== undefined && assignable(init, expected) ? expected : widenState(init));
   bounded(c, expr.max, env, context, "loop … up to", 0);
   const inner = childEnv(env);
   c.bind(expr.state, { kind: "state", type: state }, inner, context);
@@ -252,7 +251,8 @@ export function inferReduce(c: Checker, expr: ReduceExpr, env: Env, context: Con
     }
     const group: Type = list(items.of, 1, size ?? Number.POSITIVE_INFINITY);
     const result = inferReducer(c, expr, group, env, context);
-    return reduced(c, expr, items, result);
+    const [param] = c.tables.calls.get(expr.with)?.args ?? [];
+    return reduced(c, expr, items, result, (type) => param !== undefined && assignable(list(type, 1, size ?? Number.POSITIVE_INFINITY), param.type));
   }
   if (items === undefined) return ERROR;
   const { with: stage } = expr;
@@ -278,7 +278,8 @@ export function inferReduce(c: Checker, expr: ReduceExpr, env: Env, context: Con
   };
   const result = c.infer(call, inner, context, type);
   c.tables.reducers.set(expr, { call, left, right });
-  return reduced(c, expr, items, result);
+  const params = c.tables.calls.get(call)?.args.slice(0, 2).map((arg) => arg.type) ?? [];
+  return reduced(c, expr, items, result, (type) => params.every((param) => assignable(type, param)));
 }
 
 function inferReducer(c: Checker, expr: ReduceExpr, group: Type, env: Env, context: Context): Type {
@@ -286,12 +287,13 @@ function inferReducer(c: Checker, expr: ReduceExpr, group: Type, env: Env, conte
   return c.stage(expr.with, expr.with, group, env, context);
 }
 
-/** The result must be an item again, so that results can be merged further. */
-function reduced(c: Checker, expr: ReduceExpr, items: ListType, result: Type): Type {
+/** The result must be something that can be merged further, as an item can. */
+function reduced(c: Checker, expr: ReduceExpr, items: ListType, result: Type, accepts: (type: Type) => boolean): Type {
   if (isError(result)) return ERROR;
-  const item = widenDeep(items.of);
-  if (!assignable(result, item)) {
-    c.problems.report(d.reduceType, expr.with.span, { callee: expr.with.callee.text, item: typeText(item), result: typeText(result) });
+  const own = widenDeep(items.of);
+  const item = assignable(result, own) ? own : join(own, result);
+  if (item !== own && !accepts(item)) {
+    c.problems.report(d.reduceType, expr.with.span, { callee: expr.with.callee.text, item: typeText(own), result: typeText(result) });
     return ERROR;
   }
   return items.min > 0 ? item : optional(item);
@@ -391,7 +393,7 @@ export function inferOrchestrate(c: Checker, expr: OrchestrateExpr, env: Env, co
         return;
       case "team":
         if (arg.value.kind === "List") for (const { value } of arg.value.elements) c.callableOf(value, env, context);
-        else c.problems.report(d.teamList, arg.value.span, {});
+        else c.problems.report(d.teamList, arg.value.span, { name: arg.value.kind === "NameExpr" ? arg.value.name : undefined });
         return;
       case "model":
         c.model(arg.value, context);

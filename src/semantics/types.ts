@@ -195,6 +195,20 @@ export function widenDeep(type: Type): Type {
   }
 }
 
+/** What a state that changes can become: literals widened, and lists of any length. */
+export function widenState(type: Type): Type {
+  if (type.kind === "named") return type;
+  const t = expand(type);
+  switch (t.kind) {
+    case "list":
+      return list(widenState(t.of));
+    case "record":
+      return record(t.fields.map((f) => ({ ...f, type: widenState(f.type) })));
+    default:
+      return widenLiteral(type);
+  }
+}
+
 /** Whether two types are the same, written the same way. */
 export function sameType(a: Type, b: Type): boolean {
   if (a === b) return true;

@@ -231,10 +231,6 @@ export const typeProblems = {
     label: "nothing to settle here",
     help: "For a single call there is `try … recover err { … }`.",
   }),
-  emptyRegion: error<{ what: string; needs: string }>("W0347", {
-    title: ({ what, needs }) => `A \`${what}\` needs at least ${needs}`,
-    label: "nothing to run",
-  }),
   keyType: error<{ found: string }>("W0348", {
     title: "The key of an item is a text or a whole number",
     label: ({ found }) => `this is ${a(found)}`,
@@ -330,7 +326,10 @@ export const typeProblems = {
     title: "`on` needs a channel, `state.name` or `event.name`",
     label: ({ name }) => `\`${name}\` is none of them`,
   }),
-  teamList: error("W0372", { title: "A team is a list of callables", label: "write `[Scout, Build]`" }),
+  teamList: error<{ name: string | undefined }>("W0372", {
+    title: "A team is a list of callables",
+    label: ({ name }) => `write \`[${name ?? "Scout, Build"}]\``,
+  }),
   composeFirstArgs: error("W0373", {
     title: "The first stage of a `compose` takes its arguments by name",
     label: "not named",
@@ -348,12 +347,12 @@ export const typeProblems = {
   castImpossible: error<{ found: string; type: string; reason: string }>("W0376", {
     title: ({ found, type }) => `\`${found}\` can never be a \`${type}\``,
     label: "this would always fail",
-    help: ({ reason }) => upper(reason),
+    help: ({ found, type, reason }) => more({ found, expected: type, reason }),
   }),
   castNeedless: warning<{ found: string; type: string }>("W0377", {
-    title: ({ type }) => `This always is a \`${type}\``,
+    title: ({ type }) => `This is always ${a(type)}`,
     label: "nothing to check",
-    help: ({ found }) => `It is \`${found}\`.`,
+    help: ({ found, type }) => (found === type ? undefined : `It is ${a(found)}.`),
   }),
   castCallable: error("W0378", { title: "A callable type cannot be checked at run time", label: "not a type of values" }),
   neverNull: warning<{ type: string }>("W0379", {
@@ -395,8 +394,8 @@ export const typeProblems = {
     label: ({ type }) => `it is \`${type}\``,
     help: "The test always comes out the same.",
   }),
-  shorthandRecord: note<{ name: string }>("W0385", {
-    title: ({ name }) => `\`{ ${name} }\` is a block whose value is \`${name}\``,
+  shorthandRecord: error<{ name: string; expected: string }>("W0385", {
+    title: ({ name, expected }) => `\`{ ${name} }\` is a block whose value is \`${name}\`, and ${a(expected)} is expected here`,
     label: ({ name }) => `for a record write \`{ ${name}: ${name} }\``,
   }),
 } as const;

@@ -49,6 +49,12 @@ export const lintProblems = {
     label: "what it costs is not counted",
     help: "Add `price: { input: $1.00, output: $5.00 }` (per million tokens; zero for a model of your own), or no budget can hold it.",
   }),
+  // @retry(2) @fallback(Other) agent A(x: string) -> string { model: robust, … }     where robust has three models
+  multipliedAttempts: note<{ agent: string; total: number; parts: readonly string[] }>("W1008", {
+    title: ({ agent, total }) => `One call of \`${agent}\` may make ${total} attempts`,
+    label: ({ parts }) => parts.join(" × "),
+    help: "Retries, fallbacks and the models of a fallback multiply when everything fails. `@budget` or `@timeout` around the call bounds the whole.",
+  }),
 } as const;
 
 function names(all: readonly string[]): string {
