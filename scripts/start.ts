@@ -31,7 +31,7 @@ function step(title: string, text: string): void {
 }
 
 await bundleIfStale();
-mkdirSync(join(root, "dist", "start"), { recursive: true });
+mkdirSync(join(root, ".weave"), { recursive: true });
 const review = "examples/programs/code_review.weave";
 const tournament = "examples/programs/quicksort_tournament.weave";
 const sorts = readdirSync(join(root, "examples", "sorts")).length;
@@ -39,9 +39,9 @@ const sorts = readdirSync(join(root, "examples", "sorts")).length;
 step("1. Two programs are checked", "Names, types, prompts, wiring, effects: everything before anything runs.");
 weave("check", review, tournament);
 
-step("2. How the first will run", "What has no arrow between it runs at the same time. The picture is dist/start/code_review.svg.");
+step("2. How the first will run", "What has no arrow between it runs at the same time. The picture is .weave/code_review.svg.");
 weave("plan", review);
-weave("graph", review, "--format", "svg", "--out", "dist/start/code_review.svg");
+weave("graph", review, "--format", "svg", "--out", ".weave/code_review.svg");
 
 step(
   "3. A review of this repository's own sources",
