@@ -82,7 +82,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       schema: schemas.answerSchema(ir.result, types),
       answer: ir.result,
       types,
-      tools: last ? [] : tools.map((tool) => tool.description),
+      tools: tools.map((tool) => tool.description),
       temperature: ir.temperature,
       maxOutput: ir.maxOutput,
       limits: { calls: ir.maxCallsPerTurn, turns: Math.max(0, left), repairs: ir.repairs - repairs },
@@ -92,7 +92,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     if (step.halt === cancelled) throw stopped(step);
     if (answer.finish === "refused") throw failure("refused", `the model refused: ${shown(answer.text, 200)}`);
     if (answer.toolCalls.length > 0 && !last) {
-      messages.push({ role: "assistant", text: answer.text, toolCalls: answer.toolCalls });
+      messages.push({ role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay });
       messages.push(...(await useTools(step, agent, tools, answer.toolCalls, counts, schemas)));
       continue;
     }
@@ -106,7 +106,8 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     if (repairs > ir.repairs)
       throw failure("invalid_output", `the answer does not fit after ${ir.repairs} repairs: ${read.reasons.join("; ")}`);
     messages.push(
-      { role: "assistant", text: answer.text, toolCalls: [] },
+      // Calls that came in the last turn are not carried out, so nothing answers them.
+      { role: "assistant", text: answer.text, toolCalls: [], ...(answer.toolCalls.length === 0 ? { replay: answer.replay } : {}) },
       { role: "user", text: repairText(read.reasons, ir.result.kind === "string") },
     );
   }
@@ -147,6 +148,7 @@ export function readAnswer(
   const { ir, callee } = agent;
   const types = run.program.graph.types;
   if (cutOff) return { ok: false, reasons: ["the answer was cut off because it is too long: answer more briefly"] };
+  if (text.trim() === "") return { ok: false, reasons: ["the answer is empty"] };
   if (ir.result.kind === "string") {
     const checked = schemas.validate(ir.result, text, types);
     return checked.ok ? { ok: true, value: checked.value, mends: [] } : { ok: false, reasons: checked.reasons };
@@ -223,6 +225,7 @@ async function useTool(
   schemas: Schemas,
 ): Promise<Message> {
   const { run } = step;
+  if (call.invalid !== undefined) return toolMessage(call, `The arguments are not JSON: ${call.invalid}`, true);
   const types = run.program.graph.types;
   const fields = callee.ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
   const given = typeof call.arguments === "object" && call.arguments !== null ? call.arguments : {};

@@ -90,6 +90,10 @@ export const runEvent = z.discriminatedUnion("kind", [
     turn: z.number(),
     inputTokens: z.number(),
     outputTokens: z.number(),
+    /** Parts of the input and of the output, where there are any. */
+    cachedInputTokens: z.number().optional(),
+    cacheWriteTokens: z.number().optional(),
+    reasoningTokens: z.number().optional(),
     costUsd: z.number(),
     text: z.string(),
   }),

@@ -86,7 +86,7 @@ export function worstCase(
 
 function requestBytes(asking: Asking): number {
   let bytes = utf8Length(asking.system ?? "");
-  for (const message of asking.messages) bytes += utf8Length(messageText(message)) + 16;
+  for (const message of asking.messages) bytes += utf8Length(sentText(message)) + 16;
   if (asking.schema !== undefined) bytes += utf8Length(JSON.stringify(asking.schema));
   for (const tool of asking.tools) bytes += utf8Length(JSON.stringify([tool.name, tool.description, tool.parameters]));
   return bytes;
@@ -96,6 +96,12 @@ function messageText(message: Message): string {
   return message.role === "assistant" && message.toolCalls.length > 0
     ? `${message.text}${JSON.stringify(message.toolCalls)}`
     : message.text;
+}
+
+/** Everything of a message that is sent. */
+function sentText(message: Message): string {
+  const replay = message.role === "assistant" && message.replay !== undefined ? JSON.stringify(message.replay) : "";
+  return `${messageText(message)}${replay}`;
 }
 
 /** The cost of a usage in nano-dollars; never less than what the other side will bill. */
@@ -294,6 +300,9 @@ function send(
               turn: sent.turn,
               inputTokens: usage?.inputTokens ?? 0,
               outputTokens: usage?.outputTokens ?? 0,
+              ...(usage?.cachedInputTokens ? { cachedInputTokens: usage.cachedInputTokens } : {}),
+              ...(usage?.cacheWriteTokens ? { cacheWriteTokens: usage.cacheWriteTokens } : {}),
+              ...(usage?.reasoningTokens ? { reasoningTokens: usage.reasoningTokens } : {}),
               costUsd: dollars(charged?.cost ?? 0),
               text: hideAnswer ? "[redacted]" : answer.text,
             });
@@ -303,7 +312,7 @@ function send(
         (thrown: unknown) => {
           const failed = toFailure(thrown, "unavailable", false);
           const usage = usageIn(thrown);
-          charge(usage, usage === undefined && unbilled.has(failed.kind));
+          charge(usage, usage === undefined && unbilled.has(failed.kind) && !isUsageUnknown(thrown));
           end(() => {
             const told = step.halt === cancelled ? stopped(step) : failed;
             run.emit({ kind: "model.failed", path: step.path, model: model.name, turn: sent.turn, failure: failureValue(told) });
@@ -320,6 +329,10 @@ function usageIn(thrown: unknown): Usage | undefined {
   if (typeof usage !== "object" || usage === null || !("inputTokens" in usage) || !("outputTokens" in usage)) return undefined;
   const { inputTokens, outputTokens } = usage;
   return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens } : undefined;
+}
+
+function isUsageUnknown(thrown: unknown): boolean {
+  return typeof thrown === "object" && thrown !== null && "usageUnknown" in thrown && thrown.usageUnknown === true;
 }
 
 function addBill(step: Step, used: Amount, usage: Usage | undefined): void {

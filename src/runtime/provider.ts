@@ -1,6 +1,7 @@
 /**
  * What stands between an agent and a model. A provider sends one request and gives back one answer with its usage; it
- * throws a failure (`kind`, `message`, `retryAfterMs`, and `usage` where something was used before it failed).
+ * throws a failure (`kind`, `message`, `retryAfterMs`, and `usage` where it is known what was used before it failed, or
+ * `usageUnknown: true` where something was used and nobody said how much: that is charged in full).
  */
 import type { Json, ModelIR, TypeIR } from "../plan/ir.js";
 import type { Clock } from "./clock.js";
@@ -9,11 +10,14 @@ export interface ToolCallRequest {
   readonly id: string;
   readonly name: string;
   readonly arguments: unknown;
+  /** Why the arguments could not be read; they are then the text that came. */
+  readonly invalid?: string;
 }
 
 export type Message =
   | { readonly role: "user"; readonly text: string }
-  | { readonly role: "assistant"; readonly text: string; readonly toolCalls: readonly ToolCallRequest[] }
+  /** `replay` is what the provider gave with its answer. */
+  | { readonly role: "assistant"; readonly text: string; readonly toolCalls: readonly ToolCallRequest[]; readonly replay?: unknown }
   | { readonly role: "tool"; readonly callId: string; readonly name: string; readonly text: string; readonly failed: boolean };
 
 export interface ToolDescription {
@@ -37,6 +41,7 @@ export interface ModelRequest {
   readonly schema: Json | undefined;
   readonly answer: TypeIR;
   readonly types: Readonly<Record<string, TypeIR>>;
+  /** Told in every turn; in the last one (`limits.turns` is 0) they may not be called. */
   readonly tools: readonly ToolDescription[];
   readonly temperature: number | undefined;
   readonly maxOutput: number;
@@ -53,6 +58,8 @@ export interface Usage {
   readonly outputTokens: number;
   readonly cachedInputTokens?: number;
   readonly cacheWriteTokens?: number;
+  /** Part of the output. */
+  readonly reasoningTokens?: number;
 }
 
 export interface ModelAnswer {
@@ -61,6 +68,8 @@ export interface ModelAnswer {
   /** Undefined where the other side did not say. */
   readonly usage: Usage | undefined;
   readonly finish: "stop" | "length" | "tools" | "refused";
+  /** JSON that the provider wants to see again with this answer in later turns: reasoning, signatures. */
+  readonly replay?: unknown;
 }
 
 export interface RequestContext {
