@@ -101,6 +101,18 @@ export async function execute(argv: readonly string[], version: string, to: Term
     );
 
   program
+    .command("test [files...]")
+    .description("run the tests in .weave files, offline and in virtual time")
+    .option("--filter <text>", "only tests whose title holds the text")
+    .option("--json", "print the results as data")
+    .option("--junit <file>", "write a report that build servers read")
+    .action(
+      does(async (files: string[], options: { filter?: string; json?: boolean; junit?: string }) =>
+        (await import("./test.js")).test(files, options, to),
+      ),
+    );
+
+  program
     .command("dump")
     .description("show how the compiler sees a file")
     .argument("<stage>", "tokens, ast, names, types or graph")

@@ -148,6 +148,7 @@ describe("weave init", () => {
     const demo = join(cwd, "demo");
     for (const path of ["main.weave", "tools/text.ts", ".gitignore", "package.json"]) expect(existsSync(join(demo, path)), path).toBe(true);
     expect(await weave(["check"], { cwd: demo })).toMatchObject({ code: 0, err: expect.stringContaining("no problems") });
+    expect(await weave(["test"], { cwd: demo })).toMatchObject({ code: 0, out: expect.stringContaining("1 passed") });
     const run = await weave(["run", "main.weave", "--sim"], { cwd: demo });
     expect(run).toMatchObject({ code: 0, err: expect.stringContaining("simulated") });
     expect(JSON.parse(run.out).notes).toHaveLength(2);

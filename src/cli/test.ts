@@ -1,0 +1,122 @@
+/**
+ * `weave test`: the tests of some files, offline and in virtual time, several at once. A failed one shows each
+ * expectation with what was found and the calls that were made. Exit code 1 when one failed, 3 when a file has mistakes.
+ */
+import { writeFileSync } from "node:fs";
+import { renderProblems } from "../diagnostics/render.js";
+import { virtualClock } from "../host/clock.js";
+import { isFolder, weaveFiles } from "../host/files.js";
+import { models } from "../host/providers/models.js";
+import { toolHost } from "../host/tools/host.js";
+import type { Graph } from "../plan/ir.js";
+import type { CallRecord } from "../runtime/recording.js";
+import { runTest, type TestResult } from "../runtime/testing.js";
+import { seconds } from "./figures.js";
+import { junit } from "./junit.js";
+import { showProblems } from "./problems.js";
+import { loadProgram } from "./program.js";
+import { bold, dim, EXIT, type ExitCode, green, red, type Terminal } from "./terminal.js";
+import { placeOf, type TestedFile } from "./tested.js";
+
+interface TestOptions {
+  readonly filter?: string;
+  readonly json?: boolean;
+  readonly junit?: string;
+}
+
+/** Runs the tests of files, or of all files below this folder. */
+export async function test(named: readonly string[], options: TestOptions, to: Terminal): Promise<ExitCode> {
+  const paths = named.length === 0 ? weaveFiles(".") : named.flatMap((path) => (isFolder(path) ? weaveFiles(path) : [path]));
+  const tested: TestedFile[] = [];
+  let code: ExitCode = EXIT.done;
+  for (const path of paths) {
+    const { compiled, problems, ok, missing } = loadProgram(path);
+    if (!ok) showProblems(problems, compiled.files, to);
+    if (missing) code = EXIT.usage;
+    else if (!ok && code === EXIT.done) code = EXIT.diagnostics;
+    if (compiled.graph === undefined) continue;
+    const file = { path, compiled, results: await runTests(compiled.graph, options.filter) };
+    tested.push(file);
+    if (!options.json) to.out(reportFile(file, to));
+  }
+  const all = tested.flatMap((file) => file.results);
+  const failed = all.filter((result) => result.status === "failed").length;
+  if (options.json) to.out(`${JSON.stringify({ version: 1, tests: tested.flatMap(testJson) })}\n`);
+  else
+    to.out(
+      `${all.length === 0 ? "no tests" : bold(`${all.length - failed} passed${failed > 0 ? `, ${failed} failed` : ""}`, to.outColor)}\n`,
+    );
+  if (options.junit !== undefined) writeFileSync(options.junit, junit(tested));
+  return code === EXIT.done && failed > 0 ? EXIT.failed : code;
+}
+
+function runTests(graph: Graph, filter: string | undefined): Promise<TestResult[]> {
+  const wanted = graph.tests.filter((each) => filter === undefined || each.title.toLowerCase().includes(filter.toLowerCase()));
+  const environment = (name: string): string | undefined => process.env[name];
+  return Promise.all(
+    wanted.map((each) =>
+      runTest(graph, each, {
+        clock: virtualClock(),
+        tools: toolHost({ directory: process.cwd(), allowed: [] }),
+        models: models({ simulateAll: false, environment }),
+        environment,
+        seed: 1,
+      }),
+    ),
+  );
+}
+
+function reportFile({ path, compiled, results }: TestedFile, to: Terminal): string {
+  if (results.length === 0) return "";
+  const lines = [bold(path, to.outColor)];
+  for (const result of results) {
+    const passed = result.status === "passed";
+    const sign = passed ? green("✓", to.outColor) : red("✗", to.outColor);
+    const took = result.elapsedMs >= 1 ? dim(`  ${seconds(result.elapsedMs)} virtual`, to.outColor) : "";
+    lines.push(`  ${sign} ${result.title}${took}`);
+    if (passed) continue;
+    if (result.problems.length > 0)
+      lines.push(indented(renderProblems(result.problems, compiled.files, { color: to.outColor, width: to.width }), 6));
+    for (const unmet of result.unmet) {
+      lines.push(`      ${unmet.text === "" ? "" : `${unmet.text}  `}${dim(`at ${placeOf(unmet.span, compiled)}`, to.outColor)}`);
+      lines.push(indented(unmet.message, 8));
+    }
+    if (result.calls.length > 0)
+      lines.push(
+        dim("      calls", to.outColor),
+        ...result.calls.slice(0, 20).map((call) => dim(`        ${callLine(call)}`, to.outColor)),
+      );
+    if (result.calls.length > 20) lines.push(dim(`        and ${result.calls.length - 20} more`, to.outColor));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+const indented = (text: string, by: number): string => text.trimEnd().replace(/^/gm, " ".repeat(by));
+const short = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? "";
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+};
+
+function callLine(call: CallRecord): string {
+  const ended = !call.ended
+    ? "did not end"
+    : call.error === null
+      ? `= ${short(call.value)}`
+      : `failed: ${call.error.kind}: ${call.error.message}`;
+  return `${call.path}${call.attempts > 1 ? ` (${call.attempts} attempts)` : ""} ${ended}`;
+}
+
+function testJson({ path, compiled, results }: TestedFile): readonly object[] {
+  return results.map((result) => ({
+    file: path,
+    title: result.title,
+    status: result.status,
+    elapsed_ms: result.elapsedMs,
+    cost_usd: result.spend.costUsd,
+    calls: result.calls.length,
+    failures: [
+      ...result.problems.map((problem) => ({ text: problem.code, message: problem.title, at: placeOf(problem.span, compiled) })),
+      ...result.unmet.map((unmet) => ({ text: unmet.text, message: unmet.message, at: placeOf(unmet.span, compiled) })),
+    ],
+  }));
+}
