@@ -16,7 +16,7 @@ export const WIDTH = 100;
 
 /** The module as text. */
 export function format(module: Module, file: SourceFile): string {
-  const c: Context = { file, comments: commentsOf(module.comments, file) };
+  const c: Context = { file, comments: commentsOf(module.comments, file), annotations: annotationsInline };
   const parts: Layout[] = [];
   const items = [...module.imports, ...module.declarations].sort((a, b) => a.span.start - b.span.start);
   for (const item of items) {

@@ -1,11 +1,14 @@
 /** What the parts of the formatter share: the file, its comments, and the laying out of bracketed lists. */
 import type { SourceFile, Span } from "../source/source.js";
+import type { Annotation } from "../syntax/ast.js";
 import type { Comments } from "./comments.js";
 import { all, breakParent, concat, either, group, hardline, indent, type Layout, line, softline } from "./layout.js";
 
 export interface Context {
   readonly file: SourceFile;
   readonly comments: Comments;
+  /** How annotations before something are written: fields of types have them too, and they hold expressions. */
+  readonly annotations: (c: Context, annotations: readonly Annotation[], target: number) => Layout;
 }
 
 /** Source text as it was written. */

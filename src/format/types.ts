@@ -1,6 +1,5 @@
 /** Layout of types. Parentheses are put back exactly where the grammar needs them. */
 import type { Bounds, Pattern, TypeNode } from "../syntax/ast.js";
-import { annotationsInline } from "./expressions.js";
 import { concat, freshline, group, hardline, indent, join, type Layout, line } from "./layout.js";
 import { ARGUMENTS, bracketed, type Context, FIELDS, source } from "./parts.js";
 
@@ -35,12 +34,7 @@ export function typeLayout(c: Context, type: TypeNode): Layout {
           start: field.span.start,
           end: field.span.end,
           lay: () =>
-            concat(
-              annotationsInline(c, field.annotations, field.name.span.start),
-              source(c, field.name.span),
-              ": ",
-              typeLayout(c, field.type),
-            ),
+            concat(c.annotations(c, field.annotations, field.name.span.start), source(c, field.name.span), ": ", typeLayout(c, field.type)),
         })),
       );
     case "UnionType": {

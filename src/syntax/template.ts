@@ -3,12 +3,15 @@
  * and turned into the small tree of `ast.ts` with spans in the source file. Total: a broken template is reported once, at
  * the tag that is wrong, and what could be read of it is returned. Only this file knows Handlebars.
  */
-import { parse as parseHandlebars } from "handlebars/dist/cjs/handlebars/compiler/base.js";
+// @ts-expect-error The package has types for its main entry only, which takes four times as long to load.
+import { parse } from "handlebars/dist/cjs/handlebars/compiler/base.js";
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type { Name, Template, TemplateExpr, TemplatePart, Text } from "./ast.js";
 import { sourceOffset } from "./text.js";
+
+const parseHandlebars: (input: string) => unknown = parse;
 
 /** Whether a text is a template: it holds `{{`. */
 export function isTemplate(text: Text): boolean {
@@ -59,7 +62,11 @@ function plainValues(tags: readonly Tag[], text: string, at: Places): Template |
       start += name.length + 1;
     }
     const span = at.span(tag.start + 2, tag.end - 2);
-    parts.push({ kind: "TemplateValue", value: { kind: "TemplatePath", up: 0, self: false, data: false, segments: names, span }, span: at.span(tag.start, tag.end) });
+    parts.push({
+      kind: "TemplateValue",
+      value: { kind: "TemplatePath", up: 0, self: false, data: false, segments: names, span },
+      span: at.span(tag.start, tag.end),
+    });
     from = tag.end;
   }
   if (from < text.length) {
