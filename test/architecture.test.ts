@@ -15,11 +15,16 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   chevrotain: /^syntax\/tokens\.ts$/,
   handlebars: /^syntax\/template\.ts$/,
   "@dagrejs/graphlib": /^plan\/graph\.ts$/,
-  "p-limit": /^runtime\/admission\.ts$/,
+  "p-limit": /^runtime\/gate\.ts$/,
   zod: /^(runtime|host|cli)\//,
   commander: /^cli\//,
   "@clack/prompts": /^cli\//,
-  tsx: /^host\//,
+  tsx: /^host\/tools\//,
+  "@ai-sdk/provider": /^host\/providers\//,
+  "@ai-sdk/anthropic": /^host\/providers\//,
+  "@ai-sdk/google": /^host\/providers\//,
+  "@ai-sdk/openai": /^host\/providers\//,
+  "@ai-sdk/openai-compatible": /^host\/providers\//,
 };
 
 /** Files that may be longer than 450 lines, with the reason; none longer than 900. */
