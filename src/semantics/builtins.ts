@@ -301,6 +301,29 @@ export const builtins: ReadonlyMap<string, readonly BuiltinForm[]> = new Map(
   Object.entries({ ...lists, ...functional, ...records, ...others, ...scalarBuiltins }),
 );
 
+/** What some functions are called elsewhere. */
+export const OTHER_NAMES: Readonly<Record<string, string>> = {
+  length: "len",
+  size: "len",
+  uppercase: "upper",
+  to_upper: "upper",
+  lowercase: "lower",
+  to_lower: "lower",
+  strip: "trim",
+  concat: "flatten",
+  sort: "sort_by",
+  sorted: "sort_by",
+  average: "mean",
+  avg: "mean",
+  some: "any",
+  every: "all",
+  includes: "contains",
+  str: "to_string",
+  stringify: "json",
+  error: "fail",
+  raise: "fail",
+};
+
 const pair = [param("a", T), param("b", variable("U"))];
 const ordered = [STRING, FLOAT, MONEY, DURATION].map((type) => constant([param("a", type), param("b", type)], BOOL));
 const logical = (least: number): BuiltinForm =>

@@ -7,24 +7,28 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
-import type { AnnotatedExpr, Annotation, CallExpr, ComposeDecl, Declaration, Expr, FlowDecl, Name, Parameter, PolicyDecl, Signature, TypeNode } from "../syntax/ast.js";
+import type {
+  AnnotatedExpr,
+  Annotation,
+  CallExpr,
+  ComposeDecl,
+  Declaration,
+  Expr,
+  FlowDecl,
+  Name,
+  Parameter,
+  PolicyDecl,
+  Signature,
+  TypeNode,
+} from "../syntax/ast.js";
 import { type AnnotationTarget, checkAnnotations, checkMinSuccess } from "./annotations.js";
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
 import { checkAgent, checkMcp, checkModel, checkState, checkToolBinding, modelNamed } from "./declarations.js";
 import { effectOfNode, effectOfSymbol, referenceCycles, unrepeatable, unrepeatableIn } from "./effects.js";
-import {
-  inferBinary,
-  inferBlock,
-  inferChain,
-  inferIf,
-  inferList,
-  inferName,
-  inferRecord,
-  inferUnary,
-  reportMismatch,
-  WHAT,
-} from "./expressions.js";
+import { inferChain, inferIf, inferList, inferName, inferRecord, WHAT } from "./expressions.js";
+import { reportMismatch } from "./mismatch.js";
+import { inferBinary, inferUnary } from "./operators.js";
 import { inferMatch } from "./patterns.js";
 import {
   inferAsk,
@@ -44,7 +48,17 @@ import {
 } from "./regions.js";
 import { assignable, castable, mismatch } from "./relate.js";
 import type { Resolved } from "./resolve.js";
-import { type Callable, type CallableParam, childEnv, type DeclSymbol, type Env, isCallableDecl, type Local, type ModuleScope } from "./symbols.js";
+import { inferBlock } from "./statements.js";
+import {
+  type Callable,
+  type CallableParam,
+  childEnv,
+  type DeclSymbol,
+  type Env,
+  isCallableDecl,
+  type Local,
+  type ModuleScope,
+} from "./symbols.js";
 import { inferTemplate } from "./templates.js";
 import { checkTest, inferCalls } from "./tests.js";
 import { typeReader } from "./type-nodes.js";
@@ -222,7 +236,8 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         if (context.inTest && expr.callee.kind === "NameExpr" && expr.callee.name === "calls" && !context.scope.names.has("calls")) {
           return inferCalls(c, expr, env, context);
         }
-        if (expr.callee.kind === "NameExpr" && isEnvironment(expr.callee.name, context.scope)) return environmentCall(expr, expr.callee.name, context);
+        if (expr.callee.kind === "NameExpr" && isEnvironment(expr.callee.name, context.scope))
+          return environmentCall(expr, expr.callee.name, context);
         return inferCall(c, expr, env, context, expected);
       case "Index":
       case "Member": {
@@ -244,7 +259,8 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     }
     if (expand(value).kind === "json" || expand(type).kind === "json") return;
     if (assignable(value, type)) problems.report(d.castNeedless, span, { found: typeText(value), type: typeText(type) });
-    else if (!castable(value, type)) problems.report(d.castImpossible, span, { found: typeText(value), type: typeText(type), reason: mismatch(value, type) });
+    else if (!castable(value, type))
+      problems.report(d.castImpossible, span, { found: typeText(value), type: typeText(type), reason: mismatch(value, type) });
   }
 
   function inferAnnotated(expr: AnnotatedExpr, env: Env, context: Context, expected: Type | undefined): Type {
@@ -364,13 +380,23 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     if (name.text === "") return made;
     const declared = context.scope.names.get(name.text);
     if (declared !== undefined && !name.text.startsWith(" ")) {
-      problems.report(d.shadowsDeclaration, name.span, { name: name.text, what: WHAT[declared.decl.kind] ?? "a declaration" }, {
-        related: [{ span: declared.decl.name.span, message: "declared here" }],
-      });
+      problems.report(
+        d.shadowsDeclaration,
+        name.span,
+        { name: name.text, what: WHAT[declared.decl.kind] ?? "a declaration" },
+        {
+          related: [{ span: declared.decl.name.span, message: "declared here" }],
+        },
+      );
     } else {
       const same = env.locals.get(name.text);
       if (same !== undefined && name.text !== "_") {
-        problems.report(d.duplicateName, name.span, { name: name.text, local: true }, { related: [{ span: same.span, message: "first declared here" }] });
+        problems.report(
+          d.duplicateName,
+          name.span,
+          { name: name.text, local: true },
+          { related: [{ span: same.span, message: "first declared here" }] },
+        );
       }
     }
     env.locals.set(name.text, made);
@@ -391,11 +417,22 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     else if (decl.kind === "ChannelDecl") {
       const message = types.read(decl.message, scope);
       const reply = decl.reply === undefined ? NULL : types.read(decl.reply, scope);
-      made = { symbol, decl, typeParams: [], params: [{ name: "message", type: message, default: undefined, span: decl.message.span }], result: () => reply };
+      made = {
+        symbol,
+        decl,
+        typeParams: [],
+        params: [{ name: "message", type: message, default: undefined, span: decl.message.span }],
+        result: () => reply,
+      };
     } else {
       const own = decl.signature;
       const vars = typeVars(own);
-      const params: CallableParam[] = own.params.map((p) => ({ name: p.name.text, type: types.read(p.type, scope, vars), default: p.default, span: p.span }));
+      const params: CallableParam[] = own.params.map((p) => ({
+        name: p.name.text,
+        type: types.read(p.type, scope, vars),
+        default: p.default,
+        span: p.span,
+      }));
       const declared = own.result === undefined ? undefined : types.read(own.result, scope, vars);
       made = {
         symbol,
@@ -429,7 +466,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   function composeSignature(symbol: DeclSymbol, decl: ComposeDecl): Callable {
     const context: Context = { scope: symbol.scope, owner: symbol, inTest: false, secretAllowed: false };
     const [first] = decl.stages;
-    const callee = first === undefined ? undefined : callableOf(c, { kind: "NameExpr", name: first.callee.text, span: first.callee.span }, childEnv(undefined), context);
+    const callee =
+      first === undefined
+        ? undefined
+        : callableOf(c, { kind: "NameExpr", name: first.callee.text, span: first.callee.span }, childEnv(undefined), context);
     const given = new Set(first?.args?.flatMap((a) => (a.name === undefined ? [] : [a.name.text])) ?? []);
     const params = callee?.params.filter((p) => !given.has(p.name)) ?? [];
     return { symbol, decl, typeParams: [], params, result: () => composeResult(symbol, decl, callee) };
@@ -450,7 +490,12 @@ export function check(resolved: Resolved, problems: Problems): Typed {
           if (arg.name === undefined) problems.report(d.composeFirstArgs, arg.span, {});
           else if (param === undefined && callee !== undefined) {
             const names = callee.params.map((p) => p.name);
-            problems.report(d.unknownParameter, arg.name.span, { name: arg.name.text, callee: callee.symbol.name, near: nearest(arg.name.text, names), params: names });
+            problems.report(d.unknownParameter, arg.name.span, {
+              name: arg.name.text,
+              callee: callee.symbol.name,
+              near: nearest(arg.name.text, names),
+              params: names,
+            });
           }
           if (param !== undefined) c.expect(arg.value, env, context, param.type);
         }
@@ -473,7 +518,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     constants.set(symbol, "pending");
     const context: Context = { scope: symbol.scope, owner: symbol, inTest: false, secretAllowed: true, environment: true };
     const declared = decl.type === undefined ? undefined : types.read(decl.type, symbol.scope);
-    const type = declared === undefined ? infer(decl.value, childEnv(undefined), context) : c.expect(decl.value, childEnv(undefined), context, declared);
+    const type =
+      declared === undefined
+        ? infer(decl.value, childEnv(undefined), context)
+        : c.expect(decl.value, childEnv(undefined), context, declared);
     const result = declared ?? type;
     constants.set(symbol, result);
     return result;
@@ -506,7 +554,11 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     const context: Context = { scope, owner: own, inTest: false, secretAllowed: false };
     switch (decl.kind) {
       case "TypeDecl":
-        if (own !== undefined) types.declared(own, decl.typeParams.map((p) => ({ kind: "var", name: p.text }))).kind === "named" && expandNow(own, decl);
+        if (own !== undefined)
+          types.declared(
+            own,
+            decl.typeParams.map((p) => ({ kind: "var", name: p.text })),
+          ).kind === "named" && expandNow(own, decl);
         c.annotations(decl.annotations, { kind: "type" }, env, context);
         return;
       case "LetDecl":
@@ -573,7 +625,12 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   }
 
   function expandNow(symbol: DeclSymbol, decl: Declaration & { kind: "TypeDecl" }): void {
-    expand(types.declared(symbol, decl.typeParams.map((p) => ({ kind: "var", name: p.text }))));
+    expand(
+      types.declared(
+        symbol,
+        decl.typeParams.map((p) => ({ kind: "var", name: p.text })),
+      ),
+    );
     noCallables(decl.type);
   }
 
@@ -596,7 +653,12 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       case "RecordType":
         for (const f of node.fields) {
           noCallables(f.type);
-          c.annotations(f.annotations, { kind: "field" }, childEnv(undefined), { scope: resolved.entry, owner: undefined, inTest: false, secretAllowed: false });
+          c.annotations(f.annotations, { kind: "field" }, childEnv(undefined), {
+            scope: resolved.entry,
+            owner: undefined,
+            inTest: false,
+            secretAllowed: false,
+          });
         }
         return;
       case "UnionType":
@@ -611,7 +673,14 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     const callable = signature(symbol);
     const { decl } = symbol;
     if (callable === undefined || !isCallableDecl(decl)) return { kind: "scope" };
-    const kinds = { ToolDecl: "tool", AgentDecl: "agent", FlowDecl: "flow", CapabilityDecl: "capability", ComposeDecl: "compose", ChannelDecl: "channel" } as const;
+    const kinds = {
+      ToolDecl: "tool",
+      AgentDecl: "agent",
+      FlowDecl: "flow",
+      CapabilityDecl: "capability",
+      ComposeDecl: "compose",
+      ChannelDecl: "channel",
+    } as const;
     return {
       kind: kinds[decl.kind],
       callee: { name: symbol.name, kind: decl.kind, type: callableType(callable), span: decl.name.span },
@@ -627,13 +696,15 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     if (kind !== "FlowDecl" && own.typeParams.length > 0 && !std) {
       problems.report(d.genericOnlyFlow, own.typeParams[0]?.span ?? own.span, { what: WHAT[kind] ?? "this" });
     }
-    if (kind !== "FlowDecl" && own.result === undefined) problems.report(d.resultMissing, own.name.span, { what: WHAT[kind] ?? "this", name: own.name.text });
+    if (kind !== "FlowDecl" && own.result === undefined)
+      problems.report(d.resultMissing, own.name.span, { what: WHAT[kind] ?? "this", name: own.name.text });
     if (own.result !== undefined && own.result.kind === "CallableType") problems.report(d.callableStored, own.result.span, {});
     own.params.forEach((p, i) => bindParam(p, callable?.params[i]?.type ?? ERROR, kind, env, context));
   }
 
   function bindParam(p: Parameter, type: Type, kind: string, env: Env, context: Context): void {
-    if (expand(type).kind === "callable" && kind !== "FlowDecl") problems.report(d.callableParam, p.type.span, { what: WHAT[kind] ?? "this" });
+    if (expand(type).kind === "callable" && kind !== "FlowDecl")
+      problems.report(d.callableParam, p.type.span, { what: WHAT[kind] ?? "this" });
     if (p.default !== undefined) {
       const inner = { ...context, secretAllowed: expand(type).kind === "secret" };
       c.expect(p.default, env, inner, type);
@@ -680,9 +751,14 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     const to = callableType(theirs);
     const names = theirs.params.every((p, i) => mine.params[i]?.name === p.name);
     if (assignable(from, to) && names) return;
-    problems.report(d.implementsMismatch, name.span, { name: symbol.name, capability: target.name, own: typeText(from), wanted: typeText(to), names: assignable(from, to) }, {
-      related: [{ span: target.decl.name.span, message: "declared here" }],
-    });
+    problems.report(
+      d.implementsMismatch,
+      name.span,
+      { name: symbol.name, capability: target.name, own: typeText(from), wanted: typeText(to), names: assignable(from, to) },
+      {
+        related: [{ span: target.decl.name.span, message: "declared here" }],
+      },
+    );
   }
 
   function checkHandler(scope: ModuleScope, decl: Declaration & { kind: "OnDecl" }): void {
@@ -706,7 +782,13 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       if (symbol?.decl.kind === "StateDecl") {
         scope.used.add(field.text);
         const value = types.read(symbol.decl.type, symbol.scope);
-        type = { kind: "record", fields: [{ name: "value", type: value }, { name: "previous", type: value }] };
+        type = {
+          kind: "record",
+          fields: [
+            { name: "value", type: value },
+            { name: "previous", type: value },
+          ],
+        };
       } else {
         const states = [...scope.names.values()].filter((s) => s.decl.kind === "StateDecl").map((s) => s.name);
         problems.report(d.unknownName, field.span, { name: field.text, near: nearest(field.text, states) });
@@ -716,7 +798,14 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       type =
         field.text === "call_failed" && failure !== undefined
           ? types.declared(failure, [])
-          : { kind: "record", fields: [{ name: "name", type: STRING }, { name: "call", type: STRING }, { name: "data", type: { kind: "json" } }] };
+          : {
+              kind: "record",
+              fields: [
+                { name: "name", type: STRING },
+                { name: "call", type: STRING },
+                { name: "data", type: { kind: "json" } },
+              ],
+            };
     } else problems.report(d.handlerTarget, name.span, { name: name.text });
     const local = bind(decl.param, { kind: "event", type }, env, context);
     void local;
@@ -741,7 +830,19 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     }
     for (const { local, owner } of unusedCandidates) {
       if (local.used || (owner !== undefined && broken.has(owner)) || local.name.startsWith(" ")) continue;
-      const kind = { param: "parameter", let: "name", item: "item", index: "index", state: "state", error: "failure", lambda: "parameter", pattern: "name", giving: "name", event: "name", stub: "parameter" }[local.kind];
+      const kind = {
+        param: "parameter",
+        let: "name",
+        item: "item",
+        index: "index",
+        state: "state",
+        error: "failure",
+        lambda: "parameter",
+        pattern: "name",
+        giving: "name",
+        event: "name",
+        stub: "parameter",
+      }[local.kind];
       if (local.kind === "event" || local.kind === "error" || local.kind === "stub") continue;
       problems.report(d.unusedName, local.span, { name: local.name, kind });
     }

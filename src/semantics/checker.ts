@@ -3,6 +3,7 @@
  * (so that a file per construct needs no import cycle). A `Checker` lives for one `check`.
  */
 import type { Problems } from "../diagnostics/problems.js";
+import type { Span } from "../source/source.js";
 import type {
   Annotation,
   Argument,
@@ -15,12 +16,11 @@ import type {
   ReduceExpr,
   Stage,
   Template,
-  TemplateExpr,
   TemplateBlock,
+  TemplateExpr,
   Text,
   TypeNode,
 } from "../syntax/ast.js";
-import type { Span } from "../source/source.js";
 import type { AnnotationTarget } from "./annotations.js";
 import type { BuiltinForm } from "./builtins.js";
 import type { Resolved } from "./resolve.js";
@@ -111,7 +111,12 @@ export interface Checker {
   /** Reports that `found` does not fit, at the innermost part of `expr` that is to blame. */
   reportMismatch(expr: Expr, found: Type, expected: Type): void;
   /** The same for an argument of a call, naming the parameter it was meant for. */
-  argumentMismatch(expr: Expr, found: Type, wanted: Type, where: { readonly param: string; readonly callee: string; readonly span: Span | undefined }): void;
+  argumentMismatch(
+    expr: Expr,
+    found: Type,
+    wanted: Type,
+    where: { readonly param: string; readonly callee: string; readonly span: Span | undefined },
+  ): void;
   typeOf(node: TypeNode, scope: ModuleScope, vars?: ReadonlyMap<string, Type>): Type;
   signature(symbol: DeclSymbol): Callable | undefined;
   /** The callable an expression names: a symbol or a callable parameter; undefined (and reported, unless quiet) when none. */

@@ -7,8 +7,8 @@ import { nearest } from "../diagnostics/suggest.js";
 import type { AgentDecl, Expr, McpDecl, ModelDecl, StateDecl, ToolDecl } from "../syntax/ast.js";
 import type { Checker, Context } from "./checker.js";
 import { checkBinding, checkProperties, type PropertyContext } from "./properties.js";
-import { childEnv, type DeclSymbol, type Env } from "./symbols.js";
 import { assignable } from "./relate.js";
+import { childEnv, type DeclSymbol, type Env } from "./symbols.js";
 
 export function checkModel(c: Checker, decl: ModelDecl, context: Context): void {
   checkProperties("model", decl.name, decl.properties, propertyContext(c, childEnv(undefined), context));

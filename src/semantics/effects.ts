@@ -42,7 +42,8 @@ function effectOfDecl(c: Checker, symbol: DeclSymbol, decl: Declaration): Effect
     }
     case "AgentDecl": {
       let out: EffectKind = "none";
-      for (const property of decl.properties) if (property.name.text === "tools") out = strongest(out, effectOfNode(c, symbol.scope, property.value));
+      for (const property of decl.properties)
+        if (property.name.text === "tools") out = strongest(out, effectOfNode(c, symbol.scope, property.value));
       return out;
     }
     case "FlowDecl":
@@ -108,7 +109,13 @@ export function unrepeatable(c: Checker, symbol: DeclSymbol, seen: Set<DeclSymbo
   if (decl.kind === "ToolDecl" || decl.kind === "ChannelDecl") return [symbol.name];
   const out: string[] = decl.kind === "CapabilityDecl" ? implementations(c, symbol).flatMap((s) => unrepeatable(c, s, seen)) : [];
   const roots: readonly Node[] =
-    decl.kind === "AgentDecl" ? decl.properties.filter((p) => p.name.text === "tools") : decl.kind === "FlowDecl" ? [decl.body] : decl.kind === "ComposeDecl" ? decl.stages : [];
+    decl.kind === "AgentDecl"
+      ? decl.properties.filter((p) => p.name.text === "tools")
+      : decl.kind === "FlowDecl"
+        ? [decl.body]
+        : decl.kind === "ComposeDecl"
+          ? decl.stages
+          : [];
   for (const root of roots) out.push(...unrepeatableIn(c, symbol.scope, root, seen));
   return [...new Set(out)];
 }

@@ -5,7 +5,7 @@
 import type { Expr } from "../syntax/ast.js";
 import { assignable } from "./relate.js";
 import { childEnv, type Env, type Local, lookup, narrowedType, setNarrowed } from "./symbols.js";
-import { expand, fieldOf, isOptional, members, NEVER, nonNull, NULL, type Type, union } from "./types.js";
+import { expand, fieldOf, isOptional, members, NEVER, NULL, nonNull, type Type, union } from "./types.js";
 
 /** A name with fields behind it: `x`, `x.kind`, `x?.f`. */
 export interface Path {
@@ -139,7 +139,11 @@ function literalOf(expr: Expr): { readonly value: string | number | boolean | nu
 export function restrict(path: Path, env: Env, change: (type: Type) => Type): void {
   const before = typeOfPath(path, env);
   if (before === undefined) return;
-  const after = union(members(before).map((m) => change(expand(m))).filter((m) => m.kind !== "never"));
+  const after = union(
+    members(before)
+      .map((m) => change(expand(m)))
+      .filter((m) => m.kind !== "never"),
+  );
   const type = after.kind === "never" ? NEVER : keepName(before, after);
   setNarrowed(env, path.local, path.fields.join("."), type);
   if (path.fields.length === 0) return;

@@ -1,13 +1,13 @@
 /**
  * `match`: what each pattern takes of the value's type, what it binds, and whether the arms together leave anything
  * out. A type is seen as its list of cases (members of the union, `true` and `false` of a bool); a pattern removes the
- * cases it covers whole, and whole numbers are covered by intervals.
+ * cases it covers whole, and whole s are covered by intervals.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { MatchExpr, Pattern } from "../syntax/ast.js";
 import type { Checker, Context } from "./checker.js";
-import { joinBranches } from "./expressions.js";
+import { joinBranches } from "./mismatch.js";
 import { dropValue, keepValue, pathOf, restrict } from "./narrow.js";
 import { assignable, textFits } from "./relate.js";
 import { childEnv, type Env } from "./symbols.js";
@@ -27,19 +27,29 @@ export function inferMatch(c: Checker, expr: MatchExpr, env: Env, context: Conte
       const matches = rest.flatMap((m) => taken1(pattern, m));
       if (matches.length === 0 && pattern.kind !== "MissingPattern" && (possible(pattern, type) || pattern.kind === "WildcardPattern")) {
         c.problems.report(d.unreachableArm, pattern.span, {});
-      } else if (pattern.kind === "RangePattern" && intervals.some((i) => i.low <= (pattern.low ?? Number.NEGATIVE_INFINITY) && i.high >= (pattern.high ?? Number.POSITIVE_INFINITY))) {
+      } else if (
+        pattern.kind === "RangePattern" &&
+        intervals.some((i) => i.low <= (pattern.low ?? Number.NEGATIVE_INFINITY) && i.high >= (pattern.high ?? Number.POSITIVE_INFINITY))
+      ) {
         c.problems.report(d.unreachableArm, pattern.span, {});
       }
       if (pattern.kind === "WildcardPattern") {
         const hidden = rest.filter((m) => isClosed(expand(m)));
-        if (hidden.length > 1 && hidden.length === rest.length && members(type).length > 1) c.problems.report(d.wildcardHides, pattern.span, { names: hidden.map((m) => typeText(m)) });
+        if (hidden.length > 1 && hidden.length === rest.length && members(type).length > 1)
+          c.problems.report(d.wildcardHides, pattern.span, { names: hidden.map((m) => typeText(m)) });
       }
       taken.push(...matches);
       rest = rest.flatMap((m) => remaining(pattern, m, intervals));
     }
     if (path !== undefined && !isError(type)) {
       const kept = union(taken);
-      restrict(path, inner, (t) => union(members(kept).filter((m) => assignable(m, t) || assignable(t, m)).map((m) => (assignable(m, t) ? m : t))));
+      restrict(path, inner, (t) =>
+        union(
+          members(kept)
+            .filter((m) => assignable(m, t) || assignable(t, m))
+            .map((m) => (assignable(m, t) ? m : t)),
+        ),
+      );
     }
     return { type: c.infer(arm.body, inner, context, expected), expr: arm.body };
   });
@@ -48,7 +58,15 @@ export function inferMatch(c: Checker, expr: MatchExpr, env: Env, context: Conte
     const last = expr.arms[expr.arms.length - 1];
     const at = { ...expr.span, start: expr.span.end - 1 };
     const closed = rest.every((m) => expand(m).kind === "literal" || expand(m).kind === "null");
-    const fix = closed && last !== undefined ? [{ title: "add the missing arms", edits: [{ span: { ...at, end: at.start }, text: `\n${names.map((n) => `    ${n} => fail("not handled")`).join("\n")}\n` }] }] : [];
+    const fix =
+      closed && last !== undefined
+        ? [
+            {
+              title: "add the missing arms",
+              edits: [{ span: { ...at, end: at.start }, text: `\n${names.map((n) => `    ${n} => fail("not handled")`).join("\n")}\n` }],
+            },
+          ]
+        : [];
     c.problems.report(d.notExhaustive, { ...expr.span, end: expr.value.span.end }, { names, type: typeText(type) }, { fixes: fix });
   }
   return joinBranches(c, branches, expected, "arms");
@@ -62,7 +80,11 @@ interface Interval {
 function casesOf(type: Type): readonly Type[] {
   return members(type).flatMap((m): readonly Type[] => {
     const t = expand(m);
-    if (t.kind === "bool") return [{ kind: "literal", value: true }, { kind: "literal", value: false }];
+    if (t.kind === "bool")
+      return [
+        { kind: "literal", value: true },
+        { kind: "literal", value: false },
+      ];
     return [m];
   });
 }
@@ -79,7 +101,8 @@ function taken1(pattern: Pattern, type: Type): readonly Type[] {
     case "MissingPattern":
       return [type];
     case "LiteralPattern": {
-      const kept = t.kind === "string" && typeof pattern.value === "string" && !textFits(pattern.value, t) ? NEVER : keepValue(t, pattern.value);
+      const kept =
+        t.kind === "string" && typeof pattern.value === "string" && !textFits(pattern.value, t) ? NEVER : keepValue(t, pattern.value);
       return kept.kind === "never" ? [] : [kept];
     }
     case "RangePattern":
@@ -90,7 +113,10 @@ function taken1(pattern: Pattern, type: Type): readonly Type[] {
       if (t.kind !== "record") return [];
       const ok = pattern.fields.every((f) => {
         const own = fieldOf(t, f.name.text);
-        return own !== undefined && (f.pattern === undefined || casesOf(own).some((m) => f.pattern !== undefined && taken1(f.pattern, m).length > 0));
+        return (
+          own !== undefined &&
+          (f.pattern === undefined || casesOf(own).some((m) => f.pattern !== undefined && taken1(f.pattern, m).length > 0))
+        );
       });
       return ok ? [type] : [];
     }
@@ -117,7 +143,10 @@ function remaining(pattern: Pattern, type: Type, intervals: Interval[]): readonl
       if (t.kind !== "record") return [type];
       const whole = pattern.fields.every((f) => {
         const own = fieldOf(t, f.name.text);
-        return f.pattern === undefined || (own !== undefined && casesOf(own).every((m) => f.pattern !== undefined && remaining(f.pattern, m, []).length === 0));
+        return (
+          f.pattern === undefined ||
+          (own !== undefined && casesOf(own).every((m) => f.pattern !== undefined && remaining(f.pattern, m, []).length === 0))
+        );
       });
       return whole && taken1(pattern, type).length > 0 ? [] : [type];
     }
@@ -190,7 +219,13 @@ function checkPattern(c: Checker, pattern: Pattern, type: Type, env: Env, contex
     const known = records.some((m) => fieldOf(m, name) !== undefined);
     if (!known && expand(type).kind !== "json") {
       const fields = records.flatMap((m) => fieldNames(m));
-      c.problems.report(d.unknownField, field.name.span, { name, near: nearest(name, fields), type: typeText(type), subject: undefined, fields: [...new Set(fields)] });
+      c.problems.report(d.unknownField, field.name.span, {
+        name,
+        near: nearest(name, fields),
+        type: typeText(type),
+        subject: undefined,
+        fields: [...new Set(fields)],
+      });
       if (field.pattern === undefined) c.bind(field.name, { kind: "pattern", type: { kind: "error" } }, env, context);
       continue;
     }

@@ -20,21 +20,22 @@ import type {
   TryExpr,
   VoteExpr,
 } from "../syntax/ast.js";
-import { inferStatements, joinBranches } from "./expressions.js";
 import type { Checker, Context } from "./checker.js";
-import { condition } from "./expressions.js";
+import { joinBranches } from "./mismatch.js";
 import { narrow } from "./narrow.js";
+import { condition } from "./operators.js";
 import { assignable, join } from "./relate.js";
+import { inferStatements } from "./statements.js";
 import { childEnv, type Env } from "./symbols.js";
 import {
   DURATION,
   ERROR,
   expand,
+  holdsFreeText,
   INT,
   isError,
-  holdsFreeText,
-  list,
   type ListType,
+  list,
   NULL,
   optional,
   record,
@@ -61,7 +62,10 @@ export function modeOf(annotations: readonly Annotation[], settle: boolean, c: C
   if (found === undefined || value === undefined) return { settle, minSuccess: undefined };
   const type = c.tables.types.get(value);
   const t = type === undefined ? undefined : expand(type);
-  const share = (value.kind === "Number" && value.unit !== "int") || t?.kind === "float" || (t?.kind === "literal" && typeof t.value === "number" && !Number.isInteger(t.value));
+  const share =
+    (value.kind === "Number" && value.unit !== "int") ||
+    t?.kind === "float" ||
+    (t?.kind === "literal" && typeof t.value === "number" && !Number.isInteger(t.value));
   const constant = value.kind === "Number" ? value.value : t?.kind === "literal" && typeof t.value === "number" ? t.value : undefined;
   return { settle, minSuccess: { share, value: constant } };
 }
@@ -86,7 +90,15 @@ export function inferMap(c: Checker, expr: MapExpr, env: Env, context: Context, 
   const inner = childEnv(env);
   c.bind(expr.item, { kind: "item", type: items?.of ?? ERROR }, inner, context);
   if (expr.index !== undefined) {
-    c.bind(expr.index, { kind: "index", type: { kind: "int", min: 0, ...(items !== undefined && Number.isFinite(items.max) ? { max: Math.max(0, items.max - 1) } : {}) } }, inner, context);
+    c.bind(
+      expr.index,
+      {
+        kind: "index",
+        type: { kind: "int", min: 0, ...(items !== undefined && Number.isFinite(items.max) ? { max: Math.max(0, items.max - 1) } : {}) },
+      },
+      inner,
+      context,
+    );
   }
   let body: Env = inner;
   if (expr.where !== undefined) {
@@ -95,7 +107,8 @@ export function inferMap(c: Checker, expr: MapExpr, env: Env, context: Context, 
   }
   if (expr.by !== undefined) {
     const key = c.infer(expr.by, body, context);
-    if (!isError(key) && !assignable(key, STRING) && !assignable(key, INT)) c.problems.report(d.keyType, expr.by.span, { found: typeText(key) });
+    if (!isError(key) && !assignable(key, STRING) && !assignable(key, INT))
+      c.problems.report(d.keyType, expr.by.span, { found: typeText(key) });
   }
   if (expr.after !== undefined) {
     c.expect(expr.after, body, context, list(STRING));
@@ -144,7 +157,14 @@ export function inferFork(c: Checker, expr: ForkExpr, env: Env, context: Context
   return record(fields);
 }
 
-export function inferSettle(c: Checker, expr: SettleExpr, env: Env, context: Context, expected: Type | undefined, annotations: readonly Annotation[]): Type {
+export function inferSettle(
+  c: Checker,
+  expr: SettleExpr,
+  env: Env,
+  context: Context,
+  expected: Type | undefined,
+  annotations: readonly Annotation[],
+): Type {
   let inner: Expr = expr.inner;
   let around = annotations;
   if (inner.kind === "Annotated") {
@@ -252,7 +272,13 @@ export function inferReduce(c: Checker, expr: ReduceExpr, env: Env, context: Con
     const group: Type = list(items.of, 1, size ?? Number.POSITIVE_INFINITY);
     const result = inferReducer(c, expr, group, env, context);
     const [param] = c.tables.calls.get(expr.with)?.args ?? [];
-    return reduced(c, expr, items, result, (type) => param !== undefined && assignable(list(type, 1, size ?? Number.POSITIVE_INFINITY), param.type));
+    return reduced(
+      c,
+      expr,
+      items,
+      result,
+      (type) => param !== undefined && assignable(list(type, 1, size ?? Number.POSITIVE_INFINITY), param.type),
+    );
   }
   if (items === undefined) return ERROR;
   const { with: stage } = expr;
@@ -278,7 +304,11 @@ export function inferReduce(c: Checker, expr: ReduceExpr, env: Env, context: Con
   };
   const result = c.infer(call, inner, context, type);
   c.tables.reducers.set(expr, { call, left, right });
-  const params = c.tables.calls.get(call)?.args.slice(0, 2).map((arg) => arg.type) ?? [];
+  const params =
+    c.tables.calls
+      .get(call)
+      ?.args.slice(0, 2)
+      .map((arg) => arg.type) ?? [];
   return reduced(c, expr, items, result, (type) => params.every((param) => assignable(type, param)));
 }
 
@@ -304,8 +334,22 @@ export function inferTry(c: Checker, expr: TryExpr, env: Env, context: Context, 
   const inner = childEnv(env);
   const region = partialOf(expr.tried);
   const t = expand(tried);
-  const item = region === "Map" ? (t.kind === "list" ? t.of : ERROR) : region === "Vote" ? evidenceItem(tried) : region === "Fork" ? forkItem(t) : undefined;
-  c.bind(expr.error, { kind: "error", type: item === undefined ? prelude(c, "Failure", [], context) : prelude(c, "Partial", [item], context) }, inner, context);
+  const item =
+    region === "Map"
+      ? t.kind === "list"
+        ? t.of
+        : ERROR
+      : region === "Vote"
+        ? evidenceItem(tried)
+        : region === "Fork"
+          ? forkItem(t)
+          : undefined;
+  c.bind(
+    expr.error,
+    { kind: "error", type: item === undefined ? prelude(c, "Failure", [], context) : prelude(c, "Partial", [item], context) },
+    inner,
+    context,
+  );
   const recover = c.infer(expr.recover, inner, context, expected ?? tried);
   return joinBranches(
     c,
@@ -369,9 +413,11 @@ export function inferSend(c: Checker, expr: SendExpr, env: Env, context: Context
   context.scope.used.add(expr.channel.text);
   const message = c.typeOf(symbol.decl.message, symbol.scope);
   const [first, second] = expr.args;
-  if (first === undefined) c.problems.report(d.missingArguments, expr.channel.span, { callee: symbol.name, names: ["message"], types: [typeText(message)] });
+  if (first === undefined)
+    c.problems.report(d.missingArguments, expr.channel.span, { callee: symbol.name, names: ["message"], types: [typeText(message)] });
   else c.expect(first.value, env, context, message);
-  if (second !== undefined) c.problems.report(d.tooManyArguments, second.span, { callee: symbol.name, expected: 1, found: expr.args.length });
+  if (second !== undefined)
+    c.problems.report(d.tooManyArguments, second.span, { callee: symbol.name, expected: 1, found: expr.args.length });
   return NULL;
 }
 
@@ -413,11 +459,15 @@ export function inferOrchestrate(c: Checker, expr: OrchestrateExpr, env: Env, co
   });
   const missing = ["goal", "team", "model"].filter((name) => !seen.has(name));
   if (missing.length > 0) {
-    c.problems.report(d.missingArguments, { ...expr.span, end: expr.span.start + "orchestrate".length }, {
-      callee: "orchestrate",
-      names: missing,
-      types: missing.map((name) => ({ goal: "string", team: "a list of callables", model: "a model" })[name] ?? ""),
-    });
+    c.problems.report(
+      d.missingArguments,
+      { ...expr.span, end: expr.span.start + "orchestrate".length },
+      {
+        callee: "orchestrate",
+        names: missing,
+        types: missing.map((name) => ({ goal: "string", team: "a list of callables", model: "a model" })[name] ?? ""),
+      },
+    );
   }
   return c.typeOf(expr.type, context.scope, context.vars);
 }

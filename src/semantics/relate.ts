@@ -347,4 +347,3 @@ function widened(t: Type): Type {
   if (t.kind === "string" || t.kind === "int" || t.kind === "float") return { kind: t.kind };
   return t.kind === "literal" && typeof t.value === "boolean" ? { kind: "bool" } : t;
 }
-

@@ -85,7 +85,12 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
       if (builtins.has(text)) problems.report(d.shadowsBuiltin, span, { name: text });
       const other = scope.names.get(text);
       if (other !== undefined) {
-        problems.report(d.duplicateName, span, { name: text, local: false }, { related: [{ span: other.decl.name.span, message: "first declared here" }] });
+        problems.report(
+          d.duplicateName,
+          span,
+          { name: text, local: false },
+          { related: [{ span: other.decl.name.span, message: "first declared here" }] },
+        );
         continue;
       }
       scope.names.set(text, symbolOf(scope, decl));
@@ -125,7 +130,12 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
       if (symbol === undefined) {
         const near = nearest(name.text, publicNames(target));
         const fixes = near === undefined ? [] : [{ title: `import \`${near}\``, edits: [{ span: name.span, text: near }] }];
-        problems.report(d.importedNameUnknown, name.span, { name: name.text, from: specifier, near, names: publicNames(target) }, { fixes });
+        problems.report(
+          d.importedNameUnknown,
+          name.span,
+          { name: name.text, from: specifier, near, names: publicNames(target) },
+          { fixes },
+        );
         scope.failed.add(local.text);
         continue;
       }
@@ -135,7 +145,12 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
       const other = scope.names.get(local.text);
       if (other !== undefined) {
         const at = scope.imports.get(local.text)?.span ?? other.decl.name.span;
-        problems.report(d.duplicateName, local.span, { name: local.text, local: false }, { related: [{ span: at, message: "first declared here" }] });
+        problems.report(
+          d.duplicateName,
+          local.span,
+          { name: local.text, local: false },
+          { related: [{ span: at, message: "first declared here" }] },
+        );
         continue;
       }
       scope.names.set(local.text, symbol);
@@ -169,4 +184,3 @@ function labelOf(specifier: string, from: ModuleScope): string {
   const folder = from.label.includes("/") ? from.label.slice(0, from.label.lastIndexOf("/") + 1) : "";
   return folder + own;
 }
-

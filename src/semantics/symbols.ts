@@ -1,8 +1,20 @@
 /**
  * What names stand for: a symbol for each declaration, a scope for each file, a local for each name inside a body.
  */
-import type { AgentDecl, CapabilityDecl, ChannelDecl, ComposeDecl, Declaration, Expr, FlowDecl, Module, Name, ToolDecl } from "../syntax/ast.js";
+
 import type { Span } from "../source/source.js";
+import type {
+  AgentDecl,
+  CapabilityDecl,
+  ChannelDecl,
+  ComposeDecl,
+  Declaration,
+  Expr,
+  FlowDecl,
+  Module,
+  Name,
+  ToolDecl,
+} from "../syntax/ast.js";
 import type { Type } from "./types.js";
 
 export interface DeclSymbol {

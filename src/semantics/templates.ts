@@ -8,12 +8,30 @@ import { nearest } from "../diagnostics/suggest.js";
 import { type SourceFile, sourceFile } from "../source/source.js";
 import type { Template, TemplateBlock, TemplateExpr, TemplatePart, Text } from "../syntax/ast.js";
 import { parseTemplate } from "../syntax/template.js";
-import { builtins } from "./builtins.js";
-import { unify } from "./calls.js";
+import { builtins, OTHER_NAMES } from "./builtins.js";
 import type { Checker, Context, TemplateRef } from "./checker.js";
+import { WHAT } from "./expressions.js";
+import { declaredAt } from "./mismatch.js";
 import { assignable } from "./relate.js";
 import { childEnv, type Env, isCallableDecl, lookup, namesInScope, narrowedType, setNarrowed } from "./symbols.js";
-import { BOOL, ERROR, expand, fieldNames, fieldOf, INT, isError, isOptional, members, nonNull, STRING, substitute, type Type, typeText, union } from "./types.js";
+import {
+  BOOL,
+  ERROR,
+  expand,
+  fieldNames,
+  fieldOf,
+  INT,
+  isError,
+  isOptional,
+  members,
+  nonNull,
+  STRING,
+  substitute,
+  type Type,
+  typeText,
+  union,
+} from "./types.js";
+import { unify } from "./unify.js";
 
 /** One level of names inside a template; the outermost has no `type` and sees the environment. */
 interface Level {
@@ -74,7 +92,7 @@ function checkValue(s: Scope, value: TemplateExpr): void {
       case "record":
       case "map":
       case "json":
-        problems.report(d.templateRecord, value.span, { type: typeText(type), path: bare });
+        problems.report(d.templateRecord, value.span, { kind: t.kind, type: typeText(type), path: bare });
         return;
       case "secret":
         if (!s.context.secretAllowed) problems.report(d.secretInTemplate, value.span, {});
@@ -184,7 +202,8 @@ function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[])
     return walk(s, level, path, type, rest, () => "");
   }
   if (context.scope.failed.has(first.text)) return ERROR;
-  const what = symbol === undefined ? (builtins.has(first.text) ? "a function" : undefined) : isCallableDecl(symbol.decl) ? "a callable" : "a declaration";
+  const what =
+    symbol === undefined ? (builtins.has(first.text) ? "a built-in function" : undefined) : (WHAT[symbol.decl.kind] ?? "a declaration");
   if (what !== undefined) {
     c.problems.report(d.templateNotValue, first.span, { name: first.text, what });
     return ERROR;
@@ -192,12 +211,24 @@ function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[])
   const constants = [...context.scope.names.values()].filter((x) => x.decl.kind === "LetDecl").map((x) => x.name);
   const near = nearest(first.text, [...namesInScope(level.env), ...constants]);
   const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: first.span, text: near }] }];
-  c.problems.report(d.templateUnknown, first.span, { name: first.text, near, names: [...new Set(namesInScope(level.env))].filter((n) => !n.startsWith(" ")) }, { fixes });
+  c.problems.report(
+    d.templateUnknown,
+    first.span,
+    { name: first.text, near, names: [...new Set(namesInScope(level.env))].filter((n) => !n.startsWith(" ")) },
+    { fixes },
+  );
   return ERROR;
 }
 
 /** Follows fields from a known type, using what guards around have shown of any part of the path. */
-function walk(s: Scope, level: Level, path: Path, start: Type, segments: readonly { readonly text: string }[], keyOf: (names: number) => string): Type {
+function walk(
+  s: Scope,
+  level: Level,
+  path: Path,
+  start: Type,
+  segments: readonly { readonly text: string }[],
+  keyOf: (names: number) => string,
+): Type {
   const guarded = (names: number): Type | undefined => guardedType(s.level, keyOf(names)) ?? guardedType(level, keyOf(names));
   const offset = path.segments.length - segments.length;
   let type = guarded(offset) ?? start;
@@ -223,7 +254,12 @@ function step(s: Scope, path: Path, type: Type, name: string, at: number): Type 
   const near = nearest(name, fields);
   const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
   const before = path.segments.slice(0, at).map((n) => n.text);
-  s.c.problems.report(d.unknownField, span, { name, near, type: typeText(type), subject: before.length === 0 ? undefined : before.join("."), fields }, { fixes });
+  s.c.problems.report(
+    d.unknownField,
+    span,
+    { name, near, type: typeText(type), subject: before.length === 0 ? undefined : before.join("."), fields },
+    { related: declaredAt(s.c, type), fixes },
+  );
   return undefined;
 }
 
@@ -257,7 +293,13 @@ function rootOf(level: Level): Level {
 function warnHidden(s: Scope, path: Path, name: string): void {
   if (s.level.type === undefined) return;
   const local = lookup(rootOf(s.level).env, name);
-  if (local !== undefined) s.c.problems.report(d.templateHidden, path.segments[0]?.span ?? path.span, { name }, { related: [{ span: local.span, message: "hidden here" }] });
+  if (local !== undefined)
+    s.c.problems.report(
+      d.templateHidden,
+      path.segments[0]?.span ?? path.span,
+      { name },
+      { related: [{ span: local.span, message: "hidden here" }] },
+    );
 }
 
 /** Inside `each` or `with` a plain name is a field; an outer name needs `../`. */
@@ -266,12 +308,20 @@ function reportInContext(s: Scope, path: Path, level: Level, name: string): Type
   if (level.type === undefined || isError(level.type)) return ERROR;
   let ups = "";
   for (let l: Level | undefined = level; l !== undefined; l = l.parent) {
-    const here = l.type === undefined ? lookup(l.env, name) !== undefined || s.context.scope.names.has(name) : fieldOf(nonNull(l.type), name) !== undefined;
+    const here =
+      l.type === undefined
+        ? lookup(l.env, name) !== undefined || s.context.scope.names.has(name)
+        : fieldOf(nonNull(l.type), name) !== undefined;
     if (here && ups !== "") {
       const text = `${ups}${name}`;
       const local = l.type === undefined ? lookup(l.env, name) : undefined;
       if (local !== undefined) local.used = true;
-      s.c.problems.report(d.templateOuterName, span, { name, text, type: typeText(level.type) }, { fixes: [{ title: `write \`${text}\``, edits: [{ span, text }] }] });
+      s.c.problems.report(
+        d.templateOuterName,
+        span,
+        { name, text, type: typeText(level.type) },
+        { fixes: [{ title: `write \`${text}\``, edits: [{ span, text }] }] },
+      );
       return ERROR;
     }
     ups += "../";
@@ -279,7 +329,12 @@ function reportInContext(s: Scope, path: Path, level: Level, name: string): Type
   const fields = fieldNames(level.type);
   const near = nearest(name, fields);
   const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
-  s.c.problems.report(d.unknownField, span, { name, near, type: typeText(level.type), subject: "this", fields }, { fixes });
+  s.c.problems.report(
+    d.unknownField,
+    span,
+    { name, near, type: typeText(level.type), subject: "this", fields },
+    { related: declaredAt(s.c, level.type), fixes },
+  );
   return ERROR;
 }
 
@@ -318,7 +373,7 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
       c.problems.report(d.templateCallsCallable, expr.helper.span, { name });
       return ERROR;
     }
-    const near = nearest(name, [...builtins.keys(), ...LOGIC]);
+    const near = OTHER_NAMES[name] ?? nearest(name, [...builtins.keys(), ...LOGIC]);
     const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.helper.span, text: near }] }];
     c.problems.report(d.templateHelper, expr.helper.span, { name, near }, { fixes });
     return ERROR;
@@ -342,7 +397,9 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
     c.tables.helperForms.set(expr, form);
     return form.result(given, vars);
   }
-  const wanted = forms.map((f) => `${name} ${f.params.map((p) => `${p.name}${p.optional === true ? "?" : ""}: ${typeText(p.type)}`).join(", ")}`);
+  const wanted = forms.map(
+    (f) => `${name} ${f.params.map((p) => `${p.name}${p.optional === true ? "?" : ""}: ${typeText(p.type)}`).join(", ")}`,
+  );
   c.problems.report(d.templateHelperArgs, expr.span, { name, wanted, found: args.map((a) => typeText(a)) });
   return ERROR;
 }
@@ -352,7 +409,11 @@ function inferLogic(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCal
   const name = expr.helper.text;
   const count = name === "not" ? [1, 1] : name === "and" || name === "or" ? [2, 9] : [2, 2];
   if (args.length < (count[0] ?? 0) || args.length > (count[1] ?? 0) || expr.hash.length > 0) {
-    c.problems.report(d.templateHelperArgs, expr.span, { name, wanted: [name === "not" ? "not x" : `${name} a b`], found: args.map((a) => typeText(a)) });
+    c.problems.report(d.templateHelperArgs, expr.span, {
+      name,
+      wanted: [name === "not" ? "not x" : `${name} a b`],
+      found: args.map((a) => typeText(a)),
+    });
     return ERROR;
   }
   if (args.some(isError)) return name === "default" ? ERROR : BOOL;
@@ -370,8 +431,11 @@ function inferLogic(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCal
       });
       return BOOL;
     default: {
-      const comparable = b === undefined || members(a).some((x) => members(b).some((y) => assignable(x, y) || assignable(y, x) || (isNumber(x) && isNumber(y))));
-      if (!comparable && b !== undefined) c.problems.report(d.neverEqual, expr.span, { left: typeText(a), right: typeText(b), near: undefined });
+      const comparable =
+        b === undefined ||
+        members(a).some((x) => members(b).some((y) => assignable(x, y) || assignable(y, x) || (isNumber(x) && isNumber(y))));
+      if (!comparable && b !== undefined)
+        c.problems.report(d.neverEqual, expr.span, { left: typeText(a), right: typeText(b), near: undefined });
       return BOOL;
     }
   }
@@ -384,10 +448,19 @@ function isNumber(type: Type): boolean {
 /** What `if` and `unless` can test: a bool, an optional, a list or a text. */
 function checkTest(s: Scope, expr: TemplateExpr, type: Type): void {
   const t = expand(type);
-  const fine = isOptional(type) || members(type).every((m) => {
-    const e = expand(m);
-    return e.kind === "bool" || e.kind === "list" || e.kind === "string" || e.kind === "error" || e.kind === "map" || (e.kind === "literal" && typeof e.value !== "number");
-  });
+  const fine =
+    isOptional(type) ||
+    members(type).every((m) => {
+      const e = expand(m);
+      return (
+        e.kind === "bool" ||
+        e.kind === "list" ||
+        e.kind === "string" ||
+        e.kind === "error" ||
+        e.kind === "map" ||
+        (e.kind === "literal" && typeof e.value !== "number")
+      );
+    });
   if (!fine) s.c.problems.report(d.templateTest, expr.span, { type: typeText(t) });
 }
 
@@ -417,8 +490,13 @@ function checkBlock(s: Scope, block: TemplateBlock): void {
     }
     case "each": {
       const t = expand(type);
-      if (isOptional(type)) c.problems.report(d.templateOptional, arg.span, { type: typeText(type), path: arg.kind === "TemplatePath" ? source(arg) : undefined });
-      else if (t.kind !== "list" && t.kind !== "map" && t.kind !== "error") c.problems.report(d.templateEach, arg.span, { type: typeText(type) });
+      if (isOptional(type))
+        c.problems.report(d.templateOptional, arg.span, {
+          type: typeText(type),
+          path: arg.kind === "TemplatePath" ? source(arg) : undefined,
+        });
+      else if (t.kind !== "list" && t.kind !== "map" && t.kind !== "error")
+        c.problems.report(d.templateEach, arg.span, { type: typeText(type) });
       const item = t.kind === "list" || t.kind === "map" ? t.of : ERROR;
       const index: Type = t.kind === "map" ? STRING : INT;
       checkParts(inside(contextOf(s, block, item, true, [item, index])), block.body);
@@ -439,7 +517,7 @@ function contextOf(s: Scope, block: TemplateBlock, type: Type, each: boolean, ty
   block.blockParams.forEach((p, index) => {
     const own = types[index];
     if (own === undefined) s.c.problems.report(d.templateBlockParams, p.span, { name: block.helper.text, most: types.length });
-    else params.set(p.text, { block, index, type: own });
+    params.set(p.text, { block, index, type: own ?? ERROR });
   });
   return { parent: s.level, type, each, guarded: new Map(), params, env: s.level.env };
 }
@@ -457,7 +535,7 @@ function guardedBy(s: Scope, arg: TemplateExpr, type: Type): Level {
     return { ...s.level, env };
   }
   if (ref?.kind === "context") return { ...s.level, guarded: new Map([...s.level.guarded, [guardKey(ref.up, ref.path), nonNull(type)]]) };
-  if (ref?.kind === "blockParam") return { ...s.level, guarded: new Map([...s.level.guarded, [`|${arg.segments.map((n) => n.text).join(".")}`, nonNull(type)]]) };
+  if (ref?.kind === "blockParam")
+    return { ...s.level, guarded: new Map([...s.level.guarded, [`|${arg.segments.map((n) => n.text).join(".")}`, nonNull(type)]]) };
   return s.level;
 }
-

@@ -7,10 +7,25 @@ import { nearest } from "../diagnostics/suggest.js";
 import type { CallExpr, StubStatement, TestDecl, TestStatement } from "../syntax/ast.js";
 import { callableOf } from "./calls.js";
 import type { Checker, Context } from "./checker.js";
-import { inferStatements } from "./expressions.js";
 import { assignable, castable } from "./relate.js";
+import { inferStatements } from "./statements.js";
 import { type Callable, childEnv, type Env } from "./symbols.js";
-import { BOOL, DURATION, ERROR, expand, INT, isError, list, members, MONEY, optional, record, recordOf, STRING, type Type } from "./types.js";
+import {
+  BOOL,
+  DURATION,
+  ERROR,
+  expand,
+  INT,
+  isError,
+  list,
+  MONEY,
+  members,
+  optional,
+  record,
+  recordOf,
+  STRING,
+  type Type,
+} from "./types.js";
 
 export function checkTest(c: Checker, decl: TestDecl, context: Context): void {
   const env = childEnv(undefined, true);
@@ -90,11 +105,14 @@ function checkStub(c: Checker, stub: StubStatement, env: Env, context: Context):
 function failureKind(c: Checker, text: string, span: { file: string; start: number; end: number }): void {
   const symbol = c.resolved.prelude?.names.get("FailureKind");
   if (symbol === undefined) return;
-  const kinds = members(c.declared(symbol, [], { scope: symbol.scope, owner: undefined, inTest: true, secretAllowed: false })).flatMap((m) => {
-    const t = expand(m);
-    return t.kind === "literal" ? [String(t.value)] : [];
-  });
-  if (kinds.length > 0 && !kinds.includes(text)) c.problems.report(d.unknownFailureKind, span, { found: text, near: nearest(text, kinds), kinds });
+  const kinds = members(c.declared(symbol, [], { scope: symbol.scope, owner: undefined, inTest: true, secretAllowed: false })).flatMap(
+    (m) => {
+      const t = expand(m);
+      return t.kind === "literal" ? [String(t.value)] : [];
+    },
+  );
+  if (kinds.length > 0 && !kinds.includes(text))
+    c.problems.report(d.unknownFailureKind, span, { found: text, near: nearest(text, kinds), kinds });
 }
 
 /** `calls(F)`: what was called, in start order. */

@@ -18,14 +18,14 @@ import {
   type Field,
   JSON_TYPE,
   list,
+  MONEY,
   mapOf,
   members,
-  MONEY,
   NULL,
   record,
   substitute,
-  tagOf,
   type Type,
+  tagOf,
   typeText,
 } from "./types.js";
 
@@ -55,6 +55,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
   const bodies = new Map<TypeDecl, Type>();
   const named = new Map<string, Type>();
   const reading = new Set<TypeDecl>();
+  const finite = new Set<Type>();
   const deferred: (() => void)[] = [];
 
   function read(node: TypeNode, scope: ModuleScope, vars?: ReadonlyMap<string, Type>): Type {
@@ -93,7 +94,12 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
       }
       case "UnionType": {
         const types = node.members.map((m) => read(m.type, scope, vars));
-        deferred.push(() => checkUnion(node.members.map((m) => m.type), types));
+        deferred.push(() =>
+          checkUnion(
+            node.members.map((m) => m.type),
+            types,
+          ),
+        );
         return {
           kind: "union",
           of: types,
@@ -136,7 +142,12 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     const symbol = scope.names.get(name) ?? resolved.prelude?.names.get(name);
     if (symbol === undefined) {
       if (name !== "") {
-        const candidates = [...BUILTIN_TYPES, ...typeNames(scope), ...(resolved.prelude === undefined ? [] : typeNames(resolved.prelude)), ...(vars?.keys() ?? [])];
+        const candidates = [
+          ...BUILTIN_TYPES,
+          ...typeNames(scope),
+          ...(resolved.prelude === undefined ? [] : typeNames(resolved.prelude)),
+          ...(vars?.keys() ?? []),
+        ];
         const near = ALIASES[name] ?? nearest(name, candidates);
         const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: node.name.span, text: near }] }];
         problems.report(d.unknownType, node.name.span, { name, near }, { fixes });
@@ -146,7 +157,12 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     }
     scope.used.add(name);
     if (symbol.decl.kind !== "TypeDecl") {
-      problems.report(d.notAType, node.name.span, { name, kind: symbol.decl.kind }, { related: [{ span: symbol.decl.name.span, message: "declared here" }] });
+      problems.report(
+        d.notAType,
+        node.name.span,
+        { name, kind: symbol.decl.kind },
+        { related: [{ span: symbol.decl.name.span, message: "declared here" }] },
+      );
       return ERROR;
     }
     const decl = symbol.decl;
@@ -157,7 +173,10 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     if (node.bounds !== undefined || node.pattern !== undefined) {
       problems.report(d.refinedNamed, node.span, { name });
     }
-    return declared(symbol, node.args.map((a) => read(a, scope, vars)));
+    return declared(
+      symbol,
+      node.args.map((a) => read(a, scope, vars)),
+    );
   }
 
   function declared(symbol: DeclSymbol, args: readonly Type[]): Type {
@@ -207,7 +226,12 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     switch (type.kind) {
       case "named": {
         const id = type.id.replace(/<.*$/s, "");
-        return seen.has(id) || isEndless(type.expand(), new Set([...seen, id]));
+        if (seen.has(id)) return true;
+        if (finite.has(type)) return false;
+        const endless = isEndless(type.expand(), new Set([...seen, id]));
+        // Finite in one place is finite everywhere; endless may be due to the place.
+        if (!endless) finite.add(type);
+        return endless;
       }
       case "record":
         return type.fields.some((f) => isEndless(f.type, seen));

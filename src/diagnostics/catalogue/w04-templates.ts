@@ -36,7 +36,10 @@ export const templateProblems = {
   // "{{a b=}}"
   badMustache: error<{ found: string }>("W0407", {
     title: ({ found }) => `\`${found}\` cannot be read`,
-    help: "A value is written {{name}} or {{name.field}}, a function {{join xs ', '}}, one inside another with parentheses: {{#if (gt (len xs) 3)}}.",
+    help: ({ found }) =>
+      /\s[-+*/<>=&|?]+\s/.test(found)
+        ? "Templates have no operators: compute the value before, with `let`, and show it by its name."
+        : "A value is written {{name}} or {{name.field}}, a function {{join xs ', '}}, one inside another with parentheses: {{#if (gt (len xs) 3)}}.",
   }),
   // "{{> header}}"
   templatePartial: error("W0408", {
@@ -55,7 +58,7 @@ export const templateProblems = {
   templateBlockArgument: error<{ name: string }>("W0412", {
     title: ({ name }) => `A block takes no named argument, but \`${name}=\` was given`,
   }),
-  // "{{(f x) y}}"
+  // "{{person.name x}}"
   templateCallee: error("W0413", { title: "What is called must be a name", label: "expected the name of a function" }),
   // "{{#each xs}}a{{else}}b{{else}}c{{/each}}"
   doubleTemplateElse: error("W0414", { title: "This block has an `{{else}}` already", label: "one too many" }),
@@ -79,10 +82,10 @@ export const templateProblems = {
     label: ({ type }) => `this is \`${type}\``,
     help: ({ path }) => `Write \`{{join ${path ?? "xs"} ', '}}\`, \`{{json ${path ?? "xs"}}}\` or \`{{#each ${path ?? "xs"}}}…{{/each}}\`.`,
   }),
-  templateRecord: error<{ type: string; path: string | undefined }>("W0424", {
-    title: "A record has no text of its own",
+  templateRecord: error<{ kind: "record" | "map" | "json"; type: string; path: string | undefined }>("W0424", {
+    title: ({ kind }) => `${kind === "json" ? "A value of type `json`" : `A ${kind}`} has no text of its own`,
     label: ({ type }) => `this is \`${type}\``,
-    help: ({ path }) => `Write \`{{json ${path ?? "x"}}}\`, or the field you mean.`,
+    help: ({ kind, path }) => `Write \`{{json ${path ?? "x"}}}\`${kind === "record" ? ", or the field you mean" : ""}.`,
   }),
   templateNoText: error<{ type: string }>("W0425", {
     title: "This has no text",
