@@ -121,8 +121,8 @@ function runNode(instance: Instance, index: number): void {
 /** A node has ended: its value goes to those who wait, or its failure ends the instance. */
 export function nodeDone(instance: Instance, node: CompiledNode, failed: CallFailure | undefined, value: unknown): void {
   instance.active--;
-  instance.left--;
   if (failed === undefined) {
+    instance.left--;
     instance.slots[node.slot] = value;
     if (instance.halt === running) {
       const { queue } = instance.run;

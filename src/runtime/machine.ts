@@ -110,7 +110,7 @@ export interface Instance extends Frame, Scope {
   readonly path: string;
   readonly pending: number[];
   readonly rank: number;
-  /** Nodes that have not ended. */
+  /** Nodes that have no value yet. */
   left: number;
   /** Nodes that were started and have not ended. */
   active: number;

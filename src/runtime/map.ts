@@ -222,7 +222,7 @@ function runItems(map: Running): void {
   const partial = () => ({ ok: okValues(values, state), failed: inOrder(failures) });
 
   const consider = (problem: CallFailure): void => {
-    if (failing !== undefined || step.halt !== running) return;
+    if (failing !== undefined || hopeless !== undefined || step.halt !== running) return;
     if (map.all) failing = { ...problem, partial: partial() };
     else if (items.length - failures.length < map.required) failing = tooFew(problem, map, failures, step.path);
     else if (
@@ -269,7 +269,7 @@ function runItems(map: Running): void {
           ended++;
           run.emit({ kind: "item.completed", path: step.path, index: item.index, key: item.key });
           release(position);
-        } else {
+        } else if (step.halt === running || problem.kind !== "cancelled") {
           itemFailed(position, problem);
           consider(problem);
         }
