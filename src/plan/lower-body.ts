@@ -4,56 +4,13 @@
  * nodes mention, and what nothing needs is marked so that it never runs.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import { fieldOf, substitute, type Type } from "../semantics/types.js";
-import type { Span } from "../source/source.js";
-import type { BlockExpr, Expr, LambdaExpr, Statement } from "../syntax/ast.js";
-import type { Body, EffectKind, ExprIR, NodeIR, TypeIR } from "./ir.js";
-import { fit } from "./lower-expr.js";
-import { type Builder, builder, constant, freshId, type Lowering, ref, segmentFor, typeOf, type Unit } from "./lowering.js";
-import { expressionsOf, forEachExpr, forEachRef, innerBodies, refsOf } from "./walk.js";
-
-type Own<K extends NodeIR["kind"]> = Omit<
-  Extract<NodeIR, { kind: K }>,
-  "id" | "segment" | "span" | "type" | "deps" | "after" | "effect" | "needed" | "policies"
->;
-export type NodeParts = { [K in NodeIR["kind"]]: Own<K> }[NodeIR["kind"]];
-
-export interface NodeSetting {
-  readonly segment: string;
-  readonly span: Span;
-  readonly type: TypeIR;
-  readonly effect: EffectKind;
-  readonly policies?: NodeIR["policies"];
-  /** Further nodes to wait for (`@after`). */
-  readonly after?: readonly string[];
-  readonly id?: string;
-}
-
-/** Adds a node and returns the reference to its value. */
-export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): ExprIR {
-  const after = new Set([...b.guards, ...(setting.after ?? [])]);
-  if (setting.effect !== "none" && b.lastEffect !== undefined) after.add(b.lastEffect);
-  if (setting.effect === "effect") for (const id of b.readsSince) after.add(id);
-  const id = setting.id ?? freshId(b.unit, setting.segment);
-  const node = {
-    ...parts,
-    id,
-    segment: segmentFor(b, setting.segment),
-    span: setting.span,
-    type: setting.type,
-    deps: [],
-    after: [...after],
-    effect: setting.effect,
-    needed: true,
-    policies: setting.policies ?? {},
-  } as NodeIR;
-  b.nodes.push(node);
-  if (setting.effect === "effect") {
-    b.lastEffect = id;
-    b.readsSince = [];
-  } else if (setting.effect === "reads") b.readsSince.push(id);
-  return ref(id);
-}
+import { substitute, type Type } from "../semantics/types.js";
+import type { BlockExpr, Expr, Statement } from "../syntax/ast.js";
+import { symbol } from "./bound-algebra.js";
+import type { Body, ExprIR, NodeIR } from "./ir.js";
+import { type Builder, builder, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
+import { addNode, effectOfBody, failsOnPurpose, fit, mayStop } from "./nodes.js";
+import { forEachRef, refsOf } from "./walk.js";
 
 /** The body that an expression is, in a frame of its own. */
 export function lowerBody(l: Lowering, e: Expr, u: Unit, naming?: string, loop?: { readonly state: string }): Body {
@@ -209,37 +166,6 @@ function guard(b: Builder, ...nodes: readonly ExprIR[]): void {
   b.guards = ids;
 }
 
-/** Whether an expression fails on purpose (`fail`). */
-function failsOnPurpose(e: ExprIR): boolean {
-  let found = false;
-  forEachExpr(e, (x) => {
-    found ||= x.kind === "builtin" && x.name === "fail";
-  });
-  return found;
-}
-
-/** Whether a node may end its block on purpose or wait for a person: it contains or calls `fail`, `assert`, `ask`. */
-export function mayStop(l: Lowering, node: NodeIR): boolean {
-  if (node.kind === "assert" || node.kind === "ask" || node.kind === "stop") return true;
-  if (node.kind === "call" && l.guards(node.callee)) return true;
-  if (expressionsOf(node).some(failsOnPurpose)) return true;
-  return innerBodies(node).some(({ body }) => bodyMayStop(l, body));
-}
-
-export function bodyMayStop(l: Lowering, body: Body): boolean {
-  return failsOnPurpose(body.result) || body.nodes.some((node) => mayStop(l, node));
-}
-
-/** The strongest effect of the nodes of a body. */
-export function effectOfBody(body: Body): EffectKind {
-  let out: EffectKind = "none";
-  for (const node of body.nodes) {
-    if (node.effect === "effect") return "effect";
-    if (node.effect === "reads") out = "reads";
-  }
-  return out;
-}
-
 export function finishBody(l: Lowering, b: Builder, result: ExprIR): Body {
   const own = new Map(b.nodes.map((node) => [node.id, node]));
   const deps = new Map<string, readonly string[]>();
@@ -267,28 +193,4 @@ export function finishBody(l: Lowering, b: Builder, result: ExprIR): Body {
     return { ...node, deps: [...own], after: node.after.filter((id) => needed.has(id) && !own.has(id)), needed: isNeeded };
   });
   return { nodes, result };
-}
-
-/** Puts a lambda's body in place: its parameters stand for the given values, its names for what they were where it was written. */
-export function inlineLambda(l: Lowering, lambda: LambdaExpr, home: Unit, args: readonly ExprIR[], b: Builder): ExprIR {
-  const outer = b.unit;
-  lambda.params.forEach((p, i) => {
-    const local = l.checker.tables.locals.get(p);
-    const value = args[i];
-    if (local !== undefined && value !== undefined) outer.values.set(local, value);
-  });
-  b.unit = { ...outer, scope: home.scope, vars: home.vars, impure: home.impure };
-  const result = l.expr(lambda.body, b);
-  b.unit = outer;
-  return result;
-}
-
-/** The fields of a piped value, one after the other. */
-export function fieldPath(of: ExprIR, path: readonly string[]): ExprIR {
-  return path.reduce((value: ExprIR, name): ExprIR => ({ kind: "field", of: value, name }), of);
-}
-
-/** The type of a field path. */
-export function typeOfPath(type: Type, path: readonly string[]): Type {
-  return path.reduce((t: Type, name) => fieldOf(t, name) ?? t, type);
 }

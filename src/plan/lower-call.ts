@@ -10,10 +10,9 @@ import { ERROR, expand, substitute, type Type } from "../semantics/types.js";
 import type { Span } from "../source/source.js";
 import type { Annotation, Expr } from "../syntax/ast.js";
 import type { ArgIR, Body, ExprIR } from "./ir.js";
-import { addNode, effectOfBody, fieldPath, inlineLambda } from "./lower-body.js";
-import { fit, named } from "./lower-expr.js";
 import { lowerBuiltinOverItems } from "./lower-region.js";
 import { type Builder, builder, builtin, type CallableArg, constant, freshId, type Lowering, ref, typeOf } from "./lowering.js";
+import { addNode, effectOfBody, fieldPath, fit, inlineLambda, named } from "./nodes.js";
 
 export function lowerCall(
   l: Lowering,

@@ -4,18 +4,12 @@
  * `match`, `&&`, `||` and `??` become nodes with bodies of their own when a branch calls something.
  */
 
-import { needsCut } from "../semantics/relate.js";
-import { isError, type Type } from "../semantics/types.js";
 import type { CallExpr, Expr, MatchArm, Pattern } from "../syntax/ast.js";
+import { symbol } from "./bound-algebra.js";
 import type { ArmIR, ExprIR, PatternIR } from "./ir.js";
-import { addNode, effectOfBody, lowerBlock } from "./lower-body.js";
+import { lowerBlock } from "./lower-body.js";
 import { type Builder, callOf, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
-
-/** Cuts a value to a declared type where it has more fields than that. */
-export function fit(l: Lowering, value: ExprIR, from: Type, to: Type, u: Unit): ExprIR {
-  if (isError(from) || !needsCut(from, to)) return value;
-  return { kind: "cut", of: value, type: l.type(to, u) };
-}
+import { addNode, effectOfBody, named } from "./nodes.js";
 
 export function lowerExpr(l: Lowering, e: Expr, b: Builder): ExprIR {
   const { tables } = l.checker;
@@ -89,15 +83,6 @@ export function lowerExpr(l: Lowering, e: Expr, b: Builder): ExprIR {
     case "Orchestrate":
       return l.region(e, b, [], false);
   }
-}
-
-/** Lowers with a name for the regions inside: a field, a branch. */
-export function named(l: Lowering, e: Expr, name: string, b: Builder): ExprIR {
-  const outer = b.naming;
-  b.naming = name;
-  const value = l.expr(e, b);
-  b.naming = outer;
-  return value;
 }
 
 function isShort(e: Expr): boolean {

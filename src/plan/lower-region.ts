@@ -7,9 +7,8 @@ import { partialOf } from "../semantics/regions.js";
 import { expand, list, type Type, widenDeep } from "../semantics/types.js";
 import type { Annotation, Expr, MapExpr, OrchestrateExpr, ReduceExpr } from "../syntax/ast.js";
 import type { CalleeRef, EffectKind, ExprIR, SizeIR, TypeIR } from "./ir.js";
-import { addNode, effectOfBody } from "./lower-body.js";
-import { fit } from "./lower-expr.js";
 import { type Builder, builder, constant, freshId, type Lowering, ref, typeOf } from "./lowering.js";
+import { addNode, effectOfBody, fit } from "./nodes.js";
 
 export function lowerRegion(l: Lowering, e: Expr, b: Builder, annotations: readonly Annotation[], settle: boolean): ExprIR {
   const setting = (effect: EffectKind, fallback: string, type: Type = typeOf(l, e, b.unit)) => ({
@@ -226,7 +225,11 @@ function lowerReduce(l: Lowering, e: ReduceExpr, b: Builder, setting: Setting): 
     const call = l.checker.tables.calls.get(e.with);
     const result = call === undefined ? constant(null) : l.call(call, ref(items), e.with.annotations, e.with.span, inner);
     const body = l.finish(inner, result);
-    return addNode(b, { kind: "reduce", over, size: sizeOf(l, e.over, b), groups, params: [items], body }, setting(effectOfBody(body), "reduce"));
+    return addNode(
+      b,
+      { kind: "reduce", over, size: sizeOf(l, e.over, b), groups, params: [items], body },
+      setting(effectOfBody(body), "reduce"),
+    );
   }
   const merge = l.checker.tables.reducers.get(e);
   if (merge === undefined) return constant(null);
@@ -237,7 +240,11 @@ function lowerReduce(l: Lowering, e: ReduceExpr, b: Builder, setting: Setting): 
   const call = l.checker.tables.calls.get(merge.call);
   const result = call === undefined ? constant(null) : l.call(call, undefined, e.with.annotations, e.with.span, inner);
   const body = l.finish(inner, result);
-  return addNode(b, { kind: "reduce", over, size: sizeOf(l, e.over, b), params: [left, right], body }, setting(effectOfBody(body), "reduce"));
+  return addNode(
+    b,
+    { kind: "reduce", over, size: sizeOf(l, e.over, b), params: [left, right], body },
+    setting(effectOfBody(body), "reduce"),
+  );
 }
 
 function lowerOrchestrate(l: Lowering, e: OrchestrateExpr, b: Builder, setting: Setting): ExprIR {

@@ -3,9 +3,9 @@
 import { ERROR, expand, isOptional, members, nonNull, substitute, type Type } from "../semantics/types.js";
 import type { TemplateBlock, TemplateExpr, TemplatePart, Text } from "../syntax/ast.js";
 import type { ExprIR, TemplatePartIR } from "./ir.js";
-import { addNode, fieldPath } from "./lower-body.js";
 import { textForm } from "./lower-types.js";
 import { type Builder, builtin, constant, freshId, type Lowering, ref } from "./lowering.js";
+import { addNode, fieldPath } from "./nodes.js";
 
 interface BlockIds {
   readonly block: TemplateBlock;

@@ -1,8 +1,9 @@
 /** `test` blocks: stubs, crashes, and the statements in between as bodies that run one after the other. */
 import type { Expr, StubStatement, TestDecl } from "../syntax/ast.js";
 import type { ExprIR, StubIR, StubStepIR, TestIR, TestStepIR } from "./ir.js";
-import { fieldPath, lowerStatements } from "./lower-body.js";
+import { lowerStatements } from "./lower-body.js";
 import { builder, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
+import { fieldPath } from "./nodes.js";
 
 export function lowerTest(l: Lowering, decl: TestDecl, u: Unit): TestIR {
   const stubs: StubIR[] = [];

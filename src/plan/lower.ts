@@ -45,9 +45,9 @@ import type {
   TestIR,
   ToolIR,
 } from "./ir.js";
-import { addNode, bodyMayStop, effectOfBody, finishBody, lowerBody } from "./lower-body.js";
+import { finishBody, lowerBody } from "./lower-body.js";
 import { lowerCall } from "./lower-call.js";
-import { fit, isImpure, lowerExpr } from "./lower-expr.js";
+import { isImpure, lowerExpr } from "./lower-expr.js";
 import { lowerPolicies } from "./lower-policies.js";
 import { lowerRegion } from "./lower-region.js";
 import { lowerTemplate, templateReadsState } from "./lower-template.js";
@@ -66,6 +66,7 @@ import {
   type Unit,
   unit,
 } from "./lowering.js";
+import { addNode, bodyMayStop, effectOfBody, fit } from "./nodes.js";
 import { forEachRef } from "./walk.js";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

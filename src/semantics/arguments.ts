@@ -1,6 +1,6 @@
 /**
  * Filling parameters: what was written and what a pipeline wired, by position and by name, with type variables inferred
- * on the way. come first, then functions, whose parameter types the values have determined by then.
+ * on the way. Values come first, then functions, whose parameter types the values have determined by then.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { nearest } from "../diagnostics/suggest.js";

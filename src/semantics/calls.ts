@@ -1,7 +1,7 @@
 /**
- * Calls and pipelines: which callable is meant, which argument goes to which eter, and what the type variables of
+ * Calls and pipelines: which callable is meant, which argument goes to which parameter, and what the type variables of
  * generic flows and built-in functions stand for. Direct calls, `|>` stages and `>>` stages share one way of filling
- * eters; a pipeline first tries the four wiring rules of the language in order.
+ * parameters; a pipeline first tries the four wiring rules of the language in order.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { nearest } from "../diagnostics/suggest.js";

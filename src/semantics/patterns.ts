@@ -1,7 +1,7 @@
 /**
  * `match`: what each pattern takes of the value's type, what it binds, and whether the arms together leave anything
  * out. A type is seen as its list of cases (members of the union, `true` and `false` of a bool); a pattern removes the
- * cases it covers whole, and whole s are covered by intervals.
+ * cases it covers whole, and whole numbers are covered by intervals.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { nearest } from "../diagnostics/suggest.js";
