@@ -172,6 +172,10 @@ function reportCycles(bundle: readonly Annotation[], policies: ReadonlyMap<strin
   };
   const cycle = walk(own, [own.name.text]);
   if (cycle === undefined) return;
+  // Every policy of a circle finds it; the first in the file tells.
+  const { file, start } = own.name.span;
+  const spans = cycle.flatMap((name) => policies.get(name)?.name.span ?? []);
+  if (spans.some((span) => span.file === file && span.start < start)) return;
   const first = bundle.find((a) => a.name.text === cycle[1]);
   problems.report(d.policyCycle, first?.span ?? own.name.span, { cycle });
 }

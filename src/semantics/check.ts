@@ -22,6 +22,7 @@ import type {
   TypeNode,
 } from "../syntax/ast.js";
 import { type AnnotationTarget, checkAnnotations, checkMinSuccess } from "./annotations.js";
+import { inferAsk, inferOrchestrate, inferSend } from "./asking.js";
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
 import { checkAgent, checkMcp, checkModel, checkState, checkToolBinding, modelNamed } from "./declarations.js";
@@ -31,14 +32,11 @@ import { reportMismatch } from "./mismatch.js";
 import { inferBinary, inferUnary } from "./operators.js";
 import { inferMatch } from "./patterns.js";
 import {
-  inferAsk,
   inferFork,
   inferLoop,
   inferMap,
-  inferOrchestrate,
   inferRace,
   inferReduce,
-  inferSend,
   inferSettle,
   inferTry,
   inferVote,

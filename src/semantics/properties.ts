@@ -106,8 +106,9 @@ function checkValue(name: string, spec: PropertySpec, expr: Expr, context: Prope
   const wrong = (what: string): void => problems.report(d.propertyForm, expr.span, { name, wanted: what, form });
   switch (wanted.kind) {
     case "value": {
-      const type = context.expect(expr, wanted.type, wanted.secret === true);
-      if (wanted.constant === true && !isError(type) && !context.constant(expr)) problems.report(d.propertyConstant, expr.span, { name });
+      if (wanted.constant === true && !context.constant(expr)) {
+        if (!isError(context.infer(expr))) problems.report(d.propertyConstant, expr.span, { name });
+      } else context.expect(expr, wanted.type, wanted.secret === true);
       return;
     }
     case "choice": {
@@ -314,6 +315,7 @@ function bindArguments(kind: BindingKind, own: Binding, args: readonly Argument[
   for (const arg of args) {
     const name = arg.name?.text ?? own.positional[next++];
     if (name === undefined) {
+      if (kind === "http") continue; // what is missing then is the method
       failed = true;
       problems.report(d.bindingArgumentsMany, arg.span, { binding: kind, form });
       continue;

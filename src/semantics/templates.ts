@@ -361,6 +361,7 @@ const LOGIC: ReadonlySet<string> = new Set(["eq", "ne", "lt", "gt", "and", "or",
 function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCall" }): Type {
   const { c } = s;
   const name = expr.helper.text;
+  if (name === "") return ERROR;
   const args = expr.args.map((a) => infer(s, a));
   const hash = expr.hash.map((h) => infer(s, h.value));
   if (LOGIC.has(name)) return inferLogic(s, expr, args);
