@@ -187,7 +187,7 @@ export abstract class ExpressionRules extends TypeRules {
               const opSpan = this.spanOf(token);
               const at = this.at();
               const right = this.SUBRULE1(this.operand);
-              tails.push({ kind: "Infix", op: token.image as A.BinaryOp, opSpan, right, start: at, end: this.end() });
+              tails.push({ kind: "Infix", op: (token.payload ?? token.image) as A.BinaryOp, opSpan, right, start: at, end: this.end() });
             },
           },
           {
@@ -234,7 +234,7 @@ export abstract class ExpressionRules extends TypeRules {
           this.fix("Write `let`", { ...this.spanOf(name), end: name.startOffset }, "let "),
         );
       } else this.replaced(d.singleEqual, {}, "==", T.Equal);
-      token.image = "==";
+      token.payload = "==";
       this.retag(T.Equal);
       return true;
     }
@@ -265,7 +265,7 @@ export abstract class ExpressionRules extends TypeRules {
     if (token === undefined) return;
     const span = this.spanOf(token);
     this.say(definition, span, params, this.fix(`Write \`${image}\``, span, image));
-    token.image = image;
+    token.payload = image;
     this.retag(type);
   }
   /** `c ? a : b` is reported and read as an `if`. */
@@ -564,7 +564,8 @@ export abstract class ExpressionRules extends TypeRules {
       else if (type === T.RBrace && --depth === 0) {
         const next = this.token(i + 1);
         if (next === undefined || next.tokenType === K.else || L.isCloser(next.tokenType) || next.tokenType === T.Comma) return true;
-        return this.newLine(i + 1 - this.currIdx);
+        const clause = next.tokenType === K.where || next.tokenType === K.by || next.tokenType === K.after || next.tokenType === K.early;
+        return this.newLine(i + 1 - this.currIdx) && L.has(L.statementStarts, next) && !clause;
       }
     }
   }

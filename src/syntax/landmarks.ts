@@ -39,9 +39,23 @@ export const entryStarts: Starts = starts(T.Name, ...words, T.Str, T.Ellipsis);
 export const fieldStarts: Starts = starts(T.Name, ...words, T.Str, T.At);
 export const parameterStarts: Starts = starts(T.Name, ...words, T.At);
 export const atStarts: Starts = starts(T.At);
-export const typeStarts: Starts = starts(
-  T.Bar, T.Name, ...T.CONTEXTUAL.map((word) => K[word]), K.map, T.Str, T.Minus, T.Num, K.true, K.false, K.null, T.LBrace, T.LParen,
-); // biome-ignore format: a list of tokens
+// biome-ignore format: a list of tokens
+const typePrimaryTokens = [
+  T.Name,
+  ...T.CONTEXTUAL.map((word) => K[word]),
+  K.map,
+  T.Str,
+  T.Minus,
+  T.Num,
+  K.true,
+  K.false,
+  K.null,
+  T.LBrace,
+  T.LParen,
+];
+/** Without the `|` that a union may begin with. */
+export const typePrimaryStarts: Starts = starts(...typePrimaryTokens);
+export const typeStarts: Starts = starts(T.Bar, ...typePrimaryTokens);
 export const patternStarts: Starts = starts(
   T.Str, T.Minus, T.Num, T.DotDot, K.true, K.false, K.null, T.Name, ...T.CONTEXTUAL.map((word) => K[word]), T.LBrace,
 ); // biome-ignore format: a list of tokens

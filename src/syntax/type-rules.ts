@@ -166,7 +166,7 @@ export abstract class TypeRules extends Recovery {
     return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
   });
   protected typePrimary(start: number): A.TypeNode {
-    if (!this.RECORDING_PHASE && (!L.has(L.typeStarts, this.LA(1)) || this.declares())) {
+    if (!this.RECORDING_PHASE && (!L.has(L.typePrimaryStarts, this.LA(1)) || this.declares())) {
       this.say(d.missingType, this.place(), { found: this.found() });
       return { kind: "MissingType", span: this.empty() };
     }

@@ -24,7 +24,7 @@ test("a plain template is what Handlebars reads", () => {
   fc.assert(
     fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
       const text = parts.join("");
-      fc.pre(text.includes("{{") && !/\\\{\{|\{\{\{|\}\}\}/.test(text));
+      fc.pre(text.includes("{{") && !/\\\{\{|\{\{\{|\}\}\}|\{\{(?![a-z])/.test(text));
       // A comment at the end sends the text through Handlebars and leaves nothing behind.
       const through = parsed(`${text}|{{!-- --}}`).parts;
       const last = through[through.length - 1];
