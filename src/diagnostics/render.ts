@@ -59,7 +59,7 @@ export function renderProblem(problem: Problem, files: Files, { color = false, w
   if (problem.help !== undefined) out.push(...sayings(problem.help, "", margin, width, paint));
   for (const fix of problem.fixes) {
     if (saidAlready(fix, problem)) continue;
-    out.push(...sayings(fix.title, "help: ", margin, width, paint));
+    out.push(...sayings(startingSmall(fix.title), "help: ", margin, width, paint));
   }
   if (out.at(-1) === paint.gutter(`${margin}│`)) out.pop();
   return out.join("\n");
@@ -80,16 +80,16 @@ function framesOf(problem: Problem, primary: Mark): { file: string; span: Span; 
 const oneLine = (text: string | undefined): string | undefined =>
   text === undefined ? undefined : printable(text.replace(/\s*\n\s*/g, " "));
 
+const startingSmall = (title: string): string => title.charAt(0).toLowerCase() + title.slice(1);
+
 /** A mend needs no line of its own when the mark or the help says it, in its words or by the very text to write. */
 function saidAlready({ title, edits }: Fix, problem: Problem): boolean {
   const words = title.toLowerCase();
   const texts = [problem.label, problem.help, problem.title].filter((text) => text !== undefined);
   const [only] = edits;
-  return texts.some(
-    (text) =>
-      text.toLowerCase().includes(words) ||
-      (edits.length === 1 && only !== undefined && only.text !== "" && (text.includes(`did you mean \`${only.text}\``) || text.includes(`did you mean ${only.text}`))),
-  );
+  const written = /^\w+ `([^`]+)`$/.exec(title)?.[1] ?? (edits.length === 1 ? (only?.text ?? "") : "");
+  if (written !== "" && (problem.label?.includes(`\`${written}\``) || problem.label?.includes(`did you mean ${written}`))) return true;
+  return texts.some((text) => text.toLowerCase().includes(words));
 }
 
 function sayings(text: string, prefix: string, margin: string, width: number, paint: Paint): string[] {
@@ -160,7 +160,7 @@ export function toJson(found: readonly Problem[], files: Files): JsonDiagnostic[
     related: problem.related.map(({ span, message }) => ({ file: span.file, range: range(span), message })),
     help: problem.help ?? null,
     fixes: problem.fixes.map(({ title, edits }) => ({
-      title,
+      title: title.charAt(0).toUpperCase() + title.slice(1),
       edits: edits.map(({ span, text }) => ({ file: span.file, range: range(span), newText: text })),
     })),
   }));

@@ -235,7 +235,7 @@ describe("problems as data", () => {
           { file: "a.weave", range: { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } }, message: "declared here" },
         ],
         help: null,
-        fixes: [{ title: "did you mean `b`?", edits: [{ file: "a.weave", range, newText: "b" }] }],
+        fixes: [{ title: "Did you mean `b`?", edits: [{ file: "a.weave", range, newText: "b" }] }],
       },
     ]);
   });
