@@ -135,18 +135,19 @@ async function askOne(step: Step, model: ModelIR, asking: Asking): Promise<Model
   const { run } = step;
   const provider = run.provider(model);
   const { amount, inputBound, maxOutput } = worstCase(model, asking);
-  const perSecond = model.rate;
-  if (perSecond !== undefined) await waiting((then) => takeToken(step, `model ${model.id}`, perSecond, then));
   const load = loadOf(run, model.id);
   const { gate: entry } = load;
-  const leave = entry === undefined ? undefined : await enter(step, entry);
+  const perSecond = model.rate;
+  let leave: (() => void) | undefined;
+  load.tokens += amount.tokens;
   try {
+    if (perSecond !== undefined) await waiting((then) => takeToken(step, `model ${model.id}`, perSecond, then));
+    if (entry !== undefined) leave = await enter(step, entry);
     await waiting((then) => request(step, amount, then));
     if (step.halt === cancelled) {
       settleRequest(step, step.context.account, amount, { cost: 0, tokens: 0, calls: 0 });
       throw stopped(step);
     }
-    load.tokens += amount.tokens;
     const { hidePrompt, hideAnswer: _, ...wanted } = asking;
     const sent: ModelRequest = {
       ...wanted,
@@ -173,12 +174,9 @@ async function askOne(step: Step, model: ModelIR, asking: Asking): Promise<Model
         costUsd: dollars(amount.cost),
         tokens: amount.tokens,
       });
-    try {
-      return await send(step, model, sent, asking.hideAnswer, amount, provider);
-    } finally {
-      load.tokens -= amount.tokens;
-    }
+    return await send(step, model, sent, asking.hideAnswer, amount, provider);
   } finally {
+    load.tokens -= amount.tokens;
     leave?.();
   }
 }
@@ -237,6 +235,7 @@ function send(
   const held = step.context.account;
   const { timed } = provider;
   let charged: Amount | undefined;
+  let billed: Billed | undefined;
   let over = false;
   if (!timed) run.clock.hold();
 
@@ -246,15 +245,14 @@ function send(
       : usage === undefined
         ? reserved
         : { cost: costOf(model, usage), tokens: usage.inputTokens + usage.outputTokens, calls: 0 };
-    if (charged !== undefined) {
-      addBill(step, { cost: used.cost - charged.cost, tokens: used.tokens - charged.tokens, calls: 0 }, usage);
-      correctRequest(run, held, charged, used);
-      charged = used;
-      return;
-    }
+    // Where nobody says how much was used, what may have been is counted as it was reserved.
+    const output = nothing ? 0 : (usage?.outputTokens ?? sent.maxOutput);
+    const bill = { cost: used.cost, input: used.tokens - output, output };
+    addBill(step, bill, billed);
+    billed = bill;
+    if (charged === undefined) settleRequest(step, held, reserved, used);
+    else correctRequest(run, held, charged, used);
     charged = used;
-    addBill(step, used, usage);
-    settleRequest(step, held, reserved, used);
   };
 
   return new Promise<ModelAnswer>((resolve, reject) => {
@@ -268,16 +266,12 @@ function send(
       finish();
       pump(run);
     };
-    // A provider that does not react to the abort is left behind; what it may cost is charged in full until it tells.
+    // What was sent is charged in full until the other side tells; one that does not react to the abort is left behind.
     step.onStop = (level) => {
       if (level !== cancelled || over) return;
+      charge(undefined, false);
       abort(step);
-      cancelGrace ??= run.clock.after(run.grace, () =>
-        end(() => {
-          charge(undefined, false);
-          reject(stopped(step));
-        }),
-      );
+      cancelGrace ??= run.clock.after(run.grace, () => end(() => reject(stopped(step))));
     };
     if (step.halt === cancelled) abort(step);
     provider
@@ -335,16 +329,23 @@ function isUsageUnknown(thrown: unknown): boolean {
   return typeof thrown === "object" && thrown !== null && "usageUnknown" in thrown && thrown.usageUnknown === true;
 }
 
-function addBill(step: Step, used: Amount, usage: Usage | undefined): void {
+interface Billed {
+  readonly cost: number;
+  readonly input: number;
+  readonly output: number;
+}
+
+/** Adds a request to what the call and the run have used, or corrects what was added for it before. */
+function addBill(step: Step, now: Billed, before: Billed | undefined): void {
   const bill = billOf(rootOf(step));
-  const input = usage?.inputTokens ?? used.tokens;
-  const output = usage?.outputTokens ?? 0;
-  bill.cost += used.cost;
-  bill.inputTokens += input;
-  bill.outputTokens += output;
-  bill.requests++;
   const { totals } = step.run;
-  totals.cost += used.cost;
-  totals.inputTokens += input;
-  totals.outputTokens += output;
+  const cost = now.cost - (before?.cost ?? 0);
+  const input = now.input - (before?.input ?? 0);
+  const output = now.output - (before?.output ?? 0);
+  for (const each of [bill, totals]) {
+    each.cost += cost;
+    each.inputTokens += input;
+    each.outputTokens += output;
+  }
+  if (before === undefined) bill.requests++;
 }

@@ -1,0 +1,296 @@
+import { describe, expect, it } from "vitest";
+import { parseFaults, simulator } from "../../src/host/providers/sim.js";
+import type { AgentIR, TypeIR } from "../../src/plan/ir.js";
+import { failure } from "../../src/runtime/failure.js";
+import type { ModelAnswer, ModelRequest, Provider } from "../../src/runtime/provider.js";
+import * as f from "../support/flows.js";
+
+const usage = { inputTokens: 10, outputTokens: 5 };
+type Script = string | Partial<ModelAnswer> | ReturnType<typeof failure>;
+
+/** Answers one after the other, and keeps what it was asked. */
+function scripted(answers: readonly Script[]): { provider: Provider; asked: ModelRequest[] } {
+  const asked: ModelRequest[] = [];
+  const provider: Provider = {
+    name: "script",
+    simulated: false,
+    timed: true,
+    ask: (request) => {
+      asked.push({ ...request, messages: [...request.messages] });
+      const answer = answers[asked.length - 1] ?? answers.at(-1) ?? "";
+      if (typeof answer === "object" && "failure" in answer) return Promise.reject(answer);
+      return Promise.resolve({
+        text: "",
+        toolCalls: [],
+        usage,
+        finish: "stop",
+        ...(typeof answer === "string" ? { text: answer } : answer),
+      });
+    },
+  };
+  return { provider, asked };
+}
+
+const calling = (...calls: readonly (readonly [string, unknown])[]): Partial<ModelAnswer> => ({
+  finish: "tools",
+  toolCalls: calls.map(([name, args], i) => ({ id: `c${i}`, name, arguments: args })),
+});
+
+function graph(agent: Partial<AgentIR>, tools: readonly ReturnType<typeof f.tool>[] = [], models = [f.model("m")]) {
+  return f.graph({
+    tools,
+    models,
+    agents: [f.agent("A", agent)],
+    flows: [f.flow("main", [], f.body([f.call("c", "A", { x: f.k("hi") }, { kind: "agent" })], f.r("c")))],
+  });
+}
+const score: TypeIR = f.record({ score: { kind: "int", min: 1, max: 5 }, tags: f.list(f.text) });
+
+describe("answers", () => {
+  it.each<[string, TypeIR, string, unknown, string | undefined]>([
+    ["plain text", f.text, " as it is\n", " as it is\n", undefined],
+    ["JSON", score, '{"score": 3, "tags": []}', { score: 3, tags: [] }, undefined],
+    [
+      "fences and prose",
+      score,
+      'Sure!\n```json\n{"score": 3, "tags": ["a"]}\n```\nBye',
+      { score: 3, tags: ["a"] },
+      "removed the text around the JSON",
+    ],
+    ["odd JSON", score, "{score: 3, 'tags': ['a',],} // done", { score: 3, tags: ["a"] }, "put quotes around field names"],
+    ["a lone value for a list", f.list(f.text), '"a"', ["a"], "put the lone value into a list"],
+    [
+      "a bare word of a union",
+      {
+        kind: "union",
+        of: [
+          { kind: "literal", value: "high" },
+          { kind: "literal", value: "low" },
+        ],
+      },
+      "high",
+      "high",
+      "put quotes around the text",
+    ],
+    ["a wrapped list", f.list(f.int), '{"items": [1, 2]}', [1, 2], "took the list out of the record around it"],
+  ])("understand %s", async (_, result, text, value, mend) => {
+    const { provider } = scripted([text]);
+    const { result: found, events } = await f.finish(graph({ result }), { provider });
+    expect(found.value).toEqual(value);
+    const mends = events.flatMap((event) => (event.kind === "answer.mended" ? event.mends : []));
+    if (mend === undefined) expect(mends).toEqual([]);
+    else expect(mends).toContain(mend);
+  });
+
+  it("cut fields that were not asked for", async () => {
+    const { provider } = scripted(['{"score": 3, "tags": [], "extra": 1}']);
+    expect((await f.finish(graph({ result: score }), { provider })).result.value).toEqual({ score: 3, tags: [] });
+  });
+
+  it("that do not fit go back with the reasons, then fail", async () => {
+    const { provider, asked } = scripted(['{"score": 7, "tags": "x"}', "no", '{"score": 5, "tags": []}']);
+    const { result, events } = await f.finish(graph({ result: score }), { provider });
+    expect(result.value).toEqual({ score: 5, tags: [] });
+    expect(asked[1]?.messages.at(-1)).toMatchObject({ role: "user" });
+    expect(asked[1]?.messages.at(-1)?.text).toContain("field `score`: expected int from 1 to 5, found 7");
+    expect(events.filter((event) => event.kind === "answer.rejected")).toHaveLength(2);
+    const never = await f.finish(graph({ result: score, repairs: 1 }), { provider: scripted(["no"]).provider });
+    expect(never.result.failure).toMatchObject({
+      kind: "invalid_output",
+      message: "the answer does not fit after 1 repairs: the answer holds no JSON",
+    });
+    expect(never.result.spend).toMatchObject({ inputTokens: 20, outputTokens: 10 });
+  });
+
+  it("that were refused or cut off are failures, not values", async () => {
+    const refused = await f.finish(graph({}), { provider: scripted([{ text: "I cannot", finish: "refused" }]).provider });
+    expect(refused.result.failure).toMatchObject({ kind: "refused" });
+    const cut = await f.finish(graph({ repairs: 0 }), { provider: scripted([{ text: "half a sen", finish: "length" }]).provider });
+    expect(cut.result.failure?.kind).toBe("invalid_output");
+  });
+});
+
+describe("turns with tools", () => {
+  const add = f.tool("add", { params: [f.param("a", f.int), f.param("b", f.int, { default: f.k(1) })], result: f.int });
+  const tools = { add: ({ a, b }: Readonly<Record<string, unknown>>) => Number(a) + Number(b) };
+  const agent: Partial<AgentIR> = { tools: [{ kind: "tool", id: "add" }], maxTurns: 3 };
+
+  it("carry out what the model asks for, with paths and defaults, and give back the results", async () => {
+    const { provider, asked } = scripted([calling(["add", { a: 1 }], ["add", { a: 2, b: 5 }]), "done"]);
+    const { result, events } = await f.finish(graph(agent, [add]), { provider, tools });
+    expect(result.value).toBe("done");
+    expect(asked[1]?.messages.slice(-2)).toMatchObject([
+      { role: "tool", text: "2", failed: false },
+      { role: "tool", text: "7", failed: false },
+    ]);
+    expect(events.flatMap((event) => (event.kind === "call.started" ? [event.path] : []))).toEqual([
+      "main",
+      "main/A",
+      "main/A/add",
+      "main/A/add#2",
+    ]);
+    expect(asked[0]?.tools[0]?.parameters).toMatchObject({ type: "object", properties: { a: { type: "integer" } }, required: ["a"] });
+  });
+
+  it("tell the model what went wrong: wrong arguments, unknown tools, failures, large results, too many calls", async () => {
+    const { provider, asked } = scripted([calling(["add", { a: "x" }], ["sub", {}], ["add", { a: 1 }], ["add", { a: 2 }]), "done"]);
+    const failing = {
+      add: () => {
+        throw new Error("broken");
+      },
+    };
+    await f.finish(graph({ ...agent, maxCallsPerTurn: 3 }, [add]), { provider, tools: failing });
+    const told = asked[1]?.messages.slice(-4).map((message) => message.text);
+    expect(told).toEqual([
+      'The arguments do not fit: field `a`: expected int, found "x"',
+      "There is no tool sub. The tools are: add.",
+      "The tool failed (tool_error): broken",
+      "At most 3 tool calls are allowed in one turn; this one was not made.",
+    ]);
+    const large = scripted([calling(["add", { a: 1 }]), "done"]);
+    await f.finish(graph({ ...agent, maxToolResult: 0 }, [add]), { provider: large.provider, tools });
+    expect(large.asked[1]?.messages.at(-1)?.text).toContain("The result is too large: 1 characters");
+  });
+
+  it("keep the last turn for the answer", async () => {
+    const { provider, asked } = scripted([calling(["add", { a: 1 }]), calling(["add", { a: 1 }]), "at last"]);
+    const { result } = await f.finish(graph(agent, [add]), { provider, tools });
+    expect(result.value).toBe("at last");
+    expect(asked.map((request) => request.limits.turns)).toEqual([2, 1, 0]);
+    expect(asked[2]?.messages.at(-1)?.text).toContain("Answer now");
+  });
+});
+
+describe("models", () => {
+  const models = [f.model("m", { fallback: ["a", "b"] }), f.model("a"), f.model("b")];
+
+  it("fall back when one is overloaded or refuses, not when the request is at fault", async () => {
+    const { provider, asked } = scripted([failure("overloaded", "busy"), "fine"]);
+    expect((await f.finish(graph({}, [], models), { provider })).result.value).toBe("fine");
+    expect(asked.map((request) => request.model.id)).toEqual(["a", "b"]);
+    const auth = scripted([failure("auth", "who are you")]);
+    expect((await f.finish(graph({}, [], models), { provider: auth.provider })).result.failure?.kind).toBe("auth");
+    expect(auth.asked).toHaveLength(1);
+  });
+
+  it("balance by the tokens in flight", async () => {
+    const seen: string[] = [];
+    const provider: Provider = {
+      name: "slow",
+      simulated: false,
+      timed: true,
+      ask: (request, { clock }) => {
+        seen.push(request.model.id);
+        return new Promise((resolve) => clock.after(100, () => resolve({ text: "x", toolCalls: [], usage, finish: "stop" })));
+      },
+    };
+    const balanced = f.graph({
+      models: [f.model("m", { balance: ["a", "b"] }), f.model("a"), f.model("b")],
+      agents: [f.agent("A")],
+      flows: [
+        f.flow(
+          "main",
+          [],
+          f.body(
+            [f.map("ys", f.fn("range", f.k(6)), "x", f.body([f.call("c", "A", { x: f.r("x") }, { kind: "agent" })], f.r("c")))],
+            f.r("ys"),
+          ),
+        ),
+      ],
+    });
+    await f.finish(balanced, { provider });
+    expect(seen.filter((id) => id === "a")).toHaveLength(3);
+  });
+
+  it("limit their own concurrency", async () => {
+    let [now, most] = [0, 0];
+    const provider: Provider = {
+      name: "slow",
+      simulated: false,
+      timed: true,
+      ask: (_, { clock }) => {
+        most = Math.max(most, ++now);
+        return new Promise((resolve) =>
+          clock.after(100, () => {
+            now--;
+            resolve({ text: "x", toolCalls: [], usage, finish: "stop" });
+          }),
+        );
+      },
+    };
+    const limited = f.graph({
+      models: [f.model("m", { maxConcurrent: 2 })],
+      agents: [f.agent("A")],
+      flows: [
+        f.flow(
+          "main",
+          [],
+          f.body(
+            [f.map("ys", f.fn("range", f.k(6)), "x", f.body([f.call("c", "A", { x: f.r("x") }, { kind: "agent" })], f.r("c")))],
+            f.r("ys"),
+          ),
+        ),
+      ],
+    });
+    const { result } = await f.finish(limited, { provider });
+    expect([most, result.elapsedMs]).toEqual([2, 300]);
+  });
+});
+
+describe("the simulator", () => {
+  const wide = f.record({
+    id: { kind: "string", pattern: "^[a-z][a-z0-9-]*$" },
+    score: { kind: "int", min: 1, max: 5 },
+    tags: f.list({ kind: "string", max: 10 }, { min: 2, max: 4 }),
+  });
+
+  it("gives the same valid answers for the same seed, others for another", async () => {
+    const of = async (seed: number) => (await f.finish(graph({ result: wide }), { provider: simulator(), options: { seed } })).result;
+    const first = await of(1);
+    expect(first).toMatchObject({ status: "completed", simulated: true });
+    expect((await of(1)).value).toEqual(first.value);
+    expect((await of(2)).value).not.toEqual(first.value);
+    expect(first.spend.costUsd).toBeGreaterThan(0);
+  });
+
+  it("fails as often as it is told to", async () => {
+    expect(parseFaults("rate_limit:5%,timeout:0.01")).toEqual([
+      { kind: "rate_limit", share: 0.05 },
+      { kind: "timeout", share: 0.01 },
+    ]);
+    expect(parseFaults("rate:5%")).toBeUndefined();
+    const many = f.graph({
+      agents: [f.agent("A")],
+      flows: [
+        f.flow(
+          "main",
+          [],
+          f.body(
+            [
+              f.map("ys", f.fn("range", f.k(400)), "x", f.body([f.call("c", "A", { x: f.r("x") }, { kind: "agent" })], f.r("c")), {
+                settle: true,
+              }),
+            ],
+            f.r("ys"),
+          ),
+        ),
+      ],
+    });
+    const { result } = await f.finish(many, { provider: simulator({ faults: [{ kind: "rate_limit", share: 0.2 }] }) });
+    expect((result.value as { rate: number }).rate).toBeGreaterThan(0.7);
+    expect((result.value as { rate: number }).rate).toBeLessThan(0.9);
+  });
+
+  it("can take every declared limit to the full", async () => {
+    const add = f.tool("add", { params: [f.param("x", f.int)], result: f.int });
+    const { result } = await f.finish(
+      graph({ result: score, tools: [{ kind: "tool", id: "add" }], maxTurns: 3, maxCallsPerTurn: 2, repairs: 1 }, [add]),
+      {
+        provider: simulator({ adversarial: true }),
+        tools: { add: ({ x }) => x },
+      },
+    );
+    // Three turns and one repair, each at its largest answer; two turns of two tool calls.
+    expect(result).toMatchObject({ status: "completed", spend: { outputTokens: 4000, toolCalls: 4 } });
+  });
+});
