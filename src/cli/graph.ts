@@ -4,7 +4,7 @@ import { dot, drawingJson, mermaid } from "../plan/draw.js";
 import { drawingOf } from "../plan/drawing.js";
 import { svg } from "../plan/svg.js";
 import { chooseFlow } from "./flow.js";
-import { showProblems } from "./problems.js";
+import { showErrors } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
@@ -16,7 +16,7 @@ export async function graph(
   to: Terminal,
 ): Promise<ExitCode> {
   const program = loadProgram(file);
-  showProblems(program.problems, program.compiled.files, to);
+  showErrors(program.problems, program.compiled.files, file, to);
   if (program.missing) return EXIT.usage;
   const flow = chooseFlow(program, file, name, to);
   if (flow === undefined || program.compiled.graph === undefined) return program.ok ? EXIT.usage : EXIT.diagnostics;

@@ -7,7 +7,7 @@ import type { RunOptions } from "./commands.js";
 import { counted } from "./figures.js";
 import { chooseFlow } from "./flow.js";
 import { inputsOf } from "./inputs.js";
-import { showProblems } from "./problems.js";
+import { showErrors } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { bold, dim, EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
@@ -20,7 +20,7 @@ export async function plan(
   to: Terminal,
 ): Promise<ExitCode> {
   const program = loadProgram(file);
-  showProblems(program.problems, program.compiled.files, to);
+  showErrors(program.problems, program.compiled.files, file, to);
   if (program.missing) return EXIT.usage;
   const flow = chooseFlow(program, file, name, to);
   const { graph } = program.compiled;

@@ -9,7 +9,7 @@ import { countProblems, renderProblems } from "../diagnostics/render.js";
 import { nearest } from "../diagnostics/suggest.js";
 import { isFolder, type Unreadable, weaveFiles } from "../host/files.js";
 import type { SourceFile } from "../source/source.js";
-import { bold, type Terminal } from "./terminal.js";
+import { bold, dim, type Terminal } from "./terminal.js";
 
 /** Problems of a file that could not be read, by the path as it was given. */
 export function reportUnreadable(path: string, failure: Unreadable, to: Problems): void {
@@ -46,4 +46,18 @@ export function showProblems(found: readonly Problem[], files: ReadonlyMap<strin
   to.err(`${renderProblems(found, files, { color: to.color, width: to.width })}\n`);
   const count = countProblems(found);
   if (count !== undefined) to.err(`${bold(count, to.color)}\n`);
+}
+
+/**
+ * The same for a command that does something else than check: errors in full, and where there are none a line that says
+ * how many warnings `weave check` would show.
+ */
+export function showErrors(found: readonly Problem[], files: ReadonlyMap<string, SourceFile>, file: string, to: Terminal): void {
+  if (found.some((problem) => problem.severity === "error")) {
+    showProblems(found, files, to);
+    return;
+  }
+  const count = countProblems(found.filter((problem) => problem.severity === "warning"));
+  if (count !== undefined)
+    to.err(`${dim(`${count}; \`weave check ${file}\` shows ${count.startsWith("1 ") ? "it" : "them"}`, to.color)}\n`);
 }

@@ -14,7 +14,7 @@ import { chooseFlow } from "./flow.js";
 import { runHost } from "./host.js";
 import { inputsOf } from "./inputs.js";
 import { overrideModels } from "./override.js";
-import { showProblems } from "./problems.js";
+import { showErrors, showProblems } from "./problems.js";
 import { loadProgram, type Program } from "./program.js";
 import { progress } from "./progress.js";
 import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
@@ -28,7 +28,7 @@ export async function runFlow(
   to: Terminal,
 ): Promise<ExitCode> {
   const program = loadProgram(file);
-  showProblems(program.problems, program.compiled.files, to);
+  showErrors(program.problems, program.compiled.files, file, to);
   if (program.missing) return EXIT.usage;
   if (!program.ok || program.compiled.graph === undefined) return EXIT.diagnostics;
   const flow = chooseFlow(program, file, name, to);
