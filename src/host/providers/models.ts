@@ -1,7 +1,11 @@
-/** Which provider answers for a model: the simulator for `provider: "sim"` or for all with `--sim`; others by name. */
+/**
+ * Which provider answers for a model: the simulator for `provider: "sim"` or for all with `--sim`, the AI SDK's for
+ * those it has, others by name. A key that is missing is told here, before anything runs.
+ */
 import type { ModelIR } from "../../plan/ir.js";
 import type { Provider } from "../../runtime/provider.js";
 import type { Models } from "../../runtime/run.js";
+import { aiSdk, isSdkProvider, keyVariable, sdkProviders } from "./ai-sdk.js";
 import { type SimOptions, simulator } from "./sim.js";
 
 export interface ModelOptions {
@@ -13,13 +17,6 @@ export interface ModelOptions {
   readonly providers?: Readonly<Record<string, Provider>>;
 }
 
-/** Where each provider's key is looked for. */
-const keys: Readonly<Record<string, string>> = {
-  anthropic: "ANTHROPIC_API_KEY",
-  openai: "OPENAI_API_KEY",
-  google: "GOOGLE_GENERATIVE_AI_API_KEY",
-};
-
 export function models(options: ModelOptions): Models {
   const simulated = simulator(options.sim ?? {});
   return {
@@ -28,10 +25,13 @@ export function models(options: ModelOptions): Models {
       const name = model.provider ?? "";
       const given = options.providers?.[name];
       if (given !== undefined) return given;
-      const variable = keys[name];
-      if (variable !== undefined && model.apiKey === undefined && (options.environment(variable) ?? "") === "")
-        return { missing: "key", variable };
-      return { missing: "provider", known: ["sim", ...Object.keys(options.providers ?? {})] };
+      if (isSdkProvider(name)) {
+        const variable = keyVariable(name);
+        const key = variable === undefined ? "" : (options.environment(variable) ?? "").trim();
+        if (variable !== undefined && model.apiKey === undefined && key === "") return { missing: "key", variable };
+        return aiSdk(name, key === "" ? undefined : key);
+      }
+      return { missing: "provider", known: ["sim", ...sdkProviders, ...Object.keys(options.providers ?? {})] };
     },
   };
 }

@@ -1,0 +1,129 @@
+/**
+ * A request of the runtime as call options of the AI SDK's model interface: system prompt, turns, tools, limits. What a
+ * model wants to see again of its own turns (reasoning, signatures) is given back to the model it came from, and to
+ * no other.
+ */
+import type {
+  JSONObject,
+  JSONSchema7,
+  LanguageModelV4CallOptions,
+  LanguageModelV4Message,
+  LanguageModelV4ReasoningPart,
+  LanguageModelV4TextPart,
+  LanguageModelV4ToolCallPart,
+} from "@ai-sdk/provider";
+import type { Json } from "../../plan/ir.js";
+import type { Message, ModelRequest, ToolCallRequest } from "../../runtime/provider.js";
+import type { AnswerForm } from "./answer-form.js";
+
+export type AssistantPart = LanguageModelV4TextPart | LanguageModelV4ReasoningPart | LanguageModelV4ToolCallPart;
+
+export interface Replay {
+  /** The model that it came from. */
+  readonly by: string;
+  readonly parts: readonly AssistantPart[];
+}
+
+/** Who may be given a replay back. */
+export function replayKey({ model }: ModelRequest): string {
+  return `${model.provider}/${model.model}`;
+}
+
+export function callOptions(
+  request: ModelRequest,
+  form: AnswerForm,
+  optionsKey: string,
+  options: JSONObject,
+  signal: AbortSignal,
+): LanguageModelV4CallOptions {
+  const { tools, limits, temperature, maxOutput } = request;
+  return {
+    prompt: prompt(request, form),
+    maxOutputTokens: Math.max(1, maxOutput - thinkingBudget(options)),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(form.schema === undefined ? {} : { responseFormat: { type: "json" as const, schema: form.schema, name: "answer" } }),
+    ...(tools.length === 0
+      ? {}
+      : {
+          tools: tools.map((tool) => ({
+            type: "function" as const,
+            name: tool.name,
+            description: tool.description,
+            inputSchema: tool.parameters as JSONSchema7,
+            strict: false,
+          })),
+          // Tools that were used before must stay described, even where they may not be used any more.
+          toolChoice: { type: limits.turns > 0 ? ("auto" as const) : ("none" as const) },
+        }),
+    providerOptions: { [optionsKey]: options },
+    abortSignal: signal,
+  };
+}
+
+/** Some providers count a budget for thinking on top of the output; here it is part of it. */
+function thinkingBudget(options: JSONObject): number {
+  const { thinking } = options;
+  const budget =
+    typeof thinking === "object" && thinking !== null && !Array.isArray(thinking) ? (thinking as JSONObject)["budgetTokens"] : 0;
+  return typeof budget === "number" ? budget : 0;
+}
+
+function prompt(request: ModelRequest, form: AnswerForm): LanguageModelV4Message[] {
+  const system = [request.system, form.instruction].filter((part) => part !== undefined && part !== "").join("\n\n");
+  const messages: LanguageModelV4Message[] = system === "" ? [] : [{ role: "system", content: system }];
+  for (const message of request.messages) {
+    const previous = messages.at(-1);
+    if (message.role === "tool" && previous?.role === "tool") previous.content.push(toolResult(message));
+    else messages.push(turn(message, replayKey(request)));
+  }
+  return messages;
+}
+
+function turn(message: Message, by: string): LanguageModelV4Message {
+  switch (message.role) {
+    case "user":
+      return { role: "user", content: [{ type: "text", text: message.text }] };
+    case "tool":
+      return { role: "tool", content: [toolResult(message)] };
+    case "assistant": {
+      if (isReplay(message.replay) && message.replay.by === by) return { role: "assistant", content: [...message.replay.parts] };
+      const calls = message.toolCalls.map(callPart);
+      // A turn without content is refused by most.
+      const text = message.text.trim() === "" && calls.length === 0 ? "(no answer)" : message.text;
+      return { role: "assistant", content: [...(text === "" ? [] : [{ type: "text" as const, text }]), ...calls] };
+    }
+  }
+}
+
+function toolResult(message: Extract<Message, { role: "tool" }>) {
+  const { callId, name, text, failed } = message;
+  return {
+    type: "tool-result" as const,
+    toolCallId: callId,
+    toolName: name,
+    output: { type: failed ? ("error-text" as const) : ("text" as const), value: text },
+  };
+}
+
+export function callPart({ id, name, arguments: given }: ToolCallRequest): LanguageModelV4ToolCallPart {
+  const input = typeof given === "object" && given !== null ? given : {};
+  return { type: "tool-call", toolCallId: id, toolName: name, input };
+}
+
+function isReplay(value: unknown): value is Replay {
+  return typeof value === "object" && value !== null && "by" in value && "parts" in value && Array.isArray(value.parts);
+}
+
+/** Options as a program writes them (`reasoning_effort`), named as the SDK has them. */
+export function sdkOptions(value: Json | undefined): JSONObject {
+  const named = renamed(value ?? {});
+  return typeof named === "object" && named !== null && !Array.isArray(named) ? (named as JSONObject) : {};
+}
+
+function renamed(value: Json): Json {
+  if (Array.isArray(value)) return value.map(renamed);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), renamed(each)]),
+  );
+}
