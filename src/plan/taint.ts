@@ -208,7 +208,7 @@ export function checkInformationFlow(graph: Graph, problems: Problems): void {
     if (source === undefined) return;
     const held = agent.tools.flatMap((ref) => effectsOf(ref));
     if (held.length === 0) return;
-    const why = shown === undefined ? `It can fetch text with ${source}` : `It is given text that ${source} returned`;
+    const why = shown === undefined ? `It can fetch text with ${source}` : `It is given text from ${source}`;
     problems.report(d.untrustedAgentEffects, shown === undefined ? agent.span : span, {
       agent: agent.name,
       tools: [...new Set(held)],

@@ -109,6 +109,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         return;
       }
       const related = where.span === undefined ? [] : [{ span: where.span, message: "declared here" }];
+      if (expand(found).kind === "secret") {
+        problems.report(d.secretInValue, expr.span, { where: `\`${where.param}\` of \`${where.callee}\`` }, { related });
+        return;
+      }
       problems.report(
         d.argumentType,
         expr.span,

@@ -96,6 +96,12 @@ export const WHAT: Readonly<Record<string, string>> = {
 /** Everything a name at this place could have meant. */
 function reportUnknown(c: Checker, expr: NameExpr, env: Env, context: Context): Type {
   if (expr.name === "" || context.scope.failed.has(expr.name)) return ERROR;
+  for (let e: Env | undefined = env; e !== undefined; e = e.parent) {
+    const span = e.later?.get(expr.name);
+    if (span === undefined) continue;
+    c.problems.report(d.usedTooEarly, expr.span, { name: expr.name }, { related: [{ span, message: "its `let`" }] });
+    return ERROR;
+  }
   const values = [...context.scope.names.values()].map((s) => s.name);
   const near = nearest(expr.name, [...namesInScope(env), ...values, ...builtins.keys()]);
   const fixes: Fix[] = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.span, text: near }] }];

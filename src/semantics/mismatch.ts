@@ -156,6 +156,10 @@ export function reportMismatch(c: Checker, expr: Expr, found: Type, expected: Ty
       break;
   }
   const lit = expand(found);
+  if (lit.kind === "secret") {
+    c.problems.report(d.secretInValue, expr.span, { where: "what is expected here" });
+    return;
+  }
   const options = members(expected).flatMap((m) => {
     const t = expand(m);
     return t.kind === "literal" && typeof t.value === "string" ? [t.value] : [];

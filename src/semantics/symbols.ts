@@ -97,6 +97,8 @@ export interface Env {
   readonly narrowed: Map<Local, Map<string, Type>>;
   /** True where `xs[i]` is `T` (tests). */
   readonly strictIndex: boolean;
+  /** Names that the `let`s of this block bind, and where: above them there is no value of them yet. */
+  later?: ReadonlyMap<string, Span>;
 }
 
 export function childEnv(parent: Env | undefined, strictIndex = parent?.strictIndex ?? false): Env {

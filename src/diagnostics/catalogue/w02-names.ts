@@ -9,6 +9,11 @@ export const nameProblems = {
     label: ({ near }) => (near === undefined ? "no such name here" : `did you mean \`${near}\`?`),
     help: ({ near }) => (near === undefined ? "Declare it, import it, or take it as a parameter." : undefined),
   }),
+  usedTooEarly: error<{ name: string }>("W0217", {
+    title: ({ name }) => `\`${name}\` has no value yet`,
+    label: "used above its `let`",
+    help: "A name can be used only below the `let` that gives it its value.",
+  }),
   unknownType: error<{ name: string; near: string | undefined }>("W0202", {
     title: ({ name }) => `There is no type \`${name}\``,
     label: ({ near }) => (near === undefined ? "no such type" : `did you mean \`${near}\`?`),

@@ -1,12 +1,12 @@
 /** W06: effects, information flow, tests. */
-import { error, warning } from "./define.js";
+import { error } from "./define.js";
 
 const list = (names: readonly string[]) => names.map((n) => `\`${n}\``).join(", ");
 
 export const effectProblems = {
   untrustedToEffect: error<{ param: string; callee: string; source: string }>("W0601", {
     title: ({ callee, param }) => `Untrusted text may not become \`${param}\` of \`${callee}\`, which has effects`,
-    label: ({ source }) => `this can hold what ${source} returned`,
+    label: ({ source }) => `this can hold text from ${source}`,
     help: "Pass on only values without free text (enums, numbers), let a person agree with `@approve`, or say why it is safe with `trust(x, \"why\")`.",
   }),
   untrustedAgentEffects: error<{ agent: string; tools: readonly string[]; source: string }>("W0602", {
@@ -32,8 +32,7 @@ export const effectProblems = {
   }),
   secretInValue: error<{ where: string }>("W0607", {
     title: "A secret may not go here",
-    label: ({ where }) => where,
+    label: ({ where }) => `${where} is not declared \`secret\``,
     help: "A secret goes only to a parameter, header or variable that is declared `secret`.",
   }),
-  trustUnneeded: warning("W0608", { title: "This text is not untrusted", label: "`trust` changes nothing here" }),
 } as const;
