@@ -564,6 +564,7 @@ export abstract class ExpressionRules extends TypeRules {
       else if (type === T.RBrace && --depth === 0) {
         const next = this.token(i + 1);
         if (next === undefined || next.tokenType === K.else || L.isCloser(next.tokenType) || next.tokenType === T.Comma) return true;
+        if (next.tokenType === T.LBrace) return false;
         const clause = next.tokenType === K.where || next.tokenType === K.by || next.tokenType === K.after || next.tokenType === K.early;
         return this.newLine(i + 1 - this.currIdx) && L.has(L.statementStarts, next) && !clause;
       }

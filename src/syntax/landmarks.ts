@@ -63,6 +63,7 @@ export const postfixStarts: Starts = starts(T.Dot, T.QuestionDot, T.LParen, T.LB
 export const declarationWords: Starts = starts(
   K.type, K.model, K.mcp, K.effect, K.tool, K.agent, K.flow, K.capability, K.compose, K.policy, K.let, K.state, K.channel, K.on, K.test,
 ); // biome-ignore format: a list of tokens
+const clauseWords: Starts = starts(K.where, K.by, K.after, K.early, K.within, K.in, K.to);
 const landmarkWords: Starts = starts(
   K.type, K.model, K.mcp, K.effect, K.tool, K.agent, K.flow, K.capability, K.compose, K.policy, K.state, K.channel, K.on, K.test,
   K.import, T.At,
@@ -116,6 +117,8 @@ export function startsDeclaration(tokens: readonly Token[], index: number, text:
   if (token.tokenType === K.import) return second.tokenType === T.LBrace;
   const third = tokens[i + 2];
   if (text.slice(token.startOffset, second.startOffset).includes("\n")) return false;
+  // A value called `model` before a clause of a map: `xs + model by { … }`.
+  if (third?.tokenType === T.LBrace && has(clauseWords, second)) return false;
   return has(names, second) && third !== undefined && (afterName.get(token.tokenType)?.includes(third.tokenType) ?? false);
 }
 
