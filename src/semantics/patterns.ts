@@ -11,7 +11,7 @@ import { joinBranches } from "./mismatch.js";
 import { dropValue, keepValue, pathOf, restrict } from "./narrow.js";
 import { assignable, textFits } from "./relate.js";
 import { childEnv, type Env } from "./symbols.js";
-import { expand, fieldNames, fieldOf, isError, members, NEVER, type Type, typeText, union } from "./types.js";
+import { expand, fieldNames, fieldOf, isError, members, NEVER, type RecordType, type Type, typeText, union } from "./types.js";
 
 export function inferMatch(c: Checker, expr: MatchExpr, env: Env, context: Context, expected?: Type): Type {
   const type = c.infer(expr.value, env, context);
@@ -140,17 +140,25 @@ function remaining(pattern: Pattern, type: Type, intervals: Interval[]): readonl
       if (t.kind !== "int" && t.kind !== "float") return [type];
       return cover(type, { low: pattern.low ?? Number.NEGATIVE_INFINITY, high: pattern.high ?? Number.POSITIVE_INFINITY }, intervals);
     case "RecordPattern": {
-      if (t.kind !== "record") return [type];
-      const whole = pattern.fields.every((f) => {
-        const own = fieldOf(t, f.name.text);
-        return (
-          f.pattern === undefined ||
-          (own !== undefined && casesOf(own).every((m) => f.pattern !== undefined && remaining(f.pattern, m, []).length === 0))
-        );
-      });
-      return whole && taken1(pattern, type).length > 0 ? [] : [type];
+      if (t.kind !== "record" || taken1(pattern, type).length === 0) return [type];
+      // Field by field: what this one leaves, where those before it match.
+      const left: Type[] = [];
+      let matched = t;
+      for (const { name, pattern: inner } of pattern.fields) {
+        const own = fieldOf(matched, name.text);
+        if (inner === undefined || own === undefined) continue;
+        const open = casesOf(own).flatMap((m) => remaining(inner, m, []));
+        const same = open.length === casesOf(own).length && open.every((m, i) => m === casesOf(own)[i]);
+        if (open.length > 0) left.push(same ? matched : withField(matched, name.text, union(open)));
+        matched = withField(matched, name.text, union(casesOf(own).flatMap((m) => taken1(inner, m))));
+      }
+      return left.map((m) => (m === t ? type : m));
     }
   }
+}
+
+function withField(type: RecordType, name: string, of: Type): RecordType {
+  return { ...type, fields: type.fields.map((f) => (f.name === name ? { ...f, type: of } : f)) };
 }
 
 function inRange(range: { readonly low: number | undefined; readonly high: number | undefined }, value: number): boolean {

@@ -1,0 +1,21 @@
+/** Which cases the arms of a `match` leave out, where records have fields of several values. */
+import { expect, test } from "vitest";
+import { codes, problem } from "./program.js";
+
+const match = (type: string, arms: string): string => `flow f(x: ${type}) -> int {\n  match x {\n${arms}\n  }\n}\n`;
+
+test("values of one field may be spread over arms", () => {
+  const type = '{ kind: "a" | "b", n: int } | { kind: "c" }';
+  expect(codes(match(type, '{ kind: "a" } => 1\n{ kind: "b", n } => n\n{ kind: "c" } => 3'))).toEqual([]);
+});
+
+test("values of several fields may be spread over arms", () => {
+  const type = '{ kind: "a" | "b", ok: bool }';
+  const arms = '{ kind: "a" } => 1\n{ kind: "b", ok: true } => 2\n{ kind: "b", ok: false } => 3';
+  expect(codes(match(type, arms))).toEqual([]);
+});
+
+test("what is missing is told with the values that are left", () => {
+  const found = problem(match('{ kind: "a" | "b" | "c", n: int }', '{ kind: "a" } => 1\n{ kind: "b" } => 2'), "W0361");
+  expect(found.label).toBe('missing: `{ kind: "c", n: int }`');
+});
