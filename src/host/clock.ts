@@ -8,6 +8,9 @@ import type { Clock } from "../runtime/clock.js";
 const longest = 2 ** 31 - 1;
 
 export function realClock(): Clock {
+  // A tool that never answers must not end the process as if nothing were left to do.
+  let held = 0;
+  let alive: NodeJS.Timeout | undefined;
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
@@ -19,8 +22,14 @@ export function realClock(): Clock {
       wait(Math.max(0, ms));
       return () => clearTimeout(timer);
     },
-    hold: () => undefined,
-    release: () => undefined,
+    hold() {
+      if (held++ > 0) return;
+      if (alive === undefined) alive = setInterval(() => undefined, longest);
+      else alive.ref();
+    },
+    release() {
+      if (--held === 0) alive?.unref();
+    },
   };
 }
 

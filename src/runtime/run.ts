@@ -35,7 +35,7 @@ export interface Models {
     model: ModelIR,
   ) =>
     | Provider
-    | { readonly missing: "key"; readonly variable: string }
+    | { readonly missing: "key" | "address"; readonly variable: string }
     | { readonly missing: "provider"; readonly known: readonly string[] };
 }
 
@@ -265,6 +265,7 @@ function findProviders(graph: Graph, models: readonly string[], from: Models, fo
     if (!("missing" in provider)) providers.set(id, provider);
     else if (provider.missing === "key")
       found.report(d.missingKey, model.span, { model: model.name, provider: model.provider ?? "", variable: provider.variable });
+    else if (provider.missing === "address") found.report(d.missingAddress, model.span, { model: model.name, variable: provider.variable });
     else found.report(d.providerNotHere, model.span, { model: model.name, provider: model.provider ?? "", known: provider.known });
   }
   return providers;

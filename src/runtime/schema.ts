@@ -8,7 +8,7 @@ import { named, shapes, type Types } from "./shape.js";
 import { typeProse } from "./type-prose.js";
 import { assertNever, isPlain, shown } from "./values.js";
 
-export { answerSchema, jsonSchema, parametersSchema } from "./json-schema.js";
+export { answerSchema, jsonSchema, parametersSchema } from "../plan/json-schema.js";
 
 export type Checked =
   | { readonly ok: true; readonly value: unknown }

@@ -72,6 +72,7 @@ export function unsupported(
       for (const inner of bodiesOf(node)) visitBody(inner);
     }
   };
+  for (const handler of graph.handlers) report("handlers (on …)", handler.span);
   for (const root of roots) visitCallee(root, { file: graph.file, start: 0, end: 0 });
   return found;
 }

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { virtualClock } from "../../src/host/clock.js";
 import { simulator } from "../../src/host/providers/sim.js";
 import type { Policies } from "../../src/plan/ir.js";
 import { randomFor } from "../../src/runtime/hash.js";

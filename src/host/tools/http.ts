@@ -21,9 +21,10 @@ export async function send(
   body: string | undefined,
   signal: AbortSignal,
 ): Promise<Response> {
+  const address = checked(url);
   let response: globalThis.Response;
   try {
-    response = await fetch(checked(url), { method: method.toUpperCase(), headers, signal, ...(body === undefined ? {} : { body }) });
+    response = await fetch(address, { method: method.toUpperCase(), headers, signal, ...(body === undefined ? {} : { body }) });
   } catch (thrown) {
     if (signal.aborted) throw failure("cancelled", "the request was aborted", { committed: "unknown" });
     const cause =
