@@ -555,7 +555,9 @@ export abstract class ExpressionRules extends TypeRules {
   }
   protected headMissing(): boolean {
     if (!this.is(T.LBrace)) return false;
-    if (this.is(T.FatArrow, 3) || this.is(T.Bar, 3)) return true;
+    // The arms of a match: what stands before their arrow is no parameter of a lambda.
+    const second = this.LA(2);
+    if ((this.is(T.FatArrow, 3) || this.is(T.Bar, 3)) && (!L.has(L.names, second) || second.image === "_")) return true;
     let depth = 0;
     for (let i = this.currIdx + 1; ; i++) {
       const type = this.token(i)?.tokenType;
