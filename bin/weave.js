@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 // Starts the command line. It is written for any Node, so that an old one gets a sentence instead of a syntax error;
 // in a checkout, whose node_modules bring a current Node, it starts again on that one.
-import { existsSync } from "node:fs";
-import module from "node:module";
-import os from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,10 +20,14 @@ if (!recent && existsSync(own) && process.execPath !== own) {
     `weave needs Node 22.13 or newer; this is Node ${process.versions.node}.\nInstall a current one from https://nodejs.org and try again.\n`,
   );
   process.exitCode = 2;
+} else if (process.argv.length === 3 && (process.argv[2] === "--version" || process.argv[2] === "-V")) {
+  process.stdout.write(`${JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")).version}\n`);
 } else if (!existsSync(cli)) {
   process.stderr.write("weave is not built yet: run `npm run build` in its folder first.\n");
   process.exitCode = 2;
 } else {
+  const { default: module } = await import("node:module");
+  const { default: os } = await import("node:os");
   const uid = process.getuid === undefined ? "" : `-${process.getuid()}`;
   module.enableCompileCache(path.join(process.env.XDG_CACHE_HOME || os.tmpdir(), `weave-compile-cache${uid}`));
   await import("../dist/cli/main.js");

@@ -1,6 +1,6 @@
 /**
- * The entry of the command line. It loads next to nothing before it knows what is asked; no error leaves it as a stack
- * trace; it ends with one of the exit codes of `terminal.ts` when everything that was written has been passed on.
+ * The entry of the command line. No error leaves it as a stack trace; it ends with one of the exit codes of
+ * `terminal.ts` when everything that was written has been passed on.
  */
 import { readFileSync } from "node:fs";
 import { drained, EXIT, type ExitCode, terminal } from "./terminal.js";
@@ -13,10 +13,6 @@ export function version(): string {
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const shell = terminal();
-  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-    shell.out(`${version()}\n`);
-    return EXIT.done;
-  }
   try {
     const { execute } = await import("./commands.js");
     return await execute(argv, version(), shell);

@@ -38,10 +38,8 @@ export async function runFlow(
 
   const found = problems();
   const graph = overrideModels(program.compiled.graph, options.model ?? [], found);
-  if (found.hasErrors()) {
-    showProblems(found.list(), program.compiled.files, to);
-    return EXIT.usage;
-  }
+  showProblems(found.list(), program.compiled.files, to);
+  if (found.hasErrors()) return EXIT.usage;
   const host = runHost(options);
   if (host === undefined) {
     to.err("error: --sim-faults is written kind:share, for example rate_limit:5%,timeout:1%\n");
