@@ -513,7 +513,8 @@ export interface StubIR {
 export interface StubStepIR {
   /** `each`: a list, one value for each call in program order, then again from the start. */
   readonly kind: "value" | "each" | "fails";
-  readonly value?: ExprIR;
+  /** In the scope of the test, over the parameters of the stub. */
+  readonly body?: Body;
   readonly failure?: string;
   /** For `fails`: how many attempts; undefined is all. */
   readonly times?: number;

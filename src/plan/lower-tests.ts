@@ -96,7 +96,8 @@ function lowerStub(l: Lowering, stub: StubStatement, u: Unit): StubIR {
       const times = numberOf(l, step.times, u);
       return { kind: "fails", failure: step.failure.value, ...(times === undefined ? {} : { times }), ...suffix };
     }
-    return { kind: step.oneOf ? "each" : "value", value: l.expr(step.value, builder(u)), ...suffix };
+    const b = builder(u);
+    return { kind: step.oneOf ? "each" : "value", body: l.finish(b, l.expr(step.value, b)), ...suffix };
   });
   return { target: calleeId(l, stub.name.text, u) ?? stub.name.text, params, steps, span: stub.span };
 }

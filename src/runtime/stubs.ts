@@ -4,22 +4,29 @@
  */
 import type { AgentIR, Graph, StubIR, StubStepIR, TestIR } from "../plan/ir.js";
 import { request, settleRequest } from "./admission.js";
-import { pump } from "./body.js";
+import { begin, instanceOf, pump } from "./body.js";
 import { billOf, paramsOf, rootOf, stopped } from "./call.js";
-import { failure, isFailureKind, toFailure } from "./failure.js";
-import { type Eval, layout, newFrame } from "./frame.js";
+import { failure, isFailureKind } from "./failure.js";
+import { type Frame, type Layout, layout, newFrame } from "./frame.js";
 import { nanoDollars } from "./ledger.js";
-import type { Attempt, CompiledCallable, Done, Intercept, Run, Step } from "./machine.js";
+import type { Attempt, CompiledBody, CompiledCallable, Done, Intercept, Run, Step } from "./machine.js";
 import type { Scope } from "./scope.js";
 
 export interface Stubs {
   readonly intercept: Intercept;
   /** The prompt that a stubbed agent would have sent. */
   readonly promptOf: (path: string) => string | undefined;
+  /** Where the values of the test's own names are. */
+  readonly within: (scope: Layout, frame: Frame) => void;
   /** Told when the test wants the process to die. */
   readonly onCrash: (crash: () => void) => void;
   /** What was called without a stub since the last time, in the user's words. */
   readonly takeMissing: () => readonly string[];
+}
+
+interface Surroundings {
+  readonly scope: Layout;
+  readonly frame: Frame | undefined;
 }
 
 interface Arrival {
@@ -48,6 +55,7 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
   const prompts = new Map<string, string>();
   let missing: string[] = [];
   let crash: () => void = () => undefined;
+  let around: Surroundings = { scope: layout(undefined), frame: undefined };
 
   /** Whether the process dies here; each crash happens once. */
   const due = (when: "before" | "after", id: string): boolean => {
@@ -68,7 +76,7 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
           return;
         }
         if (ir.kind === "agent") prompts.set(step.path, promptOf(step, ir));
-        arrive(stub, step, (failed, value) => {
+        arrive(stub, around, step, (failed, value) => {
           if (failed === undefined && due("after", ref.id)) {
             // The result is made safe, but nothing that waits for it goes on.
             step.run.dead = true;
@@ -95,6 +103,9 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
   return {
     intercept,
     promptOf: (path) => prompts.get(path),
+    within(scope, frame) {
+      around = { scope, frame };
+    },
     onCrash(told) {
       crash = told;
     },
@@ -119,14 +130,14 @@ function promptOf(step: Step, ir: AgentIR): string {
 }
 
 /** Waits until everything that happens at this moment has happened, then serves in program order. */
-function arrive(stub: Stub, step: Step, done: Done): void {
+function arrive(stub: Stub, around: Surroundings, step: Step, done: Done): void {
   const { run } = step;
   const first = stub.arrivals.length === 0;
   stub.arrivals.push({ step, done, order: orderOf(step) });
   if (!first) return;
   run.clock.after(0, () => {
     const arrived = stub.arrivals.splice(0).sort((a, b) => compareOrder(a.order, b.order));
-    for (const arrival of arrived) serve(stub, arrival);
+    for (const arrival of arrived) serve(stub, around, arrival);
     pump(run);
   });
 }
@@ -146,7 +157,7 @@ function compareOrder(a: readonly number[], b: readonly number[]): number {
   return a.length - b.length;
 }
 
-function serve(stub: Stub, { step, done }: Arrival): void {
+function serve(stub: Stub, around: Surroundings, { step, done }: Arrival): void {
   const { run } = step;
   if (run.dead) return;
   const root = rootOf(step);
@@ -168,11 +179,12 @@ function serve(stub: Stub, { step, done }: Arrival): void {
       }
       done(failed, value);
     };
-    try {
-      end(...resultOf(stub, chosen, step, call ?? 0));
-    } catch (thrown) {
-      end(toFailure(thrown, "assertion", false), null);
-    }
+    if (chosen.kind === "fails") {
+      const kind = isFailureKind(chosen.failure) ? chosen.failure : "tool_error";
+      // A stub that fails says that nothing was done, so that an effect may be tried again.
+      end(failure(kind, `stubbed ${kind}`), null);
+    } else
+      evaluate(stub.ir, chosen, around, step, (failed, value) => end(failed, failed === undefined ? pick(chosen, value, call ?? 0) : null));
   };
   const waited = (): void => {
     if (chosen.takes === undefined) answer();
@@ -207,27 +219,29 @@ function stepFor(ir: StubIR, attempt: number): StubStepIR {
     if (left < times) return step;
     left -= times;
   }
-  return ir.steps.at(-1) ?? { kind: "value", value: { kind: "const", value: null } };
+  return ir.steps.at(-1) ?? { kind: "value" };
 }
 
-function resultOf(stub: Stub, chosen: StubStepIR, step: Step, call: number): Parameters<Done> {
-  if (chosen.kind === "fails") {
-    const kind = isFailureKind(chosen.failure) ? chosen.failure : "tool_error";
-    // A stub that fails says that nothing was done, so that an effect may be tried again.
-    return [failure(kind, `stubbed ${kind}`), null];
-  }
-  const value = stubValue(stub.ir, chosen, step);
-  if (chosen.kind === "value") return [undefined, value];
+/** The value itself, or the one of a list that is due at this call. */
+function pick(chosen: StubStepIR, value: unknown, call: number): unknown {
+  if (chosen.kind === "value") return value;
   const values = Array.isArray(value) ? (value as readonly unknown[]) : [];
-  return [undefined, values.length === 0 ? null : values[call % values.length]];
+  return values.length === 0 ? null : values[call % values.length];
 }
 
-const compiled = new WeakMap<Run, Map<StubStepIR, { readonly evaluate: Eval; readonly scope: ReturnType<typeof layout> }>>();
+interface CompiledStub {
+  readonly scope: Layout;
+  readonly body: CompiledBody;
+}
+const compiled = new WeakMap<Run, Map<StubStepIR, CompiledStub>>();
 
-function stubValue(ir: StubIR, chosen: StubStepIR, step: Step): unknown {
+/** Works out the value of a stub over the arguments of the call. */
+function evaluate(ir: StubIR, chosen: StubStepIR, around: Surroundings, step: Step, done: Done): void {
   const { run } = step;
-  const callee = step.site?.callee;
-  if (chosen.value === undefined || callee === undefined) return null;
+  if (chosen.body === undefined) {
+    done(undefined, null);
+    return;
+  }
   let steps = compiled.get(run);
   if (steps === undefined) {
     steps = new Map();
@@ -236,14 +250,27 @@ function stubValue(ir: StubIR, chosen: StubStepIR, step: Step): unknown {
   let found = steps.get(chosen);
   if (found === undefined) {
     const scope = layout(
-      undefined,
+      around.scope,
       ir.params.map((param, i) => param ?? `_${i}`),
     );
-    found = { evaluate: run.program.expr(chosen.value, scope), scope };
+    found = { scope, body: run.program.body(chosen.body, scope) };
     steps.set(chosen, found);
   }
-  const frame = newFrame(found.scope, undefined);
+  const frame = newFrame(found.scope, around.frame);
   const params = paramsOf(step);
   for (let i = 0; i < ir.params.length; i++) frame.slots[i] = params.slots[i] ?? null;
-  return found.evaluate(frame) ?? null;
+  const { context, path } = step;
+  begin(
+    instanceOf({
+      run,
+      body: found.body,
+      frame,
+      scope: step,
+      context,
+      path,
+      rank: 0,
+      // A stub that fails says that nothing was done.
+      done: (failed, value) => done(failed === undefined ? undefined : { ...failed, committed: "no" }, value ?? null),
+    }),
+  );
 }

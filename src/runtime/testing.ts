@@ -91,6 +91,7 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
     const scope = layout(undefined);
     for (const step of test.steps) if (step.kind === "do") slotFor(scope, step.id);
     const frame = newFrame(scope, undefined);
+    stubbed.within(scope, frame);
     for (const step of test.steps) {
       if (step.kind === "order") {
         unmet.push(...checkOrder(step, graph, recorded.calls()));
@@ -134,7 +135,8 @@ function ofGuard(known: KnownResult | undefined, guard: string): KnownResult | u
 }
 
 function rootsOf(test: TestIR): readonly CalleeRef[] {
-  return test.steps.flatMap((step) => (step.kind === "order" ? [] : callsOf(step.body)));
+  const bodies = [...test.steps, ...test.stubs.flatMap((stub) => stub.steps)];
+  return bodies.flatMap((step) => ("body" in step && step.body !== undefined ? callsOf(step.body) : []));
 }
 
 /** Runs the body of one statement to its end, or to the crash that the test asks for. */
