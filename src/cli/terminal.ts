@@ -54,7 +54,7 @@ export function terminal(): Terminal {
     },
     color: colorOf(process.stderr),
     outColor: colorOf(process.stdout),
-    width: process.stderr.columns ?? 120,
+    width: process.stderr.columns || 120,
     live: process.stderr.isTTY === true && env["TERM"] !== "dumb" && !env["CI"],
     interactive: process.stdin.isTTY === true && process.stderr.isTTY === true && !env["CI"],
     onClosed: (callback) => {
