@@ -14,14 +14,7 @@ export function realClock(): Clock {
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
-    after(ms, fire) {
-      let timer: NodeJS.Timeout;
-      const wait = (left: number): void => {
-        timer = setTimeout(() => (left > longest ? wait(left - longest) : fire()), Math.min(left, longest));
-      };
-      wait(Math.max(0, ms));
-      return () => clearTimeout(timer);
-    },
+    after: timers(),
     hold() {
       if (held++ > 0) return;
       if (alive === undefined) alive = setInterval(() => undefined, longest);
@@ -30,6 +23,77 @@ export function realClock(): Clock {
     release() {
       if (--held === 0) alive?.unref();
     },
+  };
+}
+
+interface Entry {
+  readonly at: number;
+  fire: (() => void) | undefined;
+}
+
+/** Timers of one duration, which fire in the order in which they were set. */
+interface Lane {
+  readonly ms: number;
+  entries: Entry[];
+  /** Entries that were not cancelled. */
+  live: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Timers of the platform, one for each duration that is in use: nearly every timeout is cancelled long before it fires,
+ * so setting and cancelling one must cost next to nothing. None fires early.
+ */
+function timers(): Clock["after"] {
+  const lanes = new Map<number, Lane>();
+
+  const tick = (lane: Lane): void => {
+    const now = performance.now();
+    const due: (() => void)[] = [];
+    let kept = 0;
+    while (kept < lane.entries.length) {
+      const entry = lane.entries[kept];
+      if (entry?.fire !== undefined && entry.at > now) break;
+      if (entry?.fire !== undefined) {
+        due.push(entry.fire);
+        entry.fire = undefined;
+      }
+      kept++;
+    }
+    lane.entries = lane.entries.slice(kept);
+    lane.live -= due.length;
+    const first = lane.entries[0];
+    lane.timer = undefined;
+    if (lane.live === 0 || first === undefined) lanes.delete(lane.ms);
+    else arm(lane, first.at - now);
+    for (const fire of due) fire();
+  };
+  const arm = (lane: Lane, ms: number): void => {
+    lane.timer = setTimeout(() => tick(lane), Math.min(Math.max(1, Math.ceil(ms)), longest));
+  };
+
+  return (wanted, fire) => {
+    const ms = Math.max(0, wanted);
+    let lane = lanes.get(ms);
+    if (lane === undefined) {
+      lane = { ms, entries: [], live: 0, timer: undefined };
+      lanes.set(ms, lane);
+    }
+    const own = lane;
+    const entry: Entry = { at: performance.now() + ms, fire };
+    own.entries.push(entry);
+    own.live++;
+    if (own.timer === undefined) arm(own, ms);
+    else if (own.live === 1) own.timer.ref();
+    return () => {
+      if (entry.fire === undefined) return;
+      entry.fire = undefined;
+      own.live--;
+      // A timer that nobody waits for must not keep the process alive.
+      if (own.live === 0) own.timer?.unref();
+      if (own.entries.length > 1024 && own.live * 4 < own.entries.length)
+        own.entries = own.entries.filter((each) => each.fire !== undefined);
+    };
   };
 }
 

@@ -25,28 +25,33 @@ const telling: ReadonlySet<string> = new Set(["timeout", "rate_limit", "overload
 
 export function withBreaker(policy: BreakerPolicy, next: Attempt): Attempt {
   return (step, done) => {
-    const name = step.site?.callee.ir.name ?? step.path;
-    const key = step.site?.callee.ref.id ?? step.path;
-    const { run } = step;
+    const { run, site } = step;
+    const key = site?.callee.ref.id ?? step.path;
     let breaker = run.breakers.get(key);
     if (breaker === undefined) {
       breaker = { failures: [], openUntil: undefined, probing: false };
       run.breakers.set(key, breaker);
     }
     const state = breaker;
+    const name = site?.callee.ir.name ?? step.path;
+    if (state.openUntil === undefined) {
+      next(step, (failed, value) => {
+        // All is well, as nearly always: there is nothing to note.
+        if (failed !== undefined || state.failures.length > 0) record(step, policy, state, name, false, failed);
+        done(failed, value);
+      });
+      return;
+    }
     const now = run.clock.now();
-    if (state.openUntil !== undefined && (now < state.openUntil || state.probing)) {
+    if (now < state.openUntil || state.probing) {
       const left = Math.max(1, state.openUntil - now);
       done(failure("unavailable", `the circuit breaker of ${name} is open`, { path: step.path, retryAfterMs: left }), null);
       return;
     }
-    const probe = state.openUntil !== undefined;
-    if (probe) {
-      state.probing = true;
-      run.emit({ kind: "breaker.probed", path: step.path, callee: name });
-    }
+    state.probing = true;
+    run.emit({ kind: "breaker.probed", path: step.path, callee: name });
     next(step, (failed, value) => {
-      record(step, policy, state, name, probe, failed);
+      record(step, policy, state, name, true, failed);
       done(failed, value);
     });
   };

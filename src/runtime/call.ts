@@ -62,16 +62,28 @@ export function stepOf(calling: Calling): Step {
 export function attemptOf(step: Step): Step {
   const root = rootOf(step);
   const made: Step = {
-    ...step,
-    root,
+    position: step.position,
     parentScope: undefined,
     firstChild: undefined,
     nextSibling: undefined,
     previousSibling: undefined,
     halt: running,
     cause: undefined,
+    sealed: step.sealed,
     onStop: undefined,
+    run: step.run,
+    frame: step.frame,
+    path: step.path,
+    rank: step.rank,
+    context: step.context,
+    site: step.site,
+    root,
+    args: step.args,
+    params: step.params,
+    attempts: 0,
+    bill: undefined,
     controller: undefined,
+    startedAt: step.startedAt,
   };
   attach(step, made);
   return made;

@@ -18,39 +18,31 @@ export interface RetryPolicy {
 }
 
 export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
-  return (step, done) => {
-    let attempt = 0;
-    const again = (): void => {
-      attempt++;
-      next(step, (failed, value) => {
-        if (failed === undefined) done(undefined, value);
-        else after(failed);
-      });
-    };
-    const after = (failed: CallFailure): void => {
-      if (step.halt !== running || !mayRetry(policy, step, failed)) {
-        done(failed, null);
-        return;
-      }
-      const { run } = step;
-      run.emit({
-        kind: "call.attempt_failed",
-        path: step.path,
-        attempt,
-        failure: failureValue({ ...failed, path: failed.path === "" ? step.path : failed.path, attempts: attempt }),
-      });
-      if (attempt > Number(policy.times(step))) {
-        done(failed, null);
-        return;
-      }
-      const wait = delay(policy, step, attempt, failed);
-      pause(step, wait, failed, done, () => {
-        run.emit({ kind: "call.retried", path: step.path, attempt: attempt + 1, waitedMs: wait });
-        again();
-      });
-    };
-    again();
+  const again = (step: Step, attempt: number, done: Done): void => {
+    next(step, (failed, value) => {
+      if (failed === undefined) done(undefined, value);
+      else after(step, attempt, failed, done);
+    });
   };
+  const after = (step: Step, attempt: number, failed: CallFailure, done: Done): void => {
+    if (step.halt !== running || !mayRetry(policy, step, failed)) {
+      done(failed, null);
+      return;
+    }
+    const { run, path } = step;
+    const told = failureValue({ ...failed, path: failed.path === "" ? path : failed.path, attempts: attempt });
+    run.emit({ kind: "call.attempt_failed", path, attempt, failure: told });
+    if (attempt > Number(policy.times(step))) {
+      done(failed, null);
+      return;
+    }
+    const wait = delay(policy, step, attempt, failed);
+    pause(step, wait, failed, done, () => {
+      run.emit({ kind: "call.retried", path, attempt: attempt + 1, waitedMs: wait });
+      again(step, attempt + 1, done);
+    });
+  };
+  return (step, done) => again(step, 1, done);
 }
 
 function mayRetry(policy: RetryPolicy, step: Step, failed: CallFailure): boolean {

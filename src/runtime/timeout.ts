@@ -4,7 +4,7 @@
  */
 import { pump } from "./body.js";
 import { abort, attemptOf } from "./call.js";
-import { failure } from "./failure.js";
+import { type CallFailure, failure } from "./failure.js";
 import type { Attempt } from "./machine.js";
 import type { Read } from "./retry.js";
 import { cancelled, detach, stop } from "./scope.js";
@@ -15,13 +15,12 @@ export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt 
     const { run } = step;
     const ms = Number(after(step));
     const attempt = attemptOf(step);
-    let expired = false;
+    let late: CallFailure | undefined;
     let ended = false;
-    const committed = step.site?.callee.effect === "effect" ? "unknown" : "no";
-    const late = failure("timeout", `no answer within ${durationText(ms)}`, { path: step.path, committed });
     const cancelTimer = run.clock.after(ms, () => {
       if (ended) return;
-      expired = true;
+      const committed = step.site?.callee.effect === "effect" ? "unknown" : "no";
+      late = failure("timeout", `no answer within ${durationText(ms)}`, { path: step.path, committed });
       stop(attempt, cancelled, late);
       abort(attempt);
       if (leaf && !ended) {
@@ -36,7 +35,7 @@ export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt 
       ended = true;
       cancelTimer();
       detach(attempt);
-      if (expired) done(late, null);
+      if (late !== undefined) done(late, null);
       else done(failed, value);
     });
   };
