@@ -1,0 +1,57 @@
+/**
+ * Sealed values: results with redacted parts are kept only encrypted (AES-256-GCM, key in a file beside the store that
+ * only its owner can read), so that they can be reused and read by nobody else.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+
+export interface Sealing {
+  seal(text: string): string;
+  /** Undefined when the text was not sealed with this key or was changed. */
+  open(sealed: string): string | undefined;
+}
+
+/** Reads the key of a store, made on first use. */
+export function sealing(file: string): Sealing {
+  let key: Buffer | undefined;
+  const read = (): Buffer => {
+    key ??= keyOf(file);
+    return key;
+  };
+  return {
+    seal(text) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", read(), nonce);
+      const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+      return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64");
+    },
+    open(sealed) {
+      try {
+        const bytes = Buffer.from(sealed, "base64");
+        const decipher = createDecipheriv("aes-256-gcm", read(), bytes.subarray(0, 12));
+        decipher.setAuthTag(bytes.subarray(12, 28));
+        return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString("utf8");
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function keyOf(file: string): Buffer {
+  try {
+    return readFileSync(file).subarray(0, 32);
+  } catch {
+    const made = randomBytes(32);
+    try {
+      // Two processes may come here at once: the one that creates the file wins.
+      const handle = openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+      writeSync(handle, made);
+      fsyncSync(handle);
+      closeSync(handle);
+      return made;
+    } catch {
+      return readFileSync(file).subarray(0, 32);
+    }
+  }
+}

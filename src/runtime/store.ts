@@ -1,0 +1,99 @@
+/**
+ * Where runs are kept. A store holds for each run what it was started with, its events in order without gaps, and the
+ * results of its finished calls. What `append` was given is durable when its continuation runs; nothing is ever changed
+ * afterwards. A run has one owner at a time: `acquire` gives a fencing number, and an append under an older number is
+ * refused, so a process that was stopped and comes back late cannot write over its successor.
+ */
+import type { Graph } from "../plan/ir.js";
+import type { RunEvent } from "./events.js";
+import type { FailureValue } from "./failure.js";
+
+/** What a run was started with; everything that resuming it needs, without the source. */
+export interface RunStart {
+  readonly run: string;
+  /** The program's file, as written, and the flow. */
+  readonly file: string;
+  readonly flow: string;
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  /** What else shaped it: `--sim`, faults, overrides. */
+  readonly options: Readonly<Record<string, string | boolean>>;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+export type StoredStatus = "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
+
+export interface RunSummary extends Omit<RunStart, "graph" | "inputs"> {
+  readonly status: StoredStatus;
+  readonly endedAt: number | undefined;
+  readonly costUsd: number;
+  readonly calls: number;
+}
+
+/** The outcome of a finished call, for its reuse. */
+export interface StoredResult {
+  readonly path: string;
+  readonly guard: string;
+  readonly outcome: { readonly kind: "value"; readonly value: unknown } | { readonly kind: "failure"; readonly failure: FailureValue };
+}
+
+export type StoreRecord = { readonly kind: "event"; readonly event: RunEvent } | ({ readonly kind: "result" } & StoredResult);
+
+/** What another process asked of a run's owner. */
+export type StoredRequest = "pause" | "cancel";
+
+export type Lease =
+  | { readonly kind: "held"; readonly fence: number }
+  | { readonly kind: "taken"; readonly owner: string; readonly until: number };
+
+export interface StoredRun {
+  readonly start: RunStart;
+  readonly status: StoredStatus;
+  readonly events: readonly RunEvent[];
+  readonly results: ReadonlyMap<string, StoredResult>;
+  /** Where a record could not be read: everything from there on was left out. */
+  readonly damaged: string | undefined;
+}
+
+export type StoreFailure = "full" | "read_only" | "locked" | "corrupt" | "newer" | "fenced" | "io";
+
+/** A store that cannot do what was asked; the message is for the user. */
+export class StoreError extends Error {
+  readonly reason: StoreFailure;
+  constructor(reason: StoreFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StoreError";
+    this.reason = reason;
+  }
+}
+
+/** Every method may throw a `StoreError`. */
+export interface Store {
+  /** Keeps what a run starts with; the caller owns it for `leaseMs`. */
+  begin(start: RunStart, owner: string, leaseMs: number): number;
+  /** Makes records durable, all or none. */
+  append(run: string, fence: number, records: readonly StoreRecord[]): void;
+  /** Sets how a run stands. */
+  settle(run: string, fence: number, status: StoredStatus, figures: { readonly costUsd: number; readonly calls: number }): void;
+  load(run: string): StoredRun | undefined;
+  /** Newest first. */
+  list(limit?: number): readonly RunSummary[];
+  /** Takes a run over: succeeds when nobody holds it, its owner's time is over, or the caller holds it already. */
+  acquire(run: string, owner: string, leaseMs: number): Lease;
+  /** Holds on to a run; false when somebody else has it by now. */
+  renew(run: string, fence: number, leaseMs: number): boolean;
+  release(run: string, fence: number): void;
+  /** Asks the owner of a run for something; it sees it at its next look. */
+  request(run: string, what: StoredRequest): boolean;
+  requested(run: string): StoredRequest | undefined;
+  /** Answers given to questions of a run, by path; the newest counts. */
+  answer(run: string, path: string, value: unknown): void;
+  answers(run: string): ReadonlyMap<string, unknown>;
+  /** Deletes runs that ended before a time; returns how many. */
+  prune(before: number): number;
+  /** What is wrong with the store, in words; empty when all is well. */
+  check(): readonly string[];
+  close(): void;
+}

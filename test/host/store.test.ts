@@ -1,0 +1,196 @@
+/** What every store must do, asked of each of them; and what only a file can suffer. */
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { memoryStore } from "../../src/host/store/memory.js";
+import { sqliteStore } from "../../src/host/store/sqlite.js";
+import type { Graph } from "../../src/plan/ir.js";
+import type { RunStart, Store, StoreRecord } from "../../src/runtime/store.js";
+
+const graph: Graph = {
+  version: 1,
+  file: "main.weave",
+  entries: {},
+  flows: {},
+  agents: {},
+  tools: {},
+  capabilities: {},
+  models: {},
+  mcps: {},
+  states: {},
+  channels: {},
+  handlers: [],
+  tests: [],
+  types: {},
+  globals: [],
+};
+const startOf = (run: string, startedAt = 1000): RunStart => ({
+  run,
+  file: "main.weave",
+  flow: "main",
+  graph,
+  inputs: { a: 1 },
+  seed: 7,
+  options: { sim: true },
+  startedAt,
+});
+const event = (seq: number): StoreRecord => ({
+  kind: "event",
+  event: { kind: "tool.log", seq, at: seq, path: "main/t", message: `m${seq}` },
+});
+const result = (path: string, value: unknown): StoreRecord => ({ kind: "result", path, guard: "g", outcome: { kind: "value", value } });
+
+let folder = "";
+let time = 0;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "weave-store-"));
+  time = 10_000;
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const makers: readonly (readonly [string, () => Store])[] = [
+  ["memory", () => memoryStore(() => time)],
+  ["sqlite", () => sqliteStore(join(folder, ".weave", "weave.db"), { now: () => time })],
+];
+
+describe.each(makers)("a store in %s", (_name, make) => {
+  test("gives back what a run was started with, its events in order, its results by path", () => {
+    const store = make();
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    store.append("r1", fence, [event(1), result("main/a", { x: [1, 2] }), event(2)]);
+    store.append("r1", fence, [result("main/a", "again"), event(3)]);
+    const loaded = store.load("r1");
+    expect(loaded?.start).toMatchObject({ run: "r1", inputs: { a: 1 }, seed: 7, graph });
+    expect(loaded?.events.map((e) => e.seq)).toEqual([1, 2, 3]);
+    expect(loaded?.results.get("main/a")?.outcome).toEqual({ kind: "value", value: "again" });
+    expect(loaded?.damaged).toBeUndefined();
+    expect(store.load("other")).toBeUndefined();
+    store.close();
+  });
+
+  test("has one owner at a time, and refuses the writes of one that was replaced", () => {
+    const store = make();
+    const first = store.begin(startOf("r1"), "me", 1000);
+    expect(store.acquire("r1", "you", 1000)).toEqual({ kind: "taken", owner: "me", until: 11_000 });
+    time += 500;
+    expect(store.renew("r1", first, 1000)).toBe(true);
+    time += 1001;
+    const second = store.acquire("r1", "you", 1000);
+    expect(second).toEqual({ kind: "held", fence: first + 1 });
+    expect(() => store.append("r1", first, [event(1)])).toThrow("taken over");
+    expect(store.renew("r1", first, 1000)).toBe(false);
+    store.append("r1", first + 1, [event(1)]);
+    store.release("r1", first + 1);
+    expect(store.acquire("r1", "me", 1000).kind).toBe("held");
+    store.close();
+  });
+
+  test("lists runs newest first, with how they stand, and prunes what ended", () => {
+    const store = make();
+    const one = store.begin(startOf("r1", 1), "me", 1000);
+    store.begin(startOf("r2", 2), "me", 1000);
+    store.settle("r1", one, "completed", { costUsd: 0.25, calls: 3 });
+    expect(store.list().map((r) => [r.run, r.status, r.costUsd, r.calls, r.endedAt])).toEqual([
+      ["r2", "running", 0, 0, undefined],
+      ["r1", "completed", 0.25, 3, 10_000],
+    ]);
+    expect(store.prune(10_000)).toBe(0);
+    expect(store.prune(10_001)).toBe(1);
+    expect(store.list().map((r) => r.run)).toEqual(["r2"]);
+    store.close();
+  });
+
+  test("passes on requests to the owner and answers to questions", () => {
+    const store = make();
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    expect(store.requested("r1")).toBeUndefined();
+    expect(store.request("r1", "pause")).toBe(true);
+    expect(store.requested("r1")).toBe("pause");
+    store.answer("r1", "main/ask", true);
+    store.answer("r1", "main/ask", false);
+    expect([...store.answers("r1")]).toEqual([["main/ask", false]]);
+    store.settle("r1", fence, "completed", { costUsd: 0, calls: 0 });
+    expect(store.request("r1", "cancel")).toBe(false);
+    store.close();
+  });
+
+  test("keeps large texts", () => {
+    const store = make();
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    const large = "x".repeat(100_000);
+    store.append("r1", fence, [result("a", large), result("b", large), result("c", "@small")]);
+    const found = store.load("r1")?.results;
+    expect(found?.get("a")?.outcome).toEqual({ kind: "value", value: large });
+    expect(found?.get("b")?.outcome).toEqual({ kind: "value", value: large });
+    expect(found?.get("c")?.outcome).toEqual({ kind: "value", value: "@small" });
+    expect(store.check()).toEqual([]);
+    store.close();
+  });
+});
+
+describe("a store in a file", () => {
+  const file = () => join(folder, ".weave", "weave.db");
+
+  test("is the same after it was closed, and keeps one copy of equal large texts", () => {
+    const first = sqliteStore(file());
+    const fence = first.begin(startOf("r1"), "me", 1000);
+    first.append("r1", fence, [event(1), result("a", "y".repeat(50_000)), result("b", "y".repeat(50_000))]);
+    first.close();
+    const again = sqliteStore(file());
+    expect(again.load("r1")?.events).toHaveLength(1);
+    again.close();
+    const db = new DatabaseSync(file());
+    expect(db.prepare("SELECT count(*) AS n FROM contents").get()?.["n"]).toBe(2);
+    db.close();
+  });
+
+  test("stops reading at a record that was changed", () => {
+    const store = sqliteStore(file());
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    store.append("r1", fence, [event(1), event(2), event(3)]);
+    store.close();
+    const db = new DatabaseSync(file());
+    db.exec("UPDATE records SET body = replace(body, 'm2', 'mX') WHERE n = 2");
+    db.close();
+    const again = sqliteStore(file());
+    const loaded = again.load("r1");
+    expect(loaded?.events.map((e) => e.seq)).toEqual([1]);
+    expect(loaded?.damaged).toBe("record 2 of the run r1 does not fit its checksum");
+    expect(again.check()).toEqual([loaded?.damaged]);
+    again.close();
+  });
+
+  test("seals what is sensitive: the file does not hold it", () => {
+    const store = sqliteStore(file(), { sensitive: (path) => path === "main/login" });
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    store.append("r1", fence, [result("main/login", "hunter2-token"), result("main/open", "plain-token")]);
+    expect(store.load("r1")?.results.get("main/login")?.outcome).toEqual({ kind: "value", value: "hunter2-token" });
+    store.close();
+    const bytes = readFileSync(file()).toString("latin1");
+    expect(bytes).toContain("plain-token");
+    expect(bytes).not.toContain("hunter2");
+    expect(statSync(join(folder, ".weave", "key")).mode & 0o077).toBe(0);
+  });
+
+  test("of a newer version is refused, and so is a file that is no store", () => {
+    sqliteStore(file()).close();
+    const db = new DatabaseSync(file());
+    db.exec("PRAGMA user_version = 99");
+    db.close();
+    expect(() => sqliteStore(file())).toThrow("newer Weave");
+    const other = join(folder, "other.db");
+    writeFileSync(other, "this is not a database, it is a text of some length".repeat(40));
+    expect(() => sqliteStore(other)).toThrow("damaged");
+  });
+
+  test("a second process that wants the run is told who has it", () => {
+    const one = sqliteStore(file());
+    const two = sqliteStore(file());
+    one.begin(startOf("r1"), "one", 60_000);
+    expect(two.acquire("r1", "two", 1000)).toMatchObject({ kind: "taken", owner: "one" });
+    one.close();
+    two.close();
+  });
+});
