@@ -4,6 +4,7 @@
  * in an editor or a browser as it does on the command line.
  */
 import { type Problem, problems as collect } from "./diagnostics/problems.js";
+import { withholdConsequences } from "./diagnostics/withhold.js";
 import { checkGraph } from "./plan/graph.js";
 import type { Graph } from "./plan/ir.js";
 import { lint } from "./plan/lints.js";
@@ -33,7 +34,7 @@ export interface Compiled {
 export function compile(entry: string, host: CompilerHost): Compiled {
   const problems = collect();
   const resolved = resolve(entry, host, problems);
-  const typed = check(resolved, problems);
+  const typed = check(resolved, withholdConsequences(problems, resolved.files));
   let graph: Graph | undefined;
   if (!problems.hasErrors()) {
     graph = lower(typed, problems);

@@ -39,7 +39,12 @@ interface LineMark {
   readonly label: string | undefined;
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** Made when it is needed: it takes longer to make than a small file to check. */
+let segmenter: Intl.Segmenter | undefined;
+const graphemes = (text: string): Intl.Segments => {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+};
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]|\ufe0f/u;
 const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
@@ -60,7 +65,7 @@ function cells(line: string): Cells {
   const columns: number[] = [];
   let text = "";
   let column = 0;
-  for (const { segment } of segmenter.segment(line)) {
+  for (const { segment } of graphemes(line)) {
     for (let i = 0; i < segment.length; i++) columns.push(column);
     if (segment === "\t") {
       const width = TAB - (column % TAB);
@@ -81,7 +86,7 @@ function cut(text: string, from: number, to: number): string {
   let out = "";
   let column = 0;
   let total = 0;
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     const width = WIDE.test(segment) ? 2 : 1;
     if (column >= from && column + width <= to) out += segment;
     else if (column < to && column + width > from) out += " ".repeat(Math.min(column + width, to) - Math.max(column, from));

@@ -96,9 +96,12 @@ function checkStub(c: Checker, stub: StubStatement, env: Env, context: Context):
     }
     const wanted = result === undefined || isError(result) ? undefined : step.oneOf ? list(result) : result;
     const found = c.infer(step.value, inner, context, wanted);
-    // As with the real thing, ranges and lengths are checked when the value is made.
-    if (wanted !== undefined && !assignable(found, wanted) && !castable(found, wanted)) c.reportMismatch(step.value, found, wanted);
-    if (step.oneOf && expand(found).kind !== "list" && !isError(found)) c.problems.report(d.oneOfList, step.value.span, {});
+    if (step.oneOf && expand(found).kind !== "list") {
+      if (!isError(found)) c.problems.report(d.oneOfList, step.value.span, {});
+    } else if (wanted !== undefined && !assignable(found, wanted) && !castable(found, wanted)) {
+      // As with the real thing, ranges and lengths are checked when the value is made.
+      c.reportMismatch(step.value, found, wanted);
+    }
   }
 }
 

@@ -35,7 +35,7 @@ export const syntaxProblems = {
     help: 'Text knows the escapes of JSON: \\" \\\\ \\/ \\b \\f \\n \\r \\t \\u0041. Write `\\\\` for a backslash; block text is raw.',
   }),
   // let A = 'text'
-  singleQuotes: error("W0106", { title: "Text is written in double quotes", label: 'use `"` here' }),
+  singleQuotes: error("W0106", { title: "Text is written in double quotes", label: "these are single quotes" }),
   // let A = 'no end
   unterminatedSingleQuoted: error("W0107", {
     title: "Text is written in double quotes, and this one has no end",
@@ -53,7 +53,7 @@ export const syntaxProblems = {
   // let A = 99999999999999999999
   numberTooLarge: error<{ number: string }>("W0109", {
     title: ({ number }) => `\`${brief(number)}\` is too large for an exact int`,
-    help: "Ints are exact up to 9_007_199_254_740_991.",
+    help: "Ints are exact up to 9_007_199_254_740_991. What is an identifier is better a text: `\"…\"`.",
   }),
   // flow f(s: string) -> bool { matches(s, /ab) }
   unterminatedRegex: error("W0110", {
@@ -231,7 +231,7 @@ export const syntaxProblems = {
     help: "At the top of a file stand import, type, model, mcp, tool, agent, flow, capability, compose, policy, let, state, channel, on and test; statements belong into a flow.",
   }),
   // let A = 1 ⏎ import { b } from "./b.weave"
-  lateImport: error("W0152", { title: "Imports stand at the top of a file, before the declarations" }),
+  lateImport: error("W0152", { title: "Imports stand at the top of a file, before the declarations", label: "move it up" }),
   // flow f() -> int { 1 } ⏎ @retry(2)
   danglingAnnotation: error<{ name: string }>("W0153", {
     title: ({ name }) => `Nothing follows that \`@${name}\` could annotate`,
@@ -243,7 +243,7 @@ export const syntaxProblems = {
     label: "remove the space",
   }),
   // compose c = f
-  shortCompose: error("W0155", { title: "A compose needs at least two stages, joined by `>>`" }),
+  shortCompose: error("W0155", { title: "A compose needs at least two stages, joined by `>>`", label: "only one stage" }),
   // type A = { a?: int }
   optionalField: error<{ name: string }>("W0157", {
     title: ({ name }) => `An optional field is written \`${name}: type?\``,

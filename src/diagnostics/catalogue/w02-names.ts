@@ -101,7 +101,9 @@ export const nameProblems = {
     title: ({ name }) => (name === undefined ? "A model is named here" : `There is no model \`${name}\``),
     label: ({ near }) => (near === undefined ? "no such model" : `did you mean \`${near}\`?`),
     help: ({ models }) =>
-      models.length === 0 ? 'Import one, such as `import { haiku } from "std/models"`, or declare one with `model name { … }`.' : `In scope: ${list(models)}.`,
+      models.length === 0
+        ? 'Import one, such as `import { haiku } from "std/models"`, or declare one with `model name { … }`.'
+        : `In scope: ${list(models)}.`,
   }),
   constantCycle: error<{ name: string }>("W0218", {
     title: ({ name }) => `The constant \`${name}\` is defined by itself`,

@@ -53,17 +53,23 @@ export const typeProblems = {
   notBool: error<{ found: string; hint: string | undefined }>("W0309", {
     title: "A `bool` is expected here",
     label: ({ found }) => `this is ${a(found)}`,
-    help: ({ hint }) => (hint === undefined ? "Nothing but `true` and `false` counts as a test." : `Nothing but \`true\` and \`false\` counts as a test: ${hint}.`),
+    help: ({ hint }) =>
+      hint === undefined
+        ? "Nothing but `true` and `false` counts as a test."
+        : `Nothing but \`true\` and \`false\` counts as a test: ${hint}.`,
   }),
-  unknownField: error<{ name: string; near: string | undefined; type: string; subject: string | undefined; fields: readonly string[] }>("W0310", {
-    title: "This field does not exist",
-    label: ({ near, name }) => (near === undefined ? `no field \`${name}\`` : `did you mean \`${near}\`?`),
-    help: ({ subject, type, fields }) => {
-      const who = subject === undefined ? `It is ${article(type)} \`${type}\`` : `\`${subject}\` is ${article(type)} \`${type}\``;
-      if (fields.length === 0) return `${who}. It has no fields.`;
-      return `${who}. It has the field${fields.length === 1 ? "" : "s"} ${and(fields)}.`;
+  unknownField: error<{ name: string; near: string | undefined; type: string; subject: string | undefined; fields: readonly string[] }>(
+    "W0310",
+    {
+      title: "This field does not exist",
+      label: ({ near, name }) => (near === undefined ? `no field \`${name}\`` : `did you mean \`${near}\`?`),
+      help: ({ subject, type, fields }) => {
+        const who = subject === undefined ? `It is ${article(type)} \`${type}\`` : `\`${subject}\` is ${article(type)} \`${type}\``;
+        if (fields.length === 0) return `${who}. It has no fields.`;
+        return `${who}. It has the field${fields.length === 1 ? "" : "s"} ${and(fields)}.`;
+      },
     },
-  }),
+  ),
   fieldOfOptional: error<{ name: string; type: string }>("W0311", {
     title: ({ name }) => `\`.${name}\` of something that may be null`,
     label: ({ type }) => `this is \`${type}\``,
@@ -82,7 +88,10 @@ export const typeProblems = {
   fieldOfList: error<{ name: string; item: boolean }>("W0314", {
     title: ({ name }) => `A list has no field \`${name}\``,
     label: ({ item }) => (item ? "its items do" : "this is a list"),
-    help: ({ name, item }) => (item ? `Take it from each item: \`map x in … { x.${name} }\`.` : "Lists have functions instead: `len(xs)`, `first(xs)`, `filter(xs, …)` …"),
+    help: ({ name, item }) =>
+      item
+        ? `Take it from each item: \`map x in … { x.${name} }\`.`
+        : "Lists have functions instead: `len(xs)`, `first(xs)`, `filter(xs, …)` …",
   }),
   fieldOfMap: error<{ name: string }>("W0315", {
     title: "The keys of a map are not fields",
@@ -96,12 +105,16 @@ export const typeProblems = {
   notIndexable: error<{ type: string; optional: boolean }>("W0317", {
     title: ({ type }) => `\`[…]\` does not work on \`${type}\``,
     label: "only lists and maps have items",
-    help: ({ optional }) => (optional ? "It may be null: test it with `!= null` first, or give a default with `??`." : "A field of a record is written with a dot: `record.name`."),
+    help: ({ optional }) =>
+      optional
+        ? "It may be null: test it with `!= null` first, or give a default with `??`."
+        : "A field of a record is written with a dot: `record.name`.",
   }),
   cannotJoin: error<{ first: string; second: string; what: string }>("W0318", {
     title: ({ what }) => `The ${what} have types that cannot stand for each other`,
     label: ({ second }) => `this is \`${second}\``,
-    help: ({ first }) => `Before it was \`${first}\`. No later test could tell them apart: give both the same type, or records with a literal tag field.`,
+    help: ({ first }) =>
+      `Before it was \`${first}\`. No later test could tell them apart: give both the same type, or records with a literal tag field.`,
   }),
   spreadNotRecord: error<{ found: string }>("W0319", {
     title: "Only a record can be spread into a record",
@@ -122,7 +135,8 @@ export const typeProblems = {
     help: "`entries(m)` is a list of `{ key, value }`.",
   }),
   typeArguments: error<{ name: string; expected: number; found: number }>("W0323", {
-    title: ({ name, expected }) => (expected === 0 ? `\`${name}\` takes no type arguments` : `\`${name}\` takes ${plural(expected, "type argument")}`),
+    title: ({ name, expected }) =>
+      expected === 0 ? `\`${name}\` takes no type arguments` : `\`${name}\` takes ${plural(expected, "type argument")}`,
     label: ({ found }) => `${found} given`,
   }),
   refinementNotAllowed: error<{ name: string }>("W0324", {
@@ -142,7 +156,7 @@ export const typeProblems = {
   ambiguousUnion: error<{ first: string; second: string }>("W0329", {
     title: "Two members of this union cannot be told apart",
     label: ({ first }) => `a value could also be \`${first}\``,
-    help: "Give records a field with different literal types, such as `kind: \"a\"` and `kind: \"b\"`, or wrap the values in such records.",
+    help: 'Give records a field with different literal types, such as `kind: "a"` and `kind: "b"`, or wrap the values in such records.',
   }),
   endlessType: error<{ name: string }>("W0330", {
     title: ({ name }) => `A value of \`${name}\` would have to contain itself`,
@@ -173,7 +187,8 @@ export const typeProblems = {
   missingArguments: error<{ callee: string; names: readonly string[]; types: readonly string[] }>("W0336", {
     title: ({ callee, names }) => `\`${callee}\` needs ${names.length === 1 ? `\`${names[0]}\`` : and(names)}`,
     label: "not given",
-    help: ({ names, types }) => `${upper(names.map((n, i) => `\`${n}\` is ${/^a /.test(types[i] ?? "") ? types[i] : a(types[i] ?? "")}`).join(", "))}.`,
+    help: ({ names, types }) =>
+      `${upper(names.map((n, i) => `\`${n}\` is ${/^a /.test(types[i] ?? "") ? types[i] : a(types[i] ?? "")}`).join(", "))}.`,
   }),
   tooManyArguments: error<{ callee: string; expected: number; found: number }>("W0337", {
     title: ({ callee, expected }) => `\`${callee}\` takes ${plural(expected, "argument")}`,
@@ -223,7 +238,9 @@ export const typeProblems = {
       [
         `Piped: \`${piped}\`. \`${name}\` takes (${params.join(", ")}).`,
         ...(reason === "" ? [] : [`${upper(reason)}.`]),
-        ...(suggestion !== undefined || fields.length === 0 ? [] : [`Name the fields it needs, as in \`name: .field\`. There are ${and(fields.map((f) => `.${f}`))}.`]),
+        ...(suggestion !== undefined || fields.length === 0
+          ? []
+          : [`Name the fields it needs, as in \`name: .field\`. There are ${and(fields.map((f) => `.${f}`))}.`]),
       ].join(" "),
   }),
   settleTarget: error("W0346", {
@@ -266,7 +283,8 @@ export const typeProblems = {
   loopState: error<{ found: string; state: string; declared: boolean }>("W0355", {
     title: "The next state does not have the loop's type",
     label: ({ found }) => `this is \`${found}\``,
-    help: ({ state, declared }) => `The state is \`${state}\`${declared ? "" : ", from its first value; write `loop s: Type = …` to widen it"}.`,
+    help: ({ state, declared }) =>
+      `The state is \`${state}\`${declared ? "" : ", from its first value; write `loop s: Type = …` to widen it"}.`,
   }),
   loopWithoutNext: error<{ state: string }>("W0356", {
     title: "This loop never changes its state",
@@ -315,7 +333,7 @@ export const typeProblems = {
   setNeedsState: error<{ name: string }>("W0369", {
     title: ({ name }) => `\`${name}\` is not a state`,
     label: "only a declared `state` can be set",
-    help: "Values never change. Write `let` for a new one, or declare `state name: Type = … { scope: \"run\" }`.",
+    help: 'Values never change. Write `let` for a new one, or declare `state name: Type = … { scope: "run" }`.',
   }),
   notAChannel: error<{ name: string; near: string | undefined }>("W0370", {
     title: ({ name }) => `\`${name}\` is not a channel`,
@@ -401,9 +419,18 @@ export const typeProblems = {
 } as const;
 
 /** What there is to say beyond the two types, which the title and the mark name already. */
-function more({ found, expected, reason }: { readonly found: string; readonly expected: string; readonly reason: string }): string | undefined {
+function more({
+  found,
+  expected,
+  reason,
+}: {
+  readonly found: string;
+  readonly expected: string;
+  readonly reason: string;
+}): string | undefined {
   if (reason === `\`${found}\` here, \`${expected}\` there`) {
-    if (expected === "string" && /^(int|float|bool|money|duration|-?[\d.]+)$/.test(found)) return "`to_string(x)` or a template such as `\"{{x}}\"` makes a text of it.";
+    if (expected === "string" && /^(int|float|bool|money|duration|-?[\d.]+)$/.test(found))
+      return '`to_string(x)` or a template such as `"{{x}}"` makes a text of it.';
     if (expected === "int" && found === "float") return "`round`, `floor` or `ceil` make a whole number of it.";
     return undefined;
   }

@@ -75,7 +75,10 @@ export const templateProblems = {
   templateOptional: error<{ type: string; path: string | undefined }>("W0422", {
     title: "This may be null",
     label: ({ type }) => `it is \`${type}\``,
-    help: ({ path }) => (path === undefined ? "Give a default: `{{default x 'none'}}`." : `Guard it: \`{{#if ${path}}}{{${path}}}{{/if}}\`, or give a default: \`{{default ${path} 'none'}}\`.`),
+    help: ({ path }) =>
+      path === undefined
+        ? "Give a default: `{{default x 'none'}}`."
+        : `Guard it: \`{{#if ${path}}}{{${path}}}{{/if}}\`, or give a default: \`{{default ${path} 'none'}}\`.`,
   }),
   templateList: error<{ type: string; path: string | undefined }>("W0423", {
     title: "A list has no text of its own",
@@ -115,7 +118,8 @@ export const templateProblems = {
   }),
   templateData: error<{ name: string; near: string | undefined; inside: boolean }>("W0432", {
     title: ({ name, inside }) => (inside ? `There is no \`@${name}\`` : `\`@${name}\` has a value only inside \`each\``),
-    label: ({ near, inside }) => (!inside ? "no `each` around it" : near === undefined ? "only `@index`, `@first`, `@last` and `@key`" : `did you mean \`@${near}\`?`),
+    label: ({ near, inside }) =>
+      !inside ? "no `each` around it" : near === undefined ? "only `@index`, `@first`, `@last` and `@key`" : `did you mean \`@${near}\`?`,
   }),
   templateHelper: error<{ name: string; near: string | undefined }>("W0433", {
     title: ({ name }) => `There is no function \`${name}\``,

@@ -44,4 +44,10 @@ export const runProblems = {
     label: "declared here",
     help: ({ known }) => (known.length === 0 ? "It takes no inputs." : `Its inputs are: ${known.join(", ")}.`),
   }),
+  missingAddress: error<{ model: string; variable: string }>("W0909", {
+    title: ({ model, variable }) => `The model \`${model}\` needs an address: ${variable} is not set`,
+    label: "declared here",
+    help: ({ variable }) =>
+      `Set ${variable} to the address of the endpoint, for example http://127.0.0.1:11434/v1 for Ollama, or write it as \`base_url\`. \`--sim\` runs every agent on the simulator.`,
+  }),
 } as const;

@@ -1,5 +1,5 @@
 /** W0950 to W0979: files, flows and inputs as they are named when a command is started. */
-import { error } from "./define.js";
+import { error, warning } from "./define.js";
 
 export const useProblems = {
   noSuchFile: error<{ near: string | undefined }>("W0950", {
@@ -67,5 +67,10 @@ export const useProblems = {
   modelOption: error<{ text: string }>("W0961", {
     title: ({ text }) => `\`--model ${text}\` does not say which model`,
     help: "It is written `--model name=provider/model`, for example `--model haiku=anthropic/claude-sonnet-4-5`.",
+  }),
+  overrideWithoutPrice: warning<{ name: string; model: string }>("W0962", {
+    title: ({ model }) => `No price is known for ${model}, so what it costs counts as $0`,
+    label: ({ name }) => `\`${name}\` is overridden`,
+    help: "Declare it as a model with a `price` in the program to have its cost counted.",
   }),
 } as const;
