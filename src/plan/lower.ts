@@ -121,7 +121,11 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const made = callee(callable, new Map(), new Map());
     if (decl.kind === "FlowDecl" || decl.kind === "ComposeDecl") entries[decl.name.text] = made.ref.id;
   }
-  for (const symbol of typed.resolved.entry.names.values()) if (symbol.decl.kind === "StateDecl") stateOf(symbol);
+  for (const symbol of typed.resolved.entry.names.values()) {
+    if (symbol.decl.kind === "StateDecl") stateOf(symbol);
+    // Models that nothing uses are left out, but for a file that has nothing else, such as `std/models`.
+    if (symbol.decl.kind === "ModelDecl" && specialised.size === 0) modelOf(symbol);
+  }
   const handlers = typed.resolved.scopes.flatMap((scope) =>
     scope.module.declarations.flatMap((decl, i) => (decl.kind === "OnDecl" ? [handler(decl, unit(scope), i)] : [])),
   );

@@ -35,7 +35,8 @@ export interface Models {
     model: ModelIR,
   ) =>
     | Provider
-    | { readonly missing: "key" | "address"; readonly variable: string }
+    | { readonly missing: "key"; readonly variable: string }
+    | { readonly missing: "address"; readonly variable: string }
     | { readonly missing: "provider"; readonly known: readonly string[] };
 }
 

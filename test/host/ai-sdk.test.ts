@@ -83,7 +83,11 @@ function ask(protocol: Protocol, server: ModelServer | string, asking: Asking = 
   const url = typeof server === "string" ? server : server.url(protocol);
   const { more, options, signal = new AbortController().signal, deltas = [] } = asking;
   const clock = { ...realClock(), wall: () => Date.UTC(2026, 0, 1) };
-  return aiSdk(protocol, key).ask(requestOf(protocol, url, more, options), { signal, clock, onDelta: (text) => deltas.push(text) });
+  return aiSdk(protocol, { key, baseUrl: undefined }).ask(requestOf(protocol, url, more, options), {
+    signal,
+    clock,
+    onDelta: (text) => deltas.push(text),
+  });
 }
 
 async function failureOf(protocol: Protocol, reply: Reply, asking: Asking = {}) {
@@ -318,7 +322,7 @@ describe("an interface that takes no schema", () => {
         ? { kind: "answer", text: '{"label":"bad","note":null}' }
         : { kind: "status", status: 400, message: "This response_format type is unavailable now" },
     );
-    const provider = aiSdk("openai_compatible", undefined);
+    const provider = aiSdk("openai_compatible", { key: undefined, baseUrl: undefined });
     const one = () =>
       provider.ask(requestOf("openai_compatible", server.url("openai_compatible"), { answer: verdict }), {
         signal: new AbortController().signal,

@@ -2,7 +2,7 @@
  * The providers `anthropic`, `openai`, `google` and `openai_compatible`, on the model interface of the AI SDK. One
  * request is one streamed answer: the SDK neither retries nor runs tools, the runtime does. Text is told as it comes;
  * usage is what the other side reports, and nothing where it does not, so that the runtime charges in full. An answer
- * without its end is a failure, never a short answer. Packages are loaded with the first request.
+ * without its end is a failure, never a short answer. A package is loaded when a run needs it.
  */
 import type { JSONObject, LanguageModelV4 } from "@ai-sdk/provider";
 import type { Json } from "../../plan/ir.js";
@@ -10,7 +10,7 @@ import { failure } from "../../runtime/failure.js";
 import type { ModelAnswer, ModelRequest, Provider, RequestContext } from "../../runtime/provider.js";
 import { type AnswerForm, answerForm, type Enforcement } from "./answer-form.js";
 import { callOptions, sdkOptions } from "./conversation.js";
-import { type Circumstances, cutOff, providerFailure } from "./provider-failure.js";
+import { type Circumstances, cutOff, nothingUsed, providerFailure } from "./provider-failure.js";
 import { answered, collect } from "./streamed-answer.js";
 
 interface Settings {
@@ -20,9 +20,7 @@ interface Settings {
 }
 
 interface Kind {
-  readonly load: (model: string, settings: Settings) => Promise<LanguageModelV4>;
-  /** Where it looks for its key. */
-  readonly variable: string | undefined;
+  readonly load: () => Promise<(model: string, settings: Settings) => LanguageModelV4>;
   readonly enforcement: Enforcement;
   /** The name of its options in the SDK. */
   readonly optionsKey: string;
@@ -37,40 +35,46 @@ const named = ({ apiKey, baseUrl, fetch }: Settings) => ({
 
 const kinds = {
   anthropic: {
-    load: async (model, settings) => (await import("@ai-sdk/anthropic")).createAnthropic(named(settings))(model),
-    variable: "ANTHROPIC_API_KEY",
+    load: async () => {
+      const { createAnthropic } = await import("@ai-sdk/anthropic");
+      return (model, settings) => createAnthropic(named(settings))(model);
+    },
     enforcement: "enforced",
     optionsKey: "anthropic",
     options: sdkOptions,
   },
   openai: {
-    load: async (model, settings) => (await import("@ai-sdk/openai")).createOpenAI(named(settings)).responses(model),
-    variable: "OPENAI_API_KEY",
+    load: async () => {
+      const { createOpenAI } = await import("@ai-sdk/openai");
+      return (model, settings) => createOpenAI(named(settings)).responses(model);
+    },
     enforcement: "enforced",
     optionsKey: "openai",
     // Nothing is left with the provider for later turns: they send everything that they need.
     options: (written) => ({ store: false, ...sdkOptions(written) }),
   },
   google: {
-    load: async (model, settings) => (await import("@ai-sdk/google")).createGoogle(named(settings))(model),
-    variable: "GOOGLE_GENERATIVE_AI_API_KEY",
+    load: async () => {
+      const { createGoogle } = await import("@ai-sdk/google");
+      return (model, settings) => createGoogle(named(settings))(model);
+    },
     enforcement: "enforced",
     optionsKey: "google",
     options: sdkOptions,
   },
   openai_compatible: {
-    load: async (model, { apiKey, baseUrl, fetch }) =>
-      (await import("@ai-sdk/openai-compatible"))
-        .createOpenAICompatible({
+    load: async () => {
+      const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
+      return (model, { apiKey, baseUrl, fetch }) =>
+        createOpenAICompatible({
           name: "compatible",
           baseURL: baseUrl ?? "",
           includeUsage: true,
           supportsStructuredOutputs: true,
           fetch,
           ...(apiKey === undefined ? {} : { apiKey }),
-        })
-        .chatModel(model),
-    variable: undefined,
+        }).chatModel(model);
+    },
     enforcement: "uncertain",
     optionsKey: "compatible",
     // What its own interface calls an option is written in the program and sent as it is.
@@ -87,29 +91,41 @@ export function isSdkProvider(name: string): name is SdkProvider {
   return Object.hasOwn(kinds, name);
 }
 
-/** The environment variable that a provider's key is read from, where a model names none. */
-export function keyVariable(name: SdkProvider): string | undefined {
-  return kinds[name].variable;
+/** The environment variables of each provider, for what a model does not say itself. */
+export const variables: Readonly<Record<SdkProvider, { readonly key: string; readonly required: boolean; readonly address?: string }>> = {
+  anthropic: { key: "ANTHROPIC_API_KEY", required: true },
+  openai: { key: "OPENAI_API_KEY", required: true },
+  google: { key: "GOOGLE_GENERATIVE_AI_API_KEY", required: true },
+  openai_compatible: { key: "OPENAI_COMPATIBLE_API_KEY", required: false, address: "OPENAI_COMPATIBLE_BASE_URL" },
+};
+
+/** What the environment says; a model's own `api_key` and `base_url` go before it. */
+export interface Environment {
+  readonly key: string | undefined;
+  readonly baseUrl: string | undefined;
 }
 
-/** A provider with the key of the environment; a model's own `api_key` goes before it. */
-export function aiSdk(name: SdkProvider, environmentKey: string | undefined): Provider {
+/** One of these providers. */
+export function aiSdk(name: SdkProvider, environment: Environment): Provider {
   const kind: Kind = kinds[name];
-  const loaded = new Map<string, Promise<LanguageModelV4>>();
+  // Loading goes on while the run is prepared; whether it worked is told with the first request.
+  const loading = kind.load();
+  loading.catch(() => undefined);
+  const made = new Map<string, LanguageModelV4>();
   /** Models whose interface takes no schema after all. */
   const unenforced = new Set<string>();
 
   const ask = async (request: ModelRequest, context: RequestContext): Promise<ModelAnswer> => {
     const { model } = request;
     const own = textOf(request.apiKey);
-    const apiKey = own ?? environmentKey;
-    const baseUrl = textOf(request.baseUrl);
+    const apiKey = own ?? environment.key;
+    const baseUrl = textOf(request.baseUrl) ?? environment.baseUrl;
     const id = model.model ?? "";
     const options = kind.options(model.options["options"]);
     const at = (begun: boolean): Circumstances => ({
       provider: name,
       model: id,
-      keyFrom: own === undefined ? (kind.variable ?? "`api_key`") : "`api_key`",
+      keyFrom: own === undefined ? variables[name].key : "`api_key`",
       key: apiKey,
       begun,
       aborted: context.signal.aborted,
@@ -117,23 +133,26 @@ export function aiSdk(name: SdkProvider, environmentKey: string | undefined): Pr
     });
     if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
       throw failure("auth", `the key in ${at(false).keyFrom} holds characters that no key has`);
+    if (baseUrl !== undefined && !URL.canParse(baseUrl))
+      throw failure("refused", `the \`base_url\` of the model ${model.name} is no address`);
 
     const handle = JSON.stringify([id, baseUrl, apiKey]);
-    let language = loaded.get(handle);
-    if (language === undefined) {
-      language = kind.load(id, { apiKey, baseUrl, fetch: withoutRedirects });
-      loaded.set(handle, language);
-    }
+    const make = await loading;
+    const language = made.get(handle) ?? make(id, { apiKey, baseUrl, fetch: withoutRedirects });
+    made.set(handle, language);
+    if (context.signal.aborted) throw { ...failure("cancelled", "the request was aborted before it was sent"), usage: nothingUsed };
+
     const send = async (form: AnswerForm): Promise<ModelAnswer> => {
       let begun = false;
       try {
-        const { stream } = await (await language).doStream(callOptions(request, form, kind.optionsKey, options, context.signal));
+        const { stream } = await language.doStream(callOptions(request, form, kind.optionsKey, options, context.signal));
         begun = true;
-        const collected = await collect(stream, context);
-        return answered(collected, request, form) ?? Promise.reject(cutOff(at(true)));
+        const answer = answered(await collect(stream, context), request, form);
+        if (answer !== undefined) return answer;
       } catch (thrown) {
         throw providerFailure(thrown, at(begun));
       }
+      throw cutOff(at(true));
     };
 
     const form = answerForm(request.schema, unenforced.has(handle) ? "none" : kind.enforcement);

@@ -5,7 +5,7 @@
 import type { ModelIR } from "../../plan/ir.js";
 import type { Provider } from "../../runtime/provider.js";
 import type { Models } from "../../runtime/run.js";
-import { aiSdk, isSdkProvider, keyVariable, sdkProviders } from "./ai-sdk.js";
+import { aiSdk, isSdkProvider, sdkProviders, variables } from "./ai-sdk.js";
 import { type SimOptions, simulator } from "./sim.js";
 
 export interface ModelOptions {
@@ -26,10 +26,15 @@ export function models(options: ModelOptions): Models {
       const given = options.providers?.[name];
       if (given !== undefined) return given;
       if (isSdkProvider(name)) {
-        const variable = keyVariable(name);
-        const key = variable === undefined ? "" : (options.environment(variable) ?? "").trim();
-        if (variable !== undefined && model.apiKey === undefined && key === "") return { missing: "key", variable };
-        return aiSdk(name, key === "" ? undefined : key);
+        const { key, required, address } = variables[name];
+        const given = (variable: string | undefined): string | undefined =>
+          variable === undefined ? undefined : options.environment(variable)?.trim() || undefined;
+        // An address that a program names gets no key from the environment that was meant for another.
+        const addressed = address !== undefined && model.baseUrl !== undefined;
+        const settings = { key: addressed ? undefined : given(key), baseUrl: given(address) };
+        if (required && model.apiKey === undefined && settings.key === undefined) return { missing: "key", variable: key };
+        if (address !== undefined && !addressed && settings.baseUrl === undefined) return { missing: "address", variable: address };
+        return aiSdk(name, settings);
       }
       return { missing: "provider", known: ["sim", ...sdkProviders, ...Object.keys(options.providers ?? {})] };
     },

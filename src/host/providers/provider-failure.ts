@@ -20,7 +20,7 @@ export interface Circumstances {
 
 type Told = CallFailure & { readonly usage?: Usage; readonly usageUnknown?: boolean };
 
-const nothingUsed: Usage = { inputTokens: 0, outputTokens: 0 };
+export const nothingUsed: Usage = { inputTokens: 0, outputTokens: 0 };
 
 /** The connection never came about, so nothing was sent. */
 const neverSent: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);

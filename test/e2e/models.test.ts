@@ -1,0 +1,227 @@
+/** Programs on real providers, as a process: the providers are played by a server on this machine. */
+import { describe, expect, test } from "vitest";
+import { project, weave } from "../support/cli.js";
+import type { Protocol } from "../support/model-frames.js";
+import { type ModelServer, modelServer, type Reply } from "../support/model-server.js";
+
+const key = "test-key-0123456789abcdef";
+const keys: Readonly<Record<Protocol, Readonly<Record<string, string>>>> = {
+  anthropic: { ANTHROPIC_API_KEY: key },
+  openai: { OPENAI_API_KEY: key },
+  google: { GOOGLE_GENERATIVE_AI_API_KEY: key },
+  openai_compatible: { MY_KEY: key },
+};
+const models: Readonly<Record<Protocol, string>> = {
+  anthropic: "claude-haiku-4-5-20251001",
+  openai: "gpt-5-mini-2025-08-07",
+  google: "gemini-3-pro-preview",
+  openai_compatible: "llama3.2",
+};
+
+const TOOLS = `export const size = ({ word }: { word: string }) => word.length;\n`;
+
+function program(protocol: Protocol, server: ModelServer, policies = ""): string {
+  return `
+model fast {
+  provider: "${protocol}"
+  name: "${models[protocol]}"
+  base_url: "${server.url(protocol)}"
+  ${protocol === "openai_compatible" ? 'api_key: secret("MY_KEY")' : ""}
+  price: { input: $1.00, output: $5.00, cached_input: $0.10 }
+  context: 200k
+  max_output: 1k
+}
+
+/// How long a word is.
+tool size(word: string) -> int = module("./tools.ts")
+
+type Verdict = { label: "good" | "bad", sizes: int[] }
+
+${policies}
+agent Judge(text: string) -> Verdict {
+  model: fast
+  tools: [size]
+  system: "You judge words."
+  prompt: "Judge: {{text}}"
+}
+
+flow main(text: string = "ab abc") -> Verdict {
+  Judge(text)
+}
+`;
+}
+
+const toolTurn: Reply = {
+  kind: "answer",
+  calls: [
+    { id: "c1", name: "size", arguments: '{"word":"ab"}' },
+    { id: "c2", name: "size", arguments: '{"word":"abc"}' },
+  ],
+  usage: { input: 1000, output: 100 },
+};
+const verdict: Reply = {
+  kind: "answer",
+  text: '{"label":"good","sizes":[2,3]}',
+  usage: { input: 2000, output: 200, cached: 1000, reasoning: 50 },
+};
+
+function run(protocol: Protocol, server: ModelServer, { policies = "", args = [] }: { policies?: string; args?: readonly string[] } = {}) {
+  const cwd = project({ "a.weave": program(protocol, server, policies), "tools.ts": TOOLS });
+  return weave(["run", "a.weave", ...args], { cwd, env: keys[protocol] });
+}
+
+describe.each(["anthropic", "openai", "google", "openai_compatible"] as const)("%s", (protocol) => {
+  test("runs tools, gives a typed value and counts what it costs", async () => {
+    const server = await modelServer([toolTurn, verdict]);
+    const { code, out, err } = await run(protocol, server, { args: ["--json"] });
+    expect(err).toContain("completed");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      status: "completed",
+      value: { label: "good", sizes: [2, 3] },
+      simulated: false,
+      // 1000 and 100 tokens, then 1000, 1000 from the cache and 200.
+      spend: { cost_usd: 0.0036, input_tokens: 3000, output_tokens: 300, calls: 3, tool_calls: 2 },
+    });
+    expect(server.asked).toHaveLength(2);
+    expect(JSON.stringify(server.asked[1]?.body)).toMatch(/"2"|:2\b/);
+    expect(out + err).not.toContain(key);
+  });
+
+  test("streams as events that name the agent, without the key", async () => {
+    const server = await modelServer([toolTurn, verdict]);
+    const { code, out, err } = await run(protocol, server, { args: ["--events"] });
+    expect([code, (out + err).includes(key)]).toEqual([0, false]);
+    const events = out
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { event: { kind: string; agent?: string; text?: string; reasoningTokens?: number } }).event);
+    const deltas = events.filter(({ kind }) => kind === "model.delta");
+    expect(new Set(deltas.map(({ agent }) => agent))).toEqual(new Set(["Judge"]));
+    expect(deltas.map(({ text }) => text).join("")).toBe('{"label":"good","sizes":[2,3]}');
+    expect(events.findLast(({ kind }) => kind === "model.answered")).toMatchObject({ reasoningTokens: 50, cachedInputTokens: 1000 });
+  });
+
+  test("waits as it is told and tries again", async () => {
+    const limited: Reply = { kind: "status", status: 429, headers: { "retry-after-ms": "20" } };
+    const server = await modelServer([limited, { kind: "status", status: 529 }, toolTurn, verdict]);
+    const { code, out } = await run(protocol, server, { policies: "@retry(5, backoff: 1ms)", args: ["--json"] });
+    expect(code).toBe(0);
+    // What is refused before it began costs nothing.
+    expect(JSON.parse(out)).toMatchObject({ value: { label: "good" }, spend: { cost_usd: 0.0036 } });
+  });
+
+  test("charges half of an answer in full", async () => {
+    const server = await modelServer([{ kind: "half", text: '{"label":"good","sizes":[2,3]}', then: "break" }]);
+    const { code, out } = await run(protocol, server, { args: ["--json"] });
+    expect(code).toBe(1);
+    const result = JSON.parse(out);
+    expect(result.failure.kind).toBe("unavailable");
+    // All of the output that it might have had, and its input at one token a byte.
+    expect(result.spend.cost_usd).toBeGreaterThan(0.005);
+    expect(result.spend.cost_usd).toBeLessThan(0.02);
+  });
+
+  test.each<readonly [string, Reply, string, string]>([
+    ["a wrong key", { kind: "status", status: 401, message: `Incorrect API key provided: ${key}` }, "auth", "does not accept the key in"],
+    ["a refusal", { kind: "answer", text: "I cannot help", finish: "refused" }, "refused", "refused"],
+    ["a cut-off", { kind: "answer", text: '{"label":', finish: "length" }, "invalid_output", "cut off because it is too long"],
+    ["no answer", { kind: "answer" }, "invalid_output", "the answer is empty"],
+    ["too long a request", { kind: "status", status: 400, message: "prompt is too long" }, "context_too_long", "too long"],
+  ])("tells %s", async (_, reply, kind, message) => {
+    const { code, out, err } = await run(protocol, await modelServer([reply]), { args: ["--json"] });
+    expect(code).toBe(1);
+    expect(JSON.parse(out).failure).toMatchObject({ kind, message: expect.stringContaining(message) });
+    expect(out + err).not.toContain(key);
+  });
+});
+
+describe("what is missing is told before the run", () => {
+  test("a key, with its variable and a way without it", async () => {
+    const server = await modelServer([verdict]);
+    const cwd = project({ "a.weave": program("anthropic", server), "tools.ts": TOOLS });
+    const { code, out, err } = await weave(["run", "a.weave"], { cwd });
+    expect([code, out]).toEqual([3, ""]);
+    expect(err).toContain("error[W0904]: The model `fast` needs a key: ANTHROPIC_API_KEY is not set");
+    expect(err).toContain("--sim");
+    expect(server.asked).toEqual([]);
+    expect((await weave(["run", "a.weave", "--sim"], { cwd })).code).toBe(0);
+  });
+
+  test("an address", async () => {
+    const cwd = project({ "a.weave": program("anthropic", await modelServer([verdict])), "tools.ts": TOOLS });
+    const { code, err } = await weave(["run", "a.weave", "--model", "fast=openai_compatible/llama3.2"], { cwd });
+    expect(code).toBe(3);
+    expect(err).toContain("W0909");
+    expect(err).toContain("OPENAI_COMPATIBLE_BASE_URL");
+  });
+});
+
+describe("--model", () => {
+  test("asks another provider", async () => {
+    const server = await modelServer([verdict]);
+    const cwd = project({ "a.weave": program("anthropic", server), "tools.ts": TOOLS });
+    const env = { OPENAI_COMPATIBLE_BASE_URL: server.url("openai_compatible"), OPENAI_COMPATIBLE_API_KEY: key };
+    const { code, out, err } = await weave(["run", "a.weave", "--json", "--model", "fast=openai_compatible/llama3.2"], { cwd, env });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ value: { label: "good" }, spend: { cost_usd: 0 } });
+    expect(err).toContain("warning[W0962]: No price is known for openai_compatible/llama3.2");
+    expect(server.asked[0]).toMatchObject({ protocol: "openai_compatible", body: { model: "llama3.2" } });
+    expect(server.asked[0]?.headers.authorization).toBe(`Bearer ${key}`);
+  });
+
+  test("keeps the address for another model of the same provider, and knows the prices of std/models", async () => {
+    const server = await modelServer([verdict]);
+    const cwd = project({ "a.weave": program("anthropic", server), "tools.ts": TOOLS });
+    const args = ["run", "a.weave", "--json", "--model", "fast=anthropic/claude-sonnet-4-5-20250929"];
+    const { code, out } = await weave(args, { cwd, env: keys.anthropic });
+    expect(code).toBe(0);
+    // 1000 tokens at $3, 1000 from the cache at $0.30, 200 at $15 a million.
+    expect(JSON.parse(out).spend.cost_usd).toBeCloseTo(0.0063, 9);
+    expect(server.asked[0]?.body.model).toBe("claude-sonnet-4-5-20250929");
+  });
+
+  test("sends the key of the environment only to the address of the environment", async () => {
+    const server = await modelServer([verdict]);
+    const text = program("openai_compatible", server).replace('api_key: secret("MY_KEY")', "");
+    const cwd = project({ "a.weave": text, "tools.ts": TOOLS });
+    expect((await weave(["run", "a.weave"], { cwd, env: { OPENAI_COMPATIBLE_API_KEY: key } })).code).toBe(0);
+    expect(server.asked[0]?.headers.authorization).toBeUndefined();
+  });
+});
+
+describe("a request that hangs", () => {
+  test("ends by its timeout, and is charged in full", async () => {
+    const server = await modelServer([{ kind: "hang" }]);
+    const { code, out } = await run("anthropic", server, { policies: "@timeout(2s)", args: ["--json"] });
+    expect(code).toBe(1);
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({ status: "failed", failure: { kind: "timeout" } });
+    expect(result.spend.cost_usd).toBeGreaterThan(0.005);
+    await server.closed(0);
+  });
+});
+
+describe("weave models", () => {
+  test("shows what std/models has", async () => {
+    const { code, out } = await weave(["models", "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toContainEqual(
+      expect.objectContaining({ name: "haiku", provider: "anthropic", price: { input: 1, output: 5 } }),
+    );
+  });
+});
+
+describe("groups of models", () => {
+  test("go on to the next one", async () => {
+    const server = await modelServer((asked) => (asked.protocol === "anthropic" ? { kind: "status", status: 529 } : verdict));
+    const text = `${program("anthropic", server).replace("model: fast\n", "model: robust\n")}
+model other { provider: "openai", name: "gpt-5-mini-2025-08-07", base_url: "${server.url("openai")}", price: { input: $1.00, output: $5.00 } }
+model robust { fallback: [fast, other] }
+`;
+    const cwd = project({ "a.weave": text, "tools.ts": TOOLS });
+    const { code, out } = await weave(["run", "a.weave"], { cwd, env: { ...keys.anthropic, ...keys.openai } });
+    expect([code, JSON.parse(out)]).toEqual([0, { label: "good", sizes: [2, 3] }]);
+    expect(server.asked.map(({ protocol }) => protocol)).toEqual(["anthropic", "openai"]);
+  });
+});
