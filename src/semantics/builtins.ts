@@ -323,28 +323,3 @@ export const OTHER_NAMES: Readonly<Record<string, string>> = {
   error: "fail",
   raise: "fail",
 };
-
-const pair = [param("a", T), param("b", variable("U"))];
-const ordered = [STRING, FLOAT, MONEY, DURATION].map((type) => constant([param("a", type), param("b", type)], BOOL));
-const logical = (least: number): BuiltinForm =>
-  constant(
-    ["a", "b", "c", "d", "e", "f", "g", "h"].map((name, i) => (i < least ? param(name, BOOL) : maybe(name, BOOL))),
-    BOOL,
-  );
-
-/** What templates have besides: sub-expressions such as `(eq kind "bug")`. */
-export const templateHelpers: ReadonlyMap<string, readonly BuiltinForm[]> = new Map([
-  ["eq", [constant(pair, BOOL, ["T", "U"])]],
-  ["ne", [constant(pair, BOOL, ["T", "U"])]],
-  ["lt", ordered],
-  ["gt", ordered],
-  ["and", [logical(2)]],
-  ["or", [logical(2)]],
-  ["not", [logical(1)].map((f) => ({ ...f, params: f.params.slice(0, 1) }))],
-]);
-
-/** Values that only tests see: what was spent, and the virtual time that went by. */
-export const testValues: ReadonlyMap<string, Type> = new Map([
-  ["spend", recordOf({ cost: MONEY, input_tokens: INT, output_tokens: INT, calls: INT })],
-  ["elapsed", DURATION],
-]);

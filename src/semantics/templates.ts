@@ -356,7 +356,8 @@ function inferData(s: Scope, path: Path, level: Level, up: number): Type {
   return type;
 }
 
-const LOGIC: ReadonlySet<string> = new Set(["eq", "ne", "lt", "gt", "and", "or", "not", "default"]);
+/** What templates have besides the built-in functions: sub-expressions such as `(eq kind "bug")`. */
+export const templateHelpers: ReadonlySet<string> = new Set(["eq", "ne", "lt", "gt", "and", "or", "not", "default"]);
 
 function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCall" }): Type {
   const { c } = s;
@@ -364,7 +365,7 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
   if (name === "") return ERROR;
   const args = expr.args.map((a) => infer(s, a));
   const hash = expr.hash.map((h) => infer(s, h.value));
-  if (LOGIC.has(name)) return inferLogic(s, expr, args);
+  if (templateHelpers.has(name)) return inferLogic(s, expr, args);
   const forms = builtins.get(name);
   if (forms === undefined) {
     const callable = s.context.scope.names.get(name);
@@ -374,7 +375,7 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
       c.problems.report(d.templateCallsCallable, expr.helper.span, { name });
       return ERROR;
     }
-    const near = OTHER_NAMES[name] ?? nearest(name, [...builtins.keys(), ...LOGIC]);
+    const near = OTHER_NAMES[name] ?? nearest(name, [...builtins.keys(), ...templateHelpers]);
     const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.helper.span, text: near }] }];
     c.problems.report(d.templateHelper, expr.helper.span, { name, near }, { fixes });
     return ERROR;
