@@ -3,7 +3,8 @@
  * every mend told; one that does not fit goes back with the reasons, a bounded number of times. Tools that the model
  * asks for go through the same path as any call.
  */
-import type { AgentIR, CalleeRef, Json } from "../plan/ir.js";
+import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
+import { answerSchema, parametersSchema } from "../plan/json-schema.js";
 import { pump } from "./body.js";
 import { checkArgs, rootOf, startCall, stopped, withDefaults, withSchemas } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
@@ -13,10 +14,9 @@ import { adapt, readJson } from "./lenient.js";
 import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
 import { askModel } from "./model.js";
 import type { Message, ToolCallRequest, ToolDescription } from "./provider.js";
+import type { Checked } from "./schema.js";
 import { cancelled } from "./scope.js";
 import { shown } from "./values.js";
-
-type Schemas = NonNullable<Run["schemas"]>;
 
 interface Compiled {
   readonly ir: AgentIR;
@@ -54,12 +54,11 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
 async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const { run } = step;
   const { ir, callee } = agent;
-  const schemas = await new Promise<Schemas>((resolve) => withSchemas(run, resolve));
   const args = await checkedArgs(step, callee);
   const frame = newFrame(callee.params, undefined);
   for (const [i, param] of ir.params.entries()) frame.slots[i] = args[param.name];
   const types = run.program.graph.types;
-  const tools = describeTools(run, ir.tools, schemas);
+  const tools = describeTools(run, ir.tools);
   const system = agent.system === undefined ? undefined : String(agent.system(frame));
   const messages: Message[] = [...exampleMessages(agent.examples?.(frame)), { role: "user", text: String(agent.prompt(frame)) }];
   const attempt = rootOf(step).attempts;
@@ -79,7 +78,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       seed: run.seed,
       system,
       messages,
-      schema: schemas.answerSchema(ir.result, types),
+      schema: answerSchema(ir.result, types),
       answer: ir.result,
       types,
       tools: tools.map((tool) => tool.description),
@@ -93,10 +92,10 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     if (answer.finish === "refused") throw failure("refused", `the model refused: ${shown(answer.text, 200)}`);
     if (answer.toolCalls.length > 0 && !last) {
       messages.push({ role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay });
-      messages.push(...(await useTools(step, agent, tools, answer.toolCalls, counts, schemas)));
+      messages.push(...(await useTools(step, agent, tools, answer.toolCalls, counts)));
       continue;
     }
-    const read = readAnswer(run, agent, answer.text, answer.finish === "length", schemas);
+    const read = await readAnswer(run, agent, answer.text, answer.finish === "length");
     if (read.ok) {
       if (read.mends.length > 0) run.emit({ kind: "answer.mended", path: step.path, mends: [...read.mends] });
       return read.value;
@@ -138,19 +137,17 @@ type ReadAnswer =
   | { readonly ok: false; readonly reasons: readonly string[] };
 
 /** Reads the text of an answer as the agent's type. */
-export function readAnswer(
+export async function readAnswer(
   run: Run,
   agent: { readonly ir: AgentIR; readonly callee: CompiledCallable },
   text: string,
   cutOff: boolean,
-  schemas: Schemas,
-): ReadAnswer {
+): Promise<ReadAnswer> {
   const { ir, callee } = agent;
-  const types = run.program.graph.types;
   if (cutOff) return { ok: false, reasons: ["the answer was cut off because it is too long: answer more briefly"] };
   if (text.trim() === "") return { ok: false, reasons: ["the answer is empty"] };
   if (ir.result.kind === "string") {
-    const checked = schemas.validate(ir.result, text, types);
+    const checked = await fitted(run, ir.result, text);
     return checked.ok ? { ok: true, value: checked.value, mends: [] } : { ok: false, reasons: checked.reasons };
   }
   const read = readJson(text);
@@ -160,15 +157,22 @@ export function readAnswer(
     if (callee.resultTest(word)) return { ok: true, value: word, mends: ["put quotes around the text"] };
     return { ok: false, reasons: [read.reason] };
   }
-  const checked = schemas.validate(ir.result, read.value, types);
+  const checked = await fitted(run, ir.result, read.value);
   if (checked.ok) return { ok: true, value: checked.value, mends: read.mends };
-  const accepts = (value: unknown): boolean => schemas.validate(ir.result, value, types).ok;
-  const adapted = adapt(read.value, ir.result, accepts);
-  if (adapted !== undefined) {
-    const fitted = schemas.validate(ir.result, adapted.value, types);
-    if (fitted.ok) return { ok: true, value: fitted.value, mends: [...read.mends, adapted.mend] };
-  }
+  const adapted = adapt(read.value, ir.result, (value) => callee.resultTest(callee.resultCut(value)));
+  if (adapted !== undefined) return { ok: true, value: callee.resultCut(adapted.value), mends: [...read.mends, adapted.mend] };
   return { ok: false, reasons: checked.reasons };
+}
+
+/** A value as a type wants it; what explains a misfit is loaded when there is one. */
+async function fitted(run: Run, type: TypeIR, value: unknown): Promise<Checked> {
+  const { exactly, cut } = run.program.shapes;
+  const fits = exactly(type);
+  if (fits(value)) return { ok: true, value };
+  const rest = cut(type)(value);
+  if (fits(rest)) return { ok: true, value: rest };
+  const schemas = await new Promise<NonNullable<Run["schemas"]>>((resolve) => withSchemas(run, resolve));
+  return schemas.validate(type, value, run.program.graph.types);
 }
 
 interface AgentTool {
@@ -176,12 +180,12 @@ interface AgentTool {
   readonly description: ToolDescription;
 }
 
-function describeTools(run: Run, refs: readonly CalleeRef[], schemas: Schemas): readonly AgentTool[] {
+function describeTools(run: Run, refs: readonly CalleeRef[]): readonly AgentTool[] {
   const types = run.program.graph.types;
   return refs.map((ref) => {
     const callee = run.program.callable(ref);
     const { ir } = callee;
-    const parameters: Json = schemas.parametersSchema(ir.params, types);
+    const parameters: Json = parametersSchema(ir.params, types);
     const parameterTypes = ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
     return { callee, description: { name: ir.name, description: ir.doc ?? "", parameters, parameterTypes } };
   });
@@ -194,7 +198,6 @@ async function useTools(
   tools: readonly AgentTool[],
   calls: readonly ToolCallRequest[],
   counts: Map<string, number>,
-  schemas: Schemas,
 ): Promise<readonly Message[]> {
   const byName = new Map(tools.map((tool) => [tool.description.name, tool]));
   const limit = agent.ir.maxCallsPerTurn;
@@ -204,7 +207,7 @@ async function useTools(
     const tool = byName.get(call.name);
     if (tool === undefined)
       return Promise.resolve(toolMessage(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`, true));
-    return useTool(step, agent.ir, tool.callee, call, counts, schemas);
+    return useTool(step, agent.ir, tool.callee, call, counts);
   };
   if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return Promise.all(calls.map(one));
   const messages: Message[] = [];
@@ -222,15 +225,13 @@ async function useTool(
   callee: CompiledCallable,
   call: ToolCallRequest,
   counts: Map<string, number>,
-  schemas: Schemas,
 ): Promise<Message> {
   const { run } = step;
   if (call.invalid !== undefined) return toolMessage(call, `The arguments are not JSON: ${call.invalid}`, true);
-  const types = run.program.graph.types;
   const fields = callee.ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
   const given = typeof call.arguments === "object" && call.arguments !== null ? call.arguments : {};
   const present = fields.filter((field) => !field.optional || Object.hasOwn(given, field.name));
-  const checked = schemas.validate({ kind: "record", fields: present.map((field) => ({ ...field, optional: false })) }, given, types);
+  const checked = await fitted(run, { kind: "record", fields: present.map((field) => ({ ...field, optional: false })) }, given);
   if (!checked.ok) return toolMessage(call, `The arguments do not fit: ${checked.message}`, true);
   const count = (counts.get(callee.ir.name) ?? 0) + 1;
   counts.set(callee.ir.name, count);
