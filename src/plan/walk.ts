@@ -2,7 +2,7 @@
  * Walks over a graph: the bodies inside a node, the expressions of a node, the names an expression refers to. Whoever
  * adds a kind of node or expression adds it here, and everything that only walks is right again.
  */
-import type { Body, ExprIR, Graph, NodeIR, Policies, TemplatePartIR } from "./ir.js";
+import type { AgentIR, Body, CalleeRef, CapabilityIR, ExprIR, FlowIR, Graph, NodeIR, Policies, TemplatePartIR, ToolIR } from "./ir.js";
 
 /** A body inside a node; `name` is that of the branch, arm or part, empty where a node has only one. */
 export interface InnerBody {
@@ -238,4 +238,37 @@ export function refsOf(node: NodeIR): ReadonlySet<string> {
 
 function unknownKind(value: never): never {
   throw new Error(`a kind that the graph does not have: ${JSON.stringify(value)}`);
+}
+
+/** The declaration of a callable. */
+export type Declaration = FlowIR | AgentIR | ToolIR | CapabilityIR;
+
+export function declarationOf(graph: Graph, ref: CalleeRef): Declaration {
+  const found =
+    ref.kind === "flow"
+      ? graph.flows[ref.id]
+      : ref.kind === "agent"
+        ? graph.agents[ref.id]
+        : ref.kind === "tool"
+          ? graph.tools[ref.id]
+          : graph.capabilities[ref.id];
+  if (found === undefined) throw new Error(`the graph has no ${ref.kind} ${ref.id}`);
+  return found;
+}
+
+/** The nodes of a body that run: those that must, and what they need the value of. */
+export function neededNodes(body: Body): readonly NodeIR[] {
+  if (body.nodes.every((node) => node.needed)) return body.nodes;
+  const byId = new Map(body.nodes.map((node) => [node.id, node]));
+  const needed = new Set<string>();
+  const waiting = body.nodes.filter((node) => node.needed);
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (needed.has(node.id)) continue;
+    needed.add(node.id);
+    for (const id of node.deps) {
+      const dependency = byId.get(id);
+      if (dependency !== undefined) waiting.push(dependency);
+    }
+  }
+  return body.nodes.filter((node) => needed.has(node.id));
 }

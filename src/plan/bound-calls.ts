@@ -1,0 +1,291 @@
+/**
+ * Bounds of calls. An agent's attempt is its requests and whatever its tools do; a tool's is what it declares to cost; a
+ * flow is bounded for the sizes of what it is called with, once for each; a capability for the dearest candidate that
+ * could be chosen. Handlers count where a message or a state sets them off.
+ */
+import type { Span } from "../source/source.js";
+import { type Count, isNumber, isOpen, symbol, times } from "./bound-algebra.js";
+import { type Amounts, add, addNumbers, type Bound, multiply, NO_BOUND, NOTHING, oneOfBounds, perhaps } from "./bound-amounts.js";
+import { type Scope, scopeIn, shapeOf } from "./bound-expressions.js";
+import { byPosition, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
+import { promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
+import { ANY, listOf, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
+import type { Args, Called, Evaluated, Part, Place, World } from "./bound-world.js";
+import type { AgentIR, CalleeRef, CapabilityIR, FlowIR, HandlerIR, ParamIR, Policies } from "./ir.js";
+import { type Declaration, declarationOf } from "./walk.js";
+
+/** The bound of a call, with the policies of the place and of the declaration. */
+export function callBound(ref: CalleeRef, args: Args, own: Policies, place: Place, span: Span): Called {
+  const { world, scope } = place;
+  if (ref.kind === "channel") return channelBound(ref.id, args, place, span);
+  const callee = declarationOf(world.graph, ref);
+  const params = paramShapes(callee.params, args, scope);
+  if (callee.kind === "flow") for (const [name, shape] of params) params.set(name, nameLists(shape, `${callee.name}.${name}`));
+  const inner = paramScope(callee.params, params, scope.types);
+  const sources: readonly PolicySource[] = [
+    { policies: own, scope },
+    { policies: callee.policies, scope: inner },
+  ];
+  const one = attemptOf(callee, params, inner, sources, place, span);
+  const made = underPolicies(one, sources, place, { name: callee.name, span, args: params });
+  const shape = meet(one.shape, callee.result, scope.types);
+  const part: Part = {
+    title: callee.name,
+    notes: [...made.notes, ...one.notes],
+    times: made.attempts,
+    span,
+    bound: made.bound,
+    parts: made.parts,
+  };
+  return { bound: made.bound, shape, parts: made.parts, part };
+}
+
+/** What the parameters hold, by name: what is given, cut to what is declared; defaults where nothing is. */
+export function paramShapes(params: readonly ParamIR[], args: Args, scope: Scope): Map<string, Shape> {
+  const out = new Map<string, Shape>();
+  const names: Scope = { types: scope.types, names: new Map(), outer: undefined };
+  for (const param of params) {
+    const given = args.get(param.name) ?? (param.default === undefined ? undefined : shapeOf(param.default, names));
+    const shape = given === undefined ? shapeOfType(param.type, scope.types) : meet(given, param.type, scope.types);
+    names.names.set(param.id, shape);
+    out.set(param.name, shape);
+  }
+  return out;
+}
+
+/** The scope in which a declaration sees its parameters. */
+export function paramScope(params: readonly ParamIR[], shapes: Args, types: Scope["types"]): Scope {
+  return { types, names: new Map(params.map((param) => [param.id, shapes.get(param.name) ?? ANY])), outer: undefined };
+}
+
+/** Lists of unknown length get a symbol: `|paths|`, `|issue.tags|`, `|files[].lines|`. */
+export function nameLists(shape: Shape, name: string): Shape {
+  switch (shape.kind) {
+    case "list": {
+      const of = nameLists(shape.of, `${name}[]`);
+      if (of === shape.of && !isOpen(shape.max)) return shape;
+      return listOf(of, shape.min, isOpen(shape.max) ? symbol(name) : shape.max);
+    }
+    case "record": {
+      const fields = new Map([...shape.fields].map(([field, of]) => [field, nameLists(of, `${name}.${field}`)]));
+      return [...shape.fields].some(([field, of]) => fields.get(field) !== of) ? { kind: "record", fields } : shape;
+    }
+    case "map":
+      return isOpen(shape.max) ? { ...shape, max: symbol(name) } : shape;
+    case "either": {
+      const of = shape.of.map((each) => nameLists(each, name));
+      return of.some((each, i) => each !== shape.of[i]) ? { kind: "either", of } : shape;
+    }
+    default:
+      return shape;
+  }
+}
+
+interface Attempt extends Evaluated {
+  readonly notes: readonly string[];
+}
+
+/** One attempt, without policies. */
+function attemptOf(callee: Declaration, params: Args, scope: Scope, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
+  switch (callee.kind) {
+    case "tool": {
+      const cost = costOf(sources);
+      const call = { ...NOTHING, calls: 1, toolCalls: 1 };
+      const bound: Bound = {
+        most: { ...call, cost: cost.most },
+        least: { ...call, cost: cost.least },
+        keep: { ...call, cost: cost.least },
+        time: timeOf(sources),
+      };
+      return { bound, shape: shapeOfType(callee.result, scope.types), parts: [], notes: [] };
+    }
+    case "agent":
+      return agentAttempt(callee, scope, sources, place, span);
+    case "flow":
+      return { ...flowBound(place.world, callee, params), notes: [] };
+    case "capability":
+      return choice(callee, params, sources, place, span);
+  }
+}
+
+function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
+  const { graph, call } = place.world;
+  const optional = (expr: AgentIR["system"]): Shape | undefined => (expr === undefined ? undefined : shapeOf(expr, scope));
+  const bytes = promptBytes(agent, graph, {
+    prompt: shapeOf(agent.prompt, scope),
+    system: optional(agent.system),
+    examples: optional(agent.examples),
+  });
+  const requests = requestsOf(agent, graph, bytes);
+  const cost = costOf(sources);
+  const own = { ...NOTHING, calls: 1 };
+  const used = toolCallCount(agent);
+  const tools = used === 0 ? [] : agent.tools.map((ref) => call(ref, new Map(), {}, { ...place, prefix: `${agent.name}.` }, span));
+  // The model may choose the dearest tool every time.
+  const most = multiply(oneOfBounds(tools.map((tool) => tool.bound)).most, used);
+  const kept = { ...own, cost: cost.least };
+  const bound: Bound = {
+    most: [{ ...own, cost: cost.most }, most].reduce<Amounts>(add, requests.most),
+    least: addNumbers(kept, requests.least),
+    keep: addNumbers(kept, requests.keep),
+    time: timeOf(sources),
+  };
+  const count = requestCount(agent);
+  const model = graph.models[agent.model]?.name ?? agent.model;
+  const notes = [
+    `${count === 1 ? "1 request" : `${count} requests`} to ${model}`,
+    ...(used === 0 ? [] : [`${used.toLocaleString("en-US")} calls of tools`]),
+  ];
+  const costly = tools.filter((tool) => tool.bound.most.cost !== 0);
+  const part: Part = {
+    title: "its tools",
+    notes: ["the dearest every time"],
+    times: used,
+    span,
+    bound: { ...NO_BOUND, most },
+    parts: costly.map((tool) => tool.part),
+  };
+  return { bound, shape: shapeOfType(agent.result, scope.types), parts: costly.length === 0 ? [] : [part], notes };
+}
+
+/** What a call costs by declaration, in nano-dollars. */
+function costOf(sources: readonly PolicySource[]): { readonly least: number; readonly most: Count } {
+  const found = policyOf(sources, "cost");
+  if (found === undefined) return { least: 0, most: 0 };
+  const { min } = rangeOf(shapeOf(found.policy.value, found.scope));
+  const most = mostOf(found.policy.value, found.scope);
+  const nano = (dollars: number): number => Math.ceil(dollars * 1e9 - 1e-6);
+  return { least: nano(Math.max(0, min)), most: isNumber(most) ? nano(most) : times(most, 1e9) };
+}
+
+/** The time of an attempt as it is declared; what `@timeout` says is put around it. */
+function timeOf(sources: readonly PolicySource[]): Bound["time"] {
+  const latency = policyOf(sources, "latency");
+  if (latency === undefined) return { most: Number.POSITIVE_INFINITY, least: 0 };
+  const { min } = rangeOf(shapeOf(latency.policy.value, latency.scope));
+  return { most: mostOf(latency.policy.value, latency.scope), least: Number.isFinite(min) ? Math.max(0, min) : 0 };
+}
+
+/** A capability: the candidates that could be chosen under the limits of the call. */
+function choice(capability: CapabilityIR, params: Args, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
+  const { world } = place;
+  const all = candidates(capability, params, sources, place, span);
+  const fitting = all.filter((each) => each.fits);
+  const chosen = (fitting.length > 0 ? fitting : all).map((each) => each.called);
+  return {
+    bound: oneOfBounds(chosen.map((made) => made.bound)),
+    shape: shapeOfType(capability.result, world.graph.types),
+    parts: chosen.map((made) => made.part),
+    notes: chosen.length > 1 ? ["one of these"] : [],
+  };
+}
+
+/** An implementation of a capability, with whether a call under these limits could choose it. */
+export interface Candidate {
+  readonly ref: CalleeRef;
+  readonly called: Called;
+  readonly fits: boolean;
+}
+
+export function candidates(
+  capability: CapabilityIR,
+  params: Args,
+  sources: readonly PolicySource[],
+  place: Place,
+  span: Span,
+): readonly Candidate[] {
+  const { graph, call } = place.world;
+  const limit = (key: "maxCost" | "maxLatency", unit: number): number => {
+    const found = policyOf(sources, key);
+    const most = found === undefined ? Number.POSITIVE_INFINITY : mostOf(found.policy.value, found.scope);
+    return isNumber(most) ? most * unit : Number.POSITIVE_INFINITY;
+  };
+  const cost = limit("maxCost", 1e9);
+  const latency = limit("maxLatency", 1);
+  const given = capability.params.map((param) => params.get(param.name));
+  return capability.implementations.map((ref) => {
+    const called = call(ref, byPosition(graph, ref, given), {}, place, span);
+    return { ref, called, fits: called.bound.least.cost <= cost && attemptTime(ref, place) <= latency };
+  });
+}
+
+/** Declared latency, else the time limit of an attempt, else without end. */
+function attemptTime(ref: CalleeRef, place: Place): number {
+  if (ref.kind === "channel") return Number.POSITIVE_INFINITY;
+  const { policies, params } = declarationOf(place.world.graph, ref);
+  const expr = policies.latency?.value ?? policies.timeout?.after;
+  if (expr === undefined) return Number.POSITIVE_INFINITY;
+  const { types } = place.scope;
+  const { min } = rangeOf(shapeOf(expr, paramScope(params, paramShapes(params, new Map(), place.scope), types)));
+  return Number.isFinite(min) ? min : 0;
+}
+
+/** The body of a flow for what it is called with; the same sizes give the same bound. */
+function flowBound(world: World, flow: FlowIR, params: Args): Evaluated {
+  const key = `${flow.id}\u0000${[...params.values()].map(digest).join("\u0000")}`;
+  let found = world.flows.get(key);
+  if (found === undefined) {
+    const scope = paramScope(flow.params, params, world.graph.types);
+    found = world.body(flow.body, { world, scope, prefix: `${flow.name}.` });
+    world.flows.set(key, found);
+  }
+  return found;
+}
+
+function digest(shape: Shape): string {
+  switch (shape.kind) {
+    case "text":
+      return `t${countText(shape.bytes)},${countText(shape.json)},${shape.least}`;
+    case "number":
+      return `n${shape.min},${countText(shape.max)}`;
+    case "small":
+      return `s${shape.bytes},${shape.json}`;
+    case "list":
+      return `[${shape.min},${countText(shape.max)},${digest(shape.of)}]`;
+    case "map":
+      return `<${countText(shape.max)},${digest(shape.key)},${digest(shape.of)}>`;
+    case "record":
+      return `{${[...shape.fields].map(([name, of]) => `${name}:${digest(of)}`).join()}}`;
+    case "either":
+      return `(${shape.of.map(digest).join("|")})`;
+    case "any":
+      return "a";
+  }
+}
+
+function countText(count: Count): string {
+  return isNumber(count) ? String(count) : `${count.constant}+${[...count.terms].map(([key, term]) => `${term.times}${key}`).join("+")}`;
+}
+
+function channelBound(id: string, args: Args, place: Place, span: Span): Called {
+  const { graph } = place.world;
+  const reply = graph.channels[id]?.reply;
+  const made = handlersOf("channel", id, [...args.values()][0] ?? ANY, place);
+  const shape = reply === undefined ? ANY : shapeOfType(reply, graph.types);
+  return {
+    ...made,
+    shape,
+    part: { title: graph.channels[id]?.name ?? id, notes: [], times: 1, span, bound: made.bound, parts: made.parts },
+  };
+}
+
+/** What the handlers of a channel or state do when it is used. */
+export function handlersOf(on: "channel" | "state", id: string, message: Shape, place: Place): Evaluated {
+  const parts: Part[] = [];
+  let bound = NO_BOUND;
+  for (const handler of place.world.graph.handlers) {
+    if (handler.on.kind === "event" || handler.on.kind !== on || handler.on.id !== id) continue;
+    const made = handlerBound(place.world, handler, on === "state" ? ANY : message);
+    bound = perhaps(bound, made.bound);
+    parts.push({ title: handler.id, notes: made.notes, times: made.attempts, span: handler.span, bound: made.bound, parts: made.parts });
+  }
+  return { bound, shape: ANY, parts };
+}
+
+/** One run of a handler. */
+export function handlerBound(world: World, handler: HandlerIR, message: Shape): Policed {
+  const scope: Scope = { types: world.graph.types, names: new Map([[handler.param, message]]), outer: undefined };
+  const place: Place = { world, scope, prefix: `${handler.id}.` };
+  const body = world.body(handler.body, { ...place, scope: scopeIn(scope) });
+  return underPolicies(body, [{ policies: handler.policies, scope }], place, { name: handler.id, span: handler.span });
+}

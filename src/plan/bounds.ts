@@ -1,0 +1,119 @@
+/**
+ * What each flow of a program can use, before it runs: calls, requests, tokens, money and time, at least and at most.
+ * The most is sound: no run uses more, whatever its models and tools do within their declared limits. It is a number, a
+ * formula in the sizes of lists (`|paths|`), or open where a limit is missing.
+ */
+import { symbol, times } from "./bound-algebra.js";
+import { type Amounts, addNumbers, type Bound, multiply, NOTHING, perhaps } from "./bound-amounts.js";
+import { callBound, handlerBound, nameLists, paramScope, paramShapes } from "./bound-calls.js";
+import { type Scope, scopeIn } from "./bound-expressions.js";
+import { bodyBound, nodeBound } from "./bound-nodes.js";
+import { underPolicies } from "./bound-policies.js";
+import { ANY, type Shape, shapeOfValue } from "./bound-sizes.js";
+import type { BudgetSite, Part, Place, World } from "./bound-world.js";
+import type { Body, CalleeRef, FlowIR, Graph } from "./ir.js";
+import { neededNodes } from "./walk.js";
+
+/** The bound of a flow. */
+export interface FlowBound {
+  readonly flow: FlowIR;
+  /** What it can use before its own budget. */
+  readonly inside: Bound;
+  /** What a call of it can use: capped by its budget. */
+  readonly bound: Bound;
+  /** What contributes, in the order of the source. */
+  readonly parts: readonly Part[];
+  /** Its own `@budget`, where it has one. */
+  readonly budget: BudgetSite | undefined;
+}
+
+export interface Bounds {
+  /** The bound of a flow. */
+  readonly of: (flow: FlowIR) => FlowBound;
+  /** Every budget of the flows that were asked about, and of what they call. */
+  readonly budgets: () => readonly BudgetSite[];
+  /** What the nodes of a body need at least, for what is known when they are still to come. */
+  readonly minimums: (body: Body, known: ReadonlyMap<string, Shape>) => Minimums;
+  /** What a call can use, for arguments of these shapes. */
+  readonly call: (ref: CalleeRef, args: ReadonlyMap<string, Shape>) => Bound;
+}
+
+/**
+ * What must be kept back so that a body comes to its end: for each node that has not ended one attempt of each call, no
+ * repairs or hedges, loops at no round, maps at what must succeed.
+ */
+export interface Minimums {
+  readonly total: Amounts<number>;
+  /** By the ids of nodes. */
+  readonly of: ReadonlyMap<string, Amounts<number>>;
+}
+
+export type Inputs = Readonly<Record<string, unknown>>;
+
+/** The bounds of a program. With inputs, which are those of every flow that is asked about, sizes replace symbols. */
+export function bounds(graph: Graph, inputs?: Inputs): Bounds {
+  const world: World = { graph, flows: new Map(), budgets: new Map(), body: bodyBound, call: callBound };
+  const made = new Map<string, FlowBound>();
+  const nowhere: Place = { world, scope: { types: graph.types, names: new Map(), outer: undefined }, prefix: "" };
+  return {
+    of(flow) {
+      let found = made.get(flow.id);
+      if (found === undefined) {
+        found = flowBound(world, flow, inputs);
+        made.set(flow.id, found);
+      }
+      return found;
+    },
+    budgets: () => [...world.budgets.values()],
+    minimums: (body, known) => minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } }),
+    call: (ref, args) => callBound(ref, args, {}, nowhere, { file: graph.file, start: 0, end: 0 }).bound,
+  };
+}
+
+function flowBound(world: World, flow: FlowIR, inputs: Inputs | undefined): FlowBound {
+  const { graph } = world;
+  const given = new Map(Object.entries(inputs ?? {}).map(([name, value]) => [name, shapeOfValue(value)]));
+  // Without inputs a default is only one of the values that a parameter may have.
+  const params = inputs === undefined ? flow.params.map(({ default: _, ...param }) => param) : flow.params;
+  const shapes = paramShapes(params, given, { types: graph.types, names: new Map(), outer: undefined });
+  for (const [name, shape] of shapes) shapes.set(name, nameLists(shape, name));
+  const scope: Scope = paramScope(flow.params, shapes, graph.types);
+  const place: Place = { world, scope, prefix: "" };
+  const body = bodyBound(flow.body, { ...place, scope: scopeIn(scope) });
+  const { budget, ...others } = flow.policies;
+  const subject = { name: flow.name, span: flow.span };
+  const made = underPolicies(body, [{ policies: others, scope }], place, subject);
+  const events = eventParts(world);
+  const inside = events.reduce<Bound>((out, each) => perhaps(out, each.bound), made.bound);
+  const parts = [...made.parts, ...events];
+  if (budget === undefined) return { flow, inside, bound: inside, parts, budget: undefined };
+  world.budgets.delete(budget);
+  const { bound } = underPolicies({ bound: inside, shape: body.shape, parts }, [{ policies: { budget }, scope }], place, subject);
+  return { flow, inside, bound, parts, budget: world.budgets.get(budget) };
+}
+
+/** Handlers of events run as often as there are such events. */
+function eventParts(world: World): readonly Part[] {
+  return world.graph.handlers.flatMap((handler): readonly Part[] => {
+    if (handler.on.kind !== "event") return [];
+    const many = symbol(`event.${handler.on.name}`);
+    const one = handlerBound(world, handler, ANY);
+    const time = { ...one.bound.time, most: times(one.bound.time.most, many) };
+    const bound: Bound = { ...one.bound, most: multiply(one.bound.most, many), time };
+    return [{ title: handler.id, notes: ["for each event"], times: many, span: handler.span, bound, parts: one.parts }];
+  });
+}
+
+function minimumsOf(body: Body, place: Place): Minimums {
+  const of = new Map<string, Amounts<number>>();
+  let total: Amounts<number> = NOTHING;
+  for (const node of neededNodes(body)) {
+    // What has a value has ended.
+    if (place.scope.names.has(node.id)) continue;
+    const { bound, shape } = nodeBound(node, place);
+    place.scope.names.set(node.id, shape);
+    of.set(node.id, bound.keep);
+    total = addNumbers(total, bound.keep);
+  }
+  return { total, of };
+}
