@@ -170,7 +170,8 @@ function lowerBuiltin(l: Lowering, call: ResolvedCall, name: string, piped: Expr
   }
   const args = call.args.map((arg): ExprIR | undefined => {
     if (arg === functionArg && target !== undefined) return pureFunction(l, target, arg, b, span);
-    return argValue(l, arg, piped, b);
+    const value = argValue(l, arg, piped, b);
+    return value?.kind === "cut" && takesAnyRecord(arg) ? value.of : value;
   });
   while (args.length > 0 && args[args.length - 1] === undefined) args.pop();
   return builtin(
@@ -178,6 +179,12 @@ function lowerBuiltin(l: Lowering, call: ResolvedCall, name: string, piped: Expr
     args.map((a) => a ?? constant(null)),
     span,
   );
+}
+
+/** Whether a parameter of a built-in function says nothing about the fields of its record, which all stay. */
+function takesAnyRecord(arg: ResolvedArg): boolean {
+  const type = expand(arg.type);
+  return type.kind === "record" && type.fields.length === 0;
 }
 
 function callsSomething(l: Lowering, target: CallableArg): boolean {
