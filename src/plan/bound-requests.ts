@@ -16,6 +16,8 @@ import {
   outputLimit,
   overhead,
   quotedBytes,
+  REFUSAL_BYTES,
+  REFUSED_CALLS,
   REPAIR_BYTES,
   requestCost,
   TOOL_ERROR_BYTES,
@@ -86,10 +88,11 @@ function exampleBytes(examples: Shape): { readonly most: Count; readonly least: 
 /** The requests of one attempt. */
 export function requestsOf(agent: AgentIR, graph: Graph, prompt: PromptBytes): Requests {
   const output = (model: ModelIR): number => outputLimit(model, agent.maxOutput);
+  const longest = longestOutput(agent.model, graph, agent.maxOutput);
   const single = askedOf(agent.model, graph, (model) => request(model, prompt.least, output(model)));
   const first = askedOf(agent.model, graph, (model) => request(model, prompt.most, output(model)));
   return {
-    most: askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, output(model))).most,
+    most: askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, longest)).most,
     least: numbers(single.least),
     keep: numbers(first.keep),
   };
@@ -184,15 +187,25 @@ function inputTokensOf(model: ModelIR, bytes: Count): Count {
   return model.context ?? plus(times(bytes, tokenFactor(model)), overhead(model) + 1);
 }
 
+/** Tokens of output that any model of a group can write: what it wrote may go back to another. */
+function longestOutput(id: string, graph: Graph, wanted: number | undefined): number {
+  const model = graph.models[id];
+  if (model === undefined) return 0;
+  const group = model.fallback ?? model.balance;
+  return group === undefined ? outputLimit(model, wanted) : Math.max(0, ...group.map((each) => longestOutput(each, graph, wanted)));
+}
+
 /** Every request of a conversation: what grows it most comes first, as that is in most of the requests. */
-function conversation(agent: AgentIR, model: ModelIR, prompt: Count, output: number): Amounts {
-  const repair = 2 * MESSAGE_BYTES + quotedBytes(output) + REPAIR_BYTES;
+function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number): Amounts {
+  const output = outputLimit(model, agent.maxOutput);
+  const repair = 2 * MESSAGE_BYTES + quotedBytes(longest) + REPAIR_BYTES;
   const withTools = agent.tools.length > 0;
   // The last turn has no tools.
   const toolTurns = withTools ? Math.max(0, agent.maxTurns - 1) : 0;
   const result = MESSAGE_BYTES + Math.max(3 * agent.maxToolResult, TOOL_ERROR_BYTES);
   // Names and ids of the tool messages repeat those of the calls.
-  const turn = MESSAGE_BYTES + 2 * turnBytes(output) + agent.maxCallsPerTurn * result;
+  const refused = (REFUSED_CALLS - 1) * agent.maxCallsPerTurn * (MESSAGE_BYTES + REFUSAL_BYTES);
+  const turn = MESSAGE_BYTES + 2 * turnBytes(longest) + agent.maxCallsPerTurn * result + refused;
   const last = withTools ? utf8(LAST_TURN) + MESSAGE_BYTES : 0;
   const [large, small] = turn > repair ? [turn, repair] : [repair, turn];
   const larges = turn > repair ? toolTurns : agent.repairs;

@@ -14,6 +14,10 @@ const DEFAULT_OVERHEAD = 256;
 export const REPAIR_BYTES = 2_000;
 /** Bytes of a tool message that is no result: a refusal or a failure. */
 export const TOOL_ERROR_BYTES = 1_000;
+/** A turn that asks for more calls than are allowed, this many times over, is not carried out at all. */
+export const REFUSED_CALLS = 4;
+/** Bytes of a message that refuses one call more than are allowed. */
+export const REFUSAL_BYTES = 128;
 /** What an agent with tools is told before its last answer. */
 export const LAST_TURN = "Answer now with what you have; no more tools can be used.";
 

@@ -5,6 +5,7 @@
  */
 import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
 import { answerSchema, parametersSchema } from "../plan/json-schema.js";
+import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
 import { pump } from "./body.js";
 import { checkArgs, rootOf, startCall, stopped, withDefaults, withSchemas } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
@@ -12,11 +13,11 @@ import { type CallFailure, failure, failureValue, toFailure } from "./failure.js
 import { type Frame, newFrame } from "./frame.js";
 import { adapt, readJson } from "./lenient.js";
 import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
-import { askModel } from "./model.js";
-import type { Message, ToolCallRequest, ToolDescription } from "./provider.js";
+import { askModel, messageBytes } from "./model.js";
+import type { Message, ModelAnswer, ToolCallRequest, ToolDescription } from "./provider.js";
 import type { Checked } from "./schema.js";
 import { cancelled } from "./scope.js";
-import { shown } from "./values.js";
+import { shortened, shown } from "./values.js";
 
 interface Compiled {
   readonly ir: AgentIR;
@@ -64,12 +65,13 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const attempt = rootOf(step).attempts;
   const counts = new Map<string, number>();
   const turns = tools.length === 0 ? 1 : ir.maxTurns;
+  const output = longestOutput(run, ir);
   let repairs = 0;
 
   for (let turn = 1; ; turn++) {
     const left = turns - turn;
     const last = left <= 0;
-    if (left === 0 && turn > 1) messages.push({ role: "user", text: "Answer now with what you have; no more tools can be used." });
+    if (left === 0 && turn > 1) messages.push({ role: "user", text: LAST_TURN });
     const answer = await askModel(step, ir.model, {
       agent: ir.name,
       path: step.path,
@@ -90,12 +92,15 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     });
     if (step.halt === cancelled) throw stopped(step);
     if (answer.finish === "refused") throw failure("refused", `the model refused: ${shown(answer.text, 200)}`);
+    let read: ReadAnswer;
     if (answer.toolCalls.length > 0 && !last) {
-      messages.push({ role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay });
-      messages.push(...(await useTools(step, agent, tools, answer.toolCalls, counts)));
-      continue;
-    }
-    const read = await readAnswer(run, agent, answer.text, answer.finish === "length");
+      const said: Message = { role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
+      if (isModest(said, ir, output)) {
+        messages.push(said, ...(await useTools(step, agent, tools, answer.toolCalls, counts)));
+        continue;
+      }
+      read = { ok: false, reasons: ["the calls of tools are too many or too long: ask for less at once"] };
+    } else read = await readAnswer(run, agent, answer.text, answer.finish === "length");
     if (read.ok) {
       if (read.mends.length > 0) run.emit({ kind: "answer.mended", path: step.path, mends: [...read.mends] });
       return read.value;
@@ -104,11 +109,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     run.emit({ kind: "answer.rejected", path: step.path, reasons: [...read.reasons], repair: repairs });
     if (repairs > ir.repairs)
       throw failure("invalid_output", `the answer does not fit after ${ir.repairs} repairs: ${read.reasons.join("; ")}`);
-    messages.push(
-      // Calls that came in the last turn are not carried out, so nothing answers them.
-      { role: "assistant", text: answer.text, toolCalls: [], ...(answer.toolCalls.length === 0 ? { replay: answer.replay } : {}) },
-      { role: "user", text: repairText(read.reasons, ir.result.kind === "string") },
-    );
+    messages.push(quoted(answer, output), { role: "user", text: repairText(read.reasons, ir.result.kind === "string") });
   }
 }
 
@@ -127,8 +128,38 @@ function exampleMessages(examples: unknown): Message[] {
   ]);
 }
 
+/** Tokens of output that any model the agent may be answered by can write. */
+function longestOutput(run: Run, ir: AgentIR): number {
+  const { models } = run.program.graph;
+  const of = (id: string): number => {
+    const model = models[id];
+    if (model === undefined) return 0;
+    const group = model.fallback ?? model.balance;
+    return group === undefined ? outputLimit(model, ir.maxOutput) : Math.max(0, ...group.map(of));
+  };
+  return of(ir.model);
+}
+
+/** Whether what a turn asks for is within what later requests were bounded for. */
+function isModest(said: Extract<Message, { role: "assistant" }>, ir: AgentIR, output: number): boolean {
+  return said.toolCalls.length <= REFUSED_CALLS * ir.maxCallsPerTurn && messageBytes(said) <= turnBytes(output);
+}
+
+/** An answer that does not fit as the model sees it again: whole, or its beginning where it is longer than tokens usually are. */
+function quoted(answer: ModelAnswer, output: number): Message {
+  const room = quotedBytes(output);
+  // Calls that were not carried out are left out, so that nothing need answer them.
+  const whole: Message = {
+    role: "assistant",
+    text: answer.text,
+    toolCalls: [],
+    ...(answer.toolCalls.length === 0 ? { replay: answer.replay } : {}),
+  };
+  return messageBytes(whole) <= room ? whole : { role: "assistant", text: shortened(answer.text, room), toolCalls: [] };
+}
+
 function repairText(reasons: readonly string[], plain: boolean): string {
-  const list = reasons.map((reason) => `- ${reason}`).join("\n");
+  const list = shortened(reasons.map((reason) => `- ${reason}`).join("\n"), REPAIR_BYTES - 200);
   return `Your answer cannot be used:\n${list}\nAnswer again${plain ? "" : ", with JSON that fits the schema and nothing else"}.`;
 }
 
@@ -216,7 +247,7 @@ async function useTools(
 }
 
 function toolMessage(call: ToolCallRequest, text: string, failed: boolean): Message {
-  return { role: "tool", callId: call.id, name: call.name, text, failed };
+  return { role: "tool", callId: call.id, name: call.name, text: failed ? shortened(text, TOOL_ERROR_BYTES) : text, failed };
 }
 
 async function useTool(

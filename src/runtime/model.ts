@@ -3,6 +3,7 @@
  * sent and settled after it. What was sent is always charged: by the usage that comes back, or in full where none does.
  */
 import type { ModelIR } from "../plan/ir.js";
+import { inputLimit, MESSAGE_BYTES, outputLimit, requestCost } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
 import { abort, billOf, rootOf, stopped } from "./call.js";
@@ -32,11 +33,6 @@ export type Asking = Omit<ModelRequest, "model" | "maxOutput" | "inputBound" | "
   readonly hidePrompt: boolean;
   readonly hideAnswer: boolean;
 };
-
-const defaultContext = 200_000;
-const defaultMaxOutput = 4_096;
-const defaultTokenFactor = 1;
-const defaultOverhead = 256;
 
 /** Another model of a group may help against these. */
 const elsewhere: ReadonlySet<string> = new Set(["overloaded", "unavailable", "rate_limit", "refused"]);
@@ -73,20 +69,15 @@ export function worstCase(
   model: ModelIR,
   asking: Asking,
 ): { readonly amount: Amount; readonly inputBound: number; readonly maxOutput: number } {
-  const inputBound = Math.min(
-    model.context ?? defaultContext,
-    Math.ceil((model.tokenFactor ?? defaultTokenFactor) * requestBytes(asking) + (model.overhead ?? defaultOverhead)),
-  );
-  const maxOutput = Math.min(asking.maxOutput ?? Number.POSITIVE_INFINITY, model.maxOutput ?? defaultMaxOutput);
-  const { price } = model;
-  const dearest = price === undefined ? 0 : Math.max(price.input, price.cacheWrite ?? 0, price.cachedInput ?? 0);
-  const cost = Math.ceil(inputBound * dearest * 1000 + maxOutput * (price?.output ?? 0) * 1000);
+  const inputBound = inputLimit(model, requestBytes(asking));
+  const maxOutput = outputLimit(model, asking.maxOutput);
+  const cost = requestCost(model, inputBound, maxOutput);
   return { amount: { cost, tokens: inputBound + maxOutput, calls: 0 }, inputBound, maxOutput };
 }
 
 function requestBytes(asking: Asking): number {
   let bytes = utf8Length(asking.system ?? "");
-  for (const message of asking.messages) bytes += utf8Length(sentText(message)) + 16;
+  for (const message of asking.messages) bytes += messageBytes(message) + MESSAGE_BYTES;
   if (asking.schema !== undefined) bytes += utf8Length(JSON.stringify(asking.schema));
   for (const tool of asking.tools) bytes += utf8Length(JSON.stringify([tool.name, tool.description, tool.parameters]));
   return bytes;
@@ -98,10 +89,12 @@ function messageText(message: Message): string {
     : message.text;
 }
 
-/** Everything of a message that is sent. */
-function sentText(message: Message): string {
-  const replay = message.role === "assistant" && message.replay !== undefined ? JSON.stringify(message.replay) : "";
-  return `${messageText(message)}${replay}`;
+/** Bytes of everything of a message that is sent. */
+export function messageBytes(message: Message): number {
+  const text = utf8Length(messageText(message));
+  if (message.role === "tool") return text + utf8Length(message.name) + utf8Length(message.callId);
+  if (message.role === "user" || message.replay === undefined) return text;
+  return text + utf8Length(JSON.stringify(message.replay));
 }
 
 /** The cost of a usage in nano-dollars; never less than what the other side will bill. */

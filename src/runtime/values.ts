@@ -123,6 +123,20 @@ export function utf8Length(text: string): number {
   return bytes;
 }
 
+/** The beginning of a text that is longer than so many bytes, with a sign that it goes on. */
+export function shortened(text: string, bytes: number): string {
+  if (utf8Length(text) <= bytes) return text;
+  let at = 0;
+  let used = 3;
+  for (const point of text) {
+    const size = utf8Length(point);
+    if (used + size > bytes) break;
+    used += size;
+    at += point.length;
+  }
+  return `${text.slice(0, at)}…`;
+}
+
 /** Whether the text has characters of two UTF-16 units, so that indices and code points differ. */
 export function hasSurrogates(text: string): boolean {
   return /[\ud800-\udfff]/.test(text);
