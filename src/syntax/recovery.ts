@@ -13,6 +13,7 @@ import { problems as newProblems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type * as A from "./ast.js";
 import * as L from "./landmarks.js";
+import { firstTokens } from "./lookahead.js";
 import { readText } from "./text.js";
 import type { Token, TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
@@ -82,7 +83,7 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   }
 
   constructor(validate: boolean) {
-    super(T.vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !validate });
+    super(T.vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !validate, lookaheadStrategy: firstTokens() });
   }
 
   /** Takes a file to parse. */

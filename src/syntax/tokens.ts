@@ -10,9 +10,26 @@ import type { Problems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type { Comment } from "./ast.js";
 
-export { EmbeddedActionsParser, type ParserMethod } from "chevrotain";
+export {
+  Alternation,
+  Alternative,
+  EmbeddedActionsParser,
+  type ILookaheadStrategy as LookaheadStrategy,
+  type IProduction as Production,
+  LLkLookaheadStrategy,
+  NonTerminal,
+  Option,
+  type ParserMethod,
+  Repetition,
+  type Rule,
+  Terminal,
+} from "chevrotain";
 export type Token = IToken;
 export type { TokenType };
+/** What a lookahead function is called on: the parser. */
+export interface Ahead {
+  LA(howMuch: number): Token;
+}
 
 /** Any word: a name, a contextual keyword or a reserved word. */
 export const Word = createToken({ name: "Word", pattern: Lexer.NA });
