@@ -2,12 +2,15 @@
  * The pages of `docs/errors`, read: a page holds a failing program, the message it gets and the mended program. What a
  * program gets is computed here, for the script that writes the messages and for the test that holds them.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compile } from "../src/compile.js";
-import type { Problem } from "../src/diagnostics/problems.js";
+import { type Problem, problems } from "../src/diagnostics/problems.js";
 import { renderProblems } from "../src/diagnostics/render.js";
 import { fileHost } from "../src/host/files.js";
+import { checkInputs } from "../src/runtime/run.js";
 import type { SourceFile } from "../src/source/source.js";
 
 export const FOLDER = join(import.meta.dirname, "..", "docs", "errors");
@@ -20,6 +23,10 @@ export interface Page {
   /** Files by name, the program itself as `main.weave`; undefined where the mistake is not in a program. */
   readonly failing: Files | undefined;
   readonly mended: Files | undefined;
+  /** The commands that get the message, for a shell in a folder with the files. */
+  readonly commands: string | undefined;
+  /** What a program that embeds this gives to the flow `main`. */
+  readonly inputs: Readonly<Record<string, unknown>> | undefined;
   readonly message: string;
   readonly text: string;
 }
@@ -39,11 +46,15 @@ export function pageCodes(): string[] {
 /** The page of a code. */
 export function readPage(code: string): Page {
   const text = readFileSync(join(FOLDER, `${code}.md`), "utf8");
+  const failing = section(text, "Failing program");
+  const inputs = /```json\n([\s\S]*?)```/.exec(failing)?.[1];
   return {
     code,
     title: /^# W\d{4}: (.+)$/m.exec(text)?.[1] ?? "",
-    failing: programOf(section(text, "Failing program")) ?? (MADE[code] === undefined ? undefined : { "main.weave": MADE[code]() }),
+    failing: programOf(failing) ?? (MADE[code] === undefined ? undefined : { "main.weave": MADE[code]() }),
     mended: programOf(section(text, "Mended program")),
+    commands: /```sh\n([\s\S]*?)```/.exec(failing)?.[1],
+    inputs: inputs === undefined ? undefined : JSON.parse(inputs),
     message: /```\n([\s\S]*?)\n```/.exec(section(text, "Message"))?.[1] ?? "",
     text,
   };
@@ -67,6 +78,33 @@ export function messageOf(files: Files, code: string): string {
   const result = compiled(files);
   const found = result.problems.filter((problem) => problem.code === code);
   return renderProblems(found, result.files, { width: 100 }).trimEnd();
+}
+
+/** The text of what is wrong with the inputs of a page. */
+export async function messageOfInputs(page: Page): Promise<string> {
+  const { graph, files } = compile("main.weave", fileHost(new Map(Object.entries(page.failing ?? {}))));
+  const flow = graph?.flows[graph.entries["main"] ?? ""];
+  if (graph === undefined || flow === undefined) throw new Error(`${page.code}: the program has errors or no main`);
+  const found = problems();
+  await checkInputs(graph, flow, page.inputs ?? {}, found);
+  return renderProblems(found.list(), files, { width: 100 }).trimEnd();
+}
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** The problem that the commands of a page print, run by the command line as it is bundled. */
+export function messageOfCommands(page: Page): string {
+  const folder = mkdtempSync(join(tmpdir(), "weave-page-"));
+  try {
+    for (const [name, text] of Object.entries(page.failing ?? {})) writeFileSync(join(folder, name), text);
+    const weave = `weave() { "${process.execPath}" "${join(ROOT, "bin", "weave.js")}" "$@"; }\n`;
+    const env = { PATH: process.env["PATH"] ?? "", HOME: folder, CI: "1" };
+    const { stderr } = spawnSync("sh", ["-c", weave + (page.commands ?? "")], { cwd: folder, env, encoding: "utf8" });
+    const real = stderr.replaceAll(folder, "");
+    return new RegExp(`^(?:error|warning|note)\\[${page.code}\\][\\s\\S]*?(?=\n\n|\n*$(?![\\s\\S]))`, "m").exec(real)?.[0] ?? stderr;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function section(text: string, title: string): string {

@@ -2,16 +2,25 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { d } from "../src/diagnostics/catalogue/catalogue.js";
-import { FOLDER, messageOf, pageCodes, readPage, withMessage } from "./error-pages.js";
+import { bundleIfStale } from "./build.js";
+import { FOLDER, messageOf, messageOfCommands, messageOfInputs, type Page, pageCodes, readPage, withMessage } from "./error-pages.js";
 
+/** The message of a page as it is now; one that nothing on the page can cause stays as it was written. */
+async function current(page: Page): Promise<string> {
+  if (page.commands !== undefined) return page.code === "W0953" ? page.message : messageOfCommands(page);
+  if (page.inputs !== undefined) return messageOfInputs(page);
+  return page.failing === undefined ? page.message : messageOf(page.failing, page.code);
+}
+
+await bundleIfStale();
 const pages = pageCodes();
 let changed = 0;
 for (const code of pages) {
   const page = readPage(code);
-  if (page.failing === undefined) continue;
-  const text = withMessage(page, messageOf(page.failing, code));
+  const text = withMessage(page, await current(page));
   if (text === page.text) continue;
   writeFileSync(join(FOLDER, `${code}.md`), text);
+  console.error(code);
   changed++;
 }
 const missing = Object.values(d)

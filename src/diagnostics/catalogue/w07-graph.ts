@@ -16,4 +16,8 @@ export const graphProblems = {
     title: ({ step }) => `The compiler made a graph in which \`${step}\` is needed and would never start`,
     help: "This is a mistake in the compiler, not in the program. Please report it with the program.",
   }),
+  programTooDeep: error("W0704", {
+    title: "Something in this program goes too deep to be checked",
+    help: "Expressions, types or callables refer to each other in a chain of thousands. Take the longest chain apart, or put its parts into a list.",
+  }),
 } as const;

@@ -32,12 +32,12 @@ export const runProblems = {
   wrongArgument: error<{ flow: string; name: string; reason: string }>("W0906", {
     title: ({ flow, name }) => `The input \`${name}\` of the flow \`${flow}\` does not fit`,
     label: "declared here",
-    help: ({ reason }) => reason,
+    help: ({ reason }) => `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`,
   }),
   missingArgument: error<{ flow: string; name: string; type: string }>("W0907", {
     title: ({ flow, name }) => `The flow \`${flow}\` needs the input \`${name}\``,
     label: "declared here",
-    help: ({ name, type }) => `Give \`${name}\`, which is ${type}.`,
+    help: ({ name, type }) => `Give \`${name}\` (${type}).`,
   }),
   unknownArgument: error<{ flow: string; name: string; known: readonly string[] }>("W0908", {
     title: ({ flow, name }) => `The flow \`${flow}\` has no input \`${name}\``,
