@@ -3,7 +3,8 @@
  * graph is there when none of them is an error. The compiler reads files only through the host it is given, so it runs
  * in an editor or a browser as it does on the command line.
  */
-import { type Problem, problems as collect } from "./diagnostics/problems.js";
+import { d } from "./diagnostics/catalogue/catalogue.js";
+import { problems as collect, type Problem, type Problems } from "./diagnostics/problems.js";
 import { withholdConsequences } from "./diagnostics/withhold.js";
 import { checkGraph } from "./plan/graph.js";
 import type { Graph } from "./plan/ir.js";
@@ -34,14 +35,16 @@ export interface Compiled {
 export function compile(entry: string, host: CompilerHost): Compiled {
   const problems = collect();
   const resolved = resolve(entry, host, problems);
-  const typed = check(resolved, withholdConsequences(problems, resolved.files));
+  let typed: Typed | undefined;
   let graph: Graph | undefined;
-  if (!problems.hasErrors()) {
-    graph = lower(typed, problems);
-    checkGraph(graph, problems);
-    checkInformationFlow(graph, problems);
-    checkSpeculation(graph, problems);
-    lint(typed, graph, problems);
+  try {
+    typed = check(resolved, withholdConsequences(problems, resolved.files));
+    if (!problems.hasErrors()) graph = lower(typed, problems);
+    if (graph !== undefined) examine(typed, graph, problems);
+  } catch (thrown) {
+    // The stages go down the program step by step; one that is deeper than the stack is told, whatever it is.
+    if (!(thrown instanceof RangeError)) throw thrown;
+    problems.report(d.programTooDeep, { file: entry, start: 0, end: 0 }, {});
   }
   const ok = !problems.hasErrors();
   return {
@@ -52,4 +55,12 @@ export function compile(entry: string, host: CompilerHost): Compiled {
     graph: ok ? graph : undefined,
     ok,
   };
+}
+
+/** What is looked for in the graph of a program that has no errors so far. */
+function examine(typed: Typed, graph: Graph, problems: Problems): void {
+  checkGraph(graph, problems);
+  checkInformationFlow(graph, problems);
+  checkSpeculation(graph, problems);
+  lint(typed, graph, problems);
 }

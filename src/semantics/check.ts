@@ -69,6 +69,12 @@ export interface Typed {
   readonly checker: Checker;
 }
 
+/** How many expressions may stand in each other: later stages go down step by step. */
+const DEEPEST = 500;
+
+/** Through how many flows a result is inferred. */
+const FARTHEST = 100;
+
 export function check(resolved: Resolved, problems: Problems): Typed {
   const tables: Tables = {
     types: new Map(),
@@ -91,6 +97,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   const bundles = new Map<ModuleScope, ReadonlyMap<string, PolicyDecl>>();
   const unusedCandidates: { local: Local; owner: Declaration | undefined }[] = [];
   let currentDecl: Declaration | undefined;
+  let depth = 0;
+  /** How many flows without a declared result are being looked into. */
+  let inferring = 0;
+  let tooDeep: Declaration | undefined;
 
   const c: Checker = {
     problems,
@@ -155,7 +165,15 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   // ------------------------------------------------------------------------------------------- expressions
 
   function infer(expr: Expr, env: Env, context: Context, expected?: Type): Type {
+    if (depth >= DEEPEST) {
+      if (tooDeep !== currentDecl) problems.report(d.expressionTooLong, expr.span, { most: DEEPEST });
+      tooDeep = currentDecl;
+      tables.types.set(expr, ERROR);
+      return ERROR;
+    }
+    depth++;
     const type = inferKind(expr, env, context, expected);
+    depth--;
     tables.types.set(expr, type);
     return type;
   }
@@ -243,6 +261,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         return inferCall(c, expr, env, context, expected);
       case "Index":
       case "Member": {
+        if (chainLength(expr) > DEEPEST) {
+          problems.report(d.expressionTooLong, expr.span, { most: DEEPEST });
+          return ERROR;
+        }
         const chain = inferChain(c, expr, env, context);
         return chain.short && !isError(chain.type) ? optional(chain.type) : chain.type;
       }
@@ -456,11 +478,19 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     const known = results.get(symbol);
     if (known === "pending") return ERROR; // a cycle of flows, reported with its path
     if (known !== undefined) return known;
+    if (inferring >= FARTHEST) {
+      problems.report(d.resultTooFar, decl.name.span, { name: decl.name.text, most: FARTHEST });
+      return ERROR;
+    }
     results.set(symbol, "pending");
-    const before = currentDecl;
+    const before = { decl: currentDecl, depth };
     currentDecl = decl;
+    depth = 0;
+    inferring++;
     const type = checkFlowBody(symbol, decl);
-    currentDecl = before;
+    inferring--;
+    currentDecl = before.decl;
+    depth = before.depth;
     results.set(symbol, type);
     return type;
   }
@@ -855,4 +885,11 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       }
     }
   }
+}
+
+/** How many fields and indexes follow each other. */
+function chainLength(expr: Expr): number {
+  let n = 0;
+  for (let e = expr; e.kind === "Member" || e.kind === "Index"; e = e.object) n++;
+  return n;
 }

@@ -73,6 +73,10 @@ export function inferBinary(c: Checker, expr: BinaryExpr, env: Env, context: Con
     case "&&":
     case "||":
       condition(c, expr.left, env, context);
+      if (isError(c.tables.types.get(expr.left) ?? ERROR)) {
+        c.infer(expr.right, env, context, BOOL);
+        return ERROR;
+      }
       condition(c, expr.right, narrow(expr.left, op === "&&", env), context);
       return BOOL;
     case "??": {

@@ -26,7 +26,8 @@ export function inferStatements(
 ): { type: Type; env: Env } {
   let env = start;
   let type: Type = NULL;
-  if (statements.length > 1) start.later = new Map(statements.flatMap((s) => (s.kind === "Let" ? s.names.map((n) => [n.text, n.span] as const) : [])));
+  if (statements.length > 1)
+    start.later = new Map(statements.flatMap((s) => (s.kind === "Let" ? s.names.map((n) => [n.text, n.span] as const) : [])));
   statements.forEach((statement, i) => {
     const last = i === statements.length - 1;
     switch (statement.kind) {

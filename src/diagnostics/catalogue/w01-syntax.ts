@@ -53,7 +53,7 @@ export const syntaxProblems = {
   // let A = 99999999999999999999
   numberTooLarge: error<{ number: string }>("W0109", {
     title: ({ number }) => `\`${brief(number)}\` is too large for an exact int`,
-    help: "Ints are exact up to 9_007_199_254_740_991. What is an identifier is better a text: `\"…\"`.",
+    help: 'Ints are exact up to 9_007_199_254_740_991. What is an identifier is better a text: `"…"`.',
   }),
   // flow f(s: string) -> bool { matches(s, /ab) }
   unterminatedRegex: error("W0110", {

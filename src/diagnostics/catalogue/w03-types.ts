@@ -402,6 +402,10 @@ export const typeProblems = {
     label: "it calls an agent, a tool or a flow",
     help: "Compute the values first, with `map x in xs { … }`.",
   }),
+  resultTooFar: error<{ name: string; most: number }>("W0389", {
+    title: ({ name, most }) => `What \`${name}\` returns would have to be inferred through more than ${most} flows`,
+    label: "write its result type: `-> Type`",
+  }),
   expressionTooLong: error<{ most: number }>("W0387", {
     title: ({ most }) => `This expression has more than ${most} operators`,
     label: "too long",
