@@ -6,6 +6,8 @@
 import { d } from "./diagnostics/catalogue/catalogue.js";
 import { problems as collect, type Problem, type Problems } from "./diagnostics/problems.js";
 import { withholdConsequences } from "./diagnostics/withhold.js";
+import { bounds } from "./plan/bounds.js";
+import { checkBudgets } from "./plan/budgets.js";
 import { checkGraph } from "./plan/graph.js";
 import type { Graph } from "./plan/ir.js";
 import { lint } from "./plan/lints.js";
@@ -60,6 +62,7 @@ export function compile(entry: string, host: CompilerHost): Compiled {
 /** What is looked for in the graph of a program that has no errors so far. */
 function examine(typed: Typed, graph: Graph, problems: Problems): void {
   checkGraph(graph, problems);
+  checkBudgets(graph, bounds(graph), problems);
   checkInformationFlow(graph, problems);
   checkSpeculation(graph, problems);
   lint(typed, graph, problems);

@@ -10,6 +10,7 @@ import { type Scope, scopeIn, shapeOf } from "./bound-expressions.js";
 import { byPosition, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
 import { promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
 import { ANY, listOf, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
+import { dollarText, timeText } from "./bound-text.js";
 import type { Args, Called, Evaluated, Part, Place, World } from "./bound-world.js";
 import type { AgentIR, CalleeRef, CapabilityIR, FlowIR, HandlerIR, ParamIR, Policies } from "./ir.js";
 import { type Declaration, declarationOf } from "./walk.js";
@@ -170,7 +171,11 @@ function timeOf(sources: readonly PolicySource[]): Bound["time"] {
 function choice(capability: CapabilityIR, params: Args, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
   const { world } = place;
   const all = candidates(capability, params, sources, place, span);
-  const fitting = all.filter((each) => each.fits);
+  const fitting = all.filter((each) => each.misfit === undefined);
+  if (fitting.length === 0 && all.length > 0) {
+    const reasons = all.flatMap((each) => each.misfit ?? []);
+    world.unfit.set(`${span.file} ${span.start}`, { capability: capability.name, span, reasons });
+  }
   const chosen = (fitting.length > 0 ? fitting : all).map((each) => each.called);
   return {
     bound: oneOfBounds(chosen.map((made) => made.bound)),
@@ -180,11 +185,11 @@ function choice(capability: CapabilityIR, params: Args, sources: readonly Policy
   };
 }
 
-/** An implementation of a capability, with whether a call under these limits could choose it. */
+/** An implementation of a capability, and why a call under these limits can never choose it. */
 export interface Candidate {
   readonly ref: CalleeRef;
   readonly called: Called;
-  readonly fits: boolean;
+  readonly misfit: string | undefined;
 }
 
 export function candidates(
@@ -205,7 +210,15 @@ export function candidates(
   const given = capability.params.map((param) => params.get(param.name));
   return capability.implementations.map((ref) => {
     const called = call(ref, byPosition(graph, ref, given), {}, place, span);
-    return { ref, called, fits: called.bound.least.cost <= cost && attemptTime(ref, place) <= latency };
+    const least = called.bound.least.cost;
+    const time = attemptTime(ref, place);
+    const misfit =
+      least > cost
+        ? `\`${called.part.title}\` costs at least ${dollarText(least)}, ${dollarText(cost)} are allowed`
+        : time > latency
+          ? `\`${called.part.title}\` may take ${timeText(time) ?? "any time: it has neither `@latency` nor `@timeout`"}, ${timeText(latency)} are allowed`
+          : undefined;
+    return { ref, called, misfit };
   });
 }
 

@@ -38,6 +38,14 @@ export interface BudgetSite {
   readonly parts: readonly Part[];
 }
 
+/** A call of a capability that nothing fits. */
+export interface Unfit {
+  readonly capability: string;
+  readonly span: Span;
+  /** Why, for each implementation. */
+  readonly reasons: readonly string[];
+}
+
 export type BudgetPolicy = NonNullable<Policies["budget"]>;
 export type Args = ReadonlyMap<string, Shape>;
 
@@ -47,6 +55,8 @@ export interface World {
   /** Bodies of flows, by flow and the sizes it is called with. */
   readonly flows: Map<string, Evaluated>;
   readonly budgets: Map<BudgetPolicy, BudgetSite>;
+  /** By file and place. */
+  readonly unfit: Map<string, Unfit>;
   /** The bound of a body; its nodes' shapes are added to the scope. */
   readonly body: (body: Body, place: Place) => Evaluated;
   /** The bound of a call, with the policies of the place and of the declaration. */

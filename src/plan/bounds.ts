@@ -10,7 +10,7 @@ import { type Scope, scopeIn } from "./bound-expressions.js";
 import { bodyBound, nodeBound } from "./bound-nodes.js";
 import { underPolicies } from "./bound-policies.js";
 import { ANY, type Shape, shapeOfValue } from "./bound-sizes.js";
-import type { BudgetSite, Part, Place, World } from "./bound-world.js";
+import type { BudgetSite, Part, Place, Unfit, World } from "./bound-world.js";
 import type { Body, CalleeRef, FlowIR, Graph } from "./ir.js";
 import { neededNodes } from "./walk.js";
 
@@ -32,6 +32,8 @@ export interface Bounds {
   readonly of: (flow: FlowIR) => FlowBound;
   /** Every budget of the flows that were asked about, and of what they call. */
   readonly budgets: () => readonly BudgetSite[];
+  /** Calls of capabilities that no implementation fits. */
+  readonly unfit: () => readonly Unfit[];
   /** What the nodes of a body need at least, for what is known when they are still to come. */
   readonly minimums: (body: Body, known: ReadonlyMap<string, Shape>) => Minimums;
   /** What a call can use, for arguments of these shapes. */
@@ -50,9 +52,21 @@ export interface Minimums {
 
 export type Inputs = Readonly<Record<string, unknown>>;
 
+const known = new WeakMap<Graph, Bounds>();
+
 /** The bounds of a program. With inputs, which are those of every flow that is asked about, sizes replace symbols. */
 export function bounds(graph: Graph, inputs?: Inputs): Bounds {
-  const world: World = { graph, flows: new Map(), budgets: new Map(), body: bodyBound, call: callBound };
+  if (inputs !== undefined) return analysis(graph, inputs);
+  let found = known.get(graph);
+  if (found === undefined) {
+    found = analysis(graph, undefined);
+    known.set(graph, found);
+  }
+  return found;
+}
+
+function analysis(graph: Graph, inputs: Inputs | undefined): Bounds {
+  const world: World = { graph, flows: new Map(), budgets: new Map(), unfit: new Map(), body: bodyBound, call: callBound };
   const made = new Map<string, FlowBound>();
   const nowhere: Place = { world, scope: { types: graph.types, names: new Map(), outer: undefined }, prefix: "" };
   return {
@@ -65,6 +79,7 @@ export function bounds(graph: Graph, inputs?: Inputs): Bounds {
       return found;
     },
     budgets: () => [...world.budgets.values()],
+    unfit: () => [...world.unfit.values()],
     minimums: (body, known) => minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } }),
     call: (ref, args) => callBound(ref, args, {}, nowhere, { file: graph.file, start: 0, end: 0 }).bound,
   };

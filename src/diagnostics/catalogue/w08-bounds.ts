@@ -1,1 +1,38 @@
-export const boundProblems = {} as const;
+/** W08: bounds, budgets and what is chosen by them. */
+import { error, note } from "./define.js";
+
+export interface BudgetFacts {
+  /** What the budget stands before. */
+  readonly name: string;
+  /** As it is written: `$2.00`, `100,000 tokens`. */
+  readonly cap: string;
+}
+
+export const boundProblems = {
+  budgetTooSmall: error<BudgetFacts & { readonly least: string; readonly from: readonly string[] }>("W0801", {
+    title: ({ name }) => `The budget of \`${name}\` is smaller than what it needs at least`,
+    label: ({ cap, least }) => `${cap} are allowed, at least ${least} are needed`,
+    help: ({ from, least }) =>
+      `${from.length === 0 ? "" : `Where it comes from: ${from.join("; ")}. `}A model is asked only if its longest answer can still be paid for. Allow ${least} or more, or make answers shorter with \`max_output\`.`,
+  }),
+  budgetMayRunShort: note<
+    BudgetFacts & { readonly most: string | undefined; readonly enough: string | undefined; readonly nothing: string | undefined }
+  >("W0802", {
+    title: ({ name, enough }) =>
+      enough === undefined ? `The budget of \`${name}\` may run short` : `The budget of \`${name}\` is enough for ${enough}`,
+    label: ({ cap, most }) => (most === undefined ? `${cap}, and nothing limits what is used` : `${cap}, and up to ${most} may be used`),
+    help: ({ enough, nothing }) =>
+      `${enough !== undefined || nothing === undefined ? "" : `Even where lists are empty up to ${nothing} may be used. `}The run never uses more than its budget; when it gets short it ends as well as its types allow.`,
+  }),
+  unpricedUnderBudget: error<{ readonly model: string; readonly name: string }>("W0803", {
+    title: ({ model }) => `\`${model}\` has no price and is used under a budget of money`,
+    label: ({ model }) => `nobody can say what \`${model}\` costs here`,
+    help: ({ model }) =>
+      `Write what it costs for a million tokens into the model \`${model}\`: \`price: { input: $1.00, output: $5.00 }\`, or \`$0.00\` where it costs nothing.`,
+  }),
+  noCandidate: error<{ readonly capability: string; readonly reasons: readonly string[] }>("W0804", {
+    title: ({ capability }) => `No implementation of \`${capability}\` can fit this call`,
+    label: "every implementation is too dear or too slow",
+    help: ({ reasons }) => `${reasons.join("; ")}.`,
+  }),
+} as const;
