@@ -202,6 +202,26 @@ describe("a request that hangs", () => {
   });
 });
 
+describe("a fan-out", () => {
+  test("asks together, without a warning of the platform", async () => {
+    const server = await modelServer(({ body }, n) =>
+      n % 5 === 0
+        ? { kind: "status", status: 429, headers: { "retry-after-ms": "5" } }
+        : { kind: "answer", text: `seen ${body.messages.length}` },
+    );
+    const text = `
+model fast { provider: "anthropic", name: "claude-haiku-4-5-20251001", base_url: "${server.url("anthropic")}", price: { input: $1.00, output: $5.00 } }
+@retry(6, backoff: 1ms)
+agent See(n: int) -> string { model: fast, prompt: "See {{n}}" }
+flow main() -> int { len(map n in range(60) { See(n) }) }
+`;
+    const { code, out, err } = await weave(["run", "a.weave"], { cwd: project({ "a.weave": text }), env: keys.anthropic });
+    expect([code, out]).toEqual([0, "60\n"]);
+    expect(err).not.toMatch(/Warning:|MaxListeners/);
+    expect(server.asked).toHaveLength(75);
+  });
+});
+
 describe("weave models", () => {
   test("shows what std/models has", async () => {
     const { code, out } = await weave(["models", "--json"]);

@@ -204,6 +204,17 @@ describe.each(protocols)("%s", (protocol) => {
     expect(JSON.stringify(open)).toContain("fits this JSON Schema");
   });
 
+  test("asks for a typed answer while tools may still be called", async () => {
+    const server = await modelServer([{ kind: "answer", text: '{"label":"good","note":null}' }]);
+    const tools = { tools: [lookup], limits: { calls: 8, turns: 2, repairs: 2 } };
+    const answer = await ask(protocol, server, { more: { answer: verdict, ...tools } });
+    expect(answer.text).toBe('{"label":"good","note":null}');
+    const { body } = server.asked[0] ?? {};
+    // Servers that decode by a grammar could not call a tool any more.
+    if (protocol === "openai_compatible") expect(body.response_format).toBeUndefined();
+    expect(JSON.stringify(body)).toMatch(/label/);
+  });
+
   test.each([
     [429, "rate_limit_error", "rate_limit"],
     [529, "overloaded_error", "overloaded"],
