@@ -9,7 +9,6 @@ import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type {
   AnnotatedExpr,
-  Annotation,
   CallExpr,
   ComposeDecl,
   Declaration,
@@ -21,29 +20,18 @@ import type {
   Signature,
   TypeNode,
 } from "../syntax/ast.js";
-import { type AnnotationTarget, checkAnnotations, checkMinSuccess } from "./annotations.js";
+import { annotationTarget, callableType, callTarget, checkAnnotationsAt } from "./annotation-places.js";
+import { type AnnotationTarget, checkMinSuccess } from "./annotations.js";
 import { inferAsk, inferOrchestrate, inferSend } from "./asking.js";
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
 import { checkAgent, checkMcp, checkModel, checkState, checkToolBinding, modelNamed } from "./declarations.js";
-import { effectOfNode, effectOfSymbol, referenceCycles, unrepeatable, unrepeatableIn } from "./effects.js";
+import { effectOfSymbol, referenceCycles, unrepeatable } from "./effects.js";
 import { inferChain, inferIf, inferList, inferName, inferRecord, WHAT } from "./expressions.js";
 import { reportMismatch } from "./mismatch.js";
 import { inferBinary, inferUnary } from "./operators.js";
 import { inferMatch } from "./patterns.js";
-import {
-  inferFork,
-  inferLoop,
-  inferMap,
-  inferRace,
-  inferReduce,
-  inferSettle,
-  inferTry,
-  inferVote,
-  modeOf,
-  PLAIN_MODE,
-  upperEnd,
-} from "./regions.js";
+import { inferFork, inferLoop, inferMap, inferRace, inferReduce, inferSettle, inferTry, inferVote, modeOf, PLAIN_MODE } from "./regions.js";
 import { assignable, castable, mismatch } from "./relate.js";
 import type { Resolved } from "./resolve.js";
 import { inferBlock } from "./statements.js";
@@ -138,7 +126,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       return inferStage(c, stage, key, piped, env, context, expected);
     },
     annotations(annotations, target, env, context) {
-      if (annotations.length > 0) checkAnnotationsHere(annotations, target, env, context);
+      if (annotations.length > 0) checkAnnotationsAt(c, annotations, target, env, context);
     },
     template: (text, env, context) => inferTemplate(c, text, env, context),
     effectOf: (symbol) => effectOfSymbol(c, symbol),
@@ -249,7 +237,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       case "Pipe": {
         const left = infer(expr.left, env, context);
         const type = inferStage(c, expr.stage, expr, left, env, context, expected);
-        c.annotations(expr.stage.annotations, callTarget(expr), env, context);
+        c.annotations(expr.stage.annotations, callTarget(c, expr), env, context);
         return type;
       }
       case "Call":
@@ -291,13 +279,13 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     const { inner, annotations } = expr;
     let type: Type;
     if (inner.kind === "Settle") {
-      c.annotations(annotations, annotationTarget(inner, context), env, context);
+      c.annotations(annotations, annotationTarget(c, inner, context), env, context);
       type = inferSettle(c, inner, env, context, expected, annotations);
       tables.types.set(inner, type);
       return type;
     }
     if (inner.kind === "Map" || inner.kind === "Fork") {
-      c.annotations(annotations, annotationTarget(inner, context), env, context);
+      c.annotations(annotations, annotationTarget(c, inner, context), env, context);
       const mode = modeOf(annotations, false, c);
       type = inner.kind === "Map" ? inferMap(c, inner, env, context, expected, mode) : inferFork(c, inner, env, context, expected, mode);
       if (inner.kind === "Map") checkMinSuccess(annotations, tables.types.get(inner.over), problems);
@@ -305,87 +293,8 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       return type;
     }
     type = infer(inner, env, context, expected);
-    c.annotations(annotations, annotationTarget(inner, context), env, context);
+    c.annotations(annotations, annotationTarget(c, inner, context), env, context);
     return type;
-  }
-
-  function annotationTarget(inner: Expr, context: Context): AnnotationTarget {
-    switch (inner.kind) {
-      case "Settle":
-        return annotationTarget(inner.inner, context);
-      case "Annotated":
-        return annotationTarget(inner.inner, context);
-      case "Map":
-        return { kind: "map", ...reachOf(inner, context) };
-      case "Fork":
-        return { kind: "fork", ...reachOf(inner, context) };
-      case "Race":
-        return { kind: "race", ...reachOf(inner, context) };
-      case "Vote":
-        return { kind: "vote", ...reachOf(inner, context) };
-      case "Loop":
-        return { kind: "loop", ...reachOf(inner, context) };
-      case "Reduce":
-        return { kind: "reduce", ...reachOf(inner, context) };
-      case "Call":
-        return callTarget(inner);
-      default:
-        return { kind: "scope", ...reachOf(inner, context) };
-    }
-  }
-
-  /** What a region can reach, for annotations that repeat it. */
-  function reachOf(inner: Expr, context: Context) {
-    return { effect: effectOfNode(c, context.scope, inner), unsafe: unrepeatableIn(c, context.scope, inner) };
-  }
-
-  function callTarget(expr: Expr): AnnotationTarget {
-    const call = expr.kind === "Call" || expr.kind === "Pipe" ? tables.calls.get(expr) : undefined;
-    if (call === undefined) return { kind: "call" };
-    if (call.target.kind === "builtin") return { kind: "builtin", name: call.target.name };
-    if (call.target.kind === "local") return { kind: "call", result: call.result };
-    const { callable } = call.target;
-    return {
-      kind: "call",
-      callee: { name: callable.symbol.name, kind: callable.decl.kind, type: callableType(callable), span: callable.decl.name.span },
-      effect: effectOfSymbol(c, callable.symbol),
-      unsafe: unrepeatable(c, callable.symbol),
-      annotations: callable.decl.annotations,
-      result: call.result,
-    };
-  }
-
-  function callableType(callable: Callable): Type & { kind: "callable" } {
-    return {
-      kind: "callable",
-      params: callable.params.map((p) => ({ name: p.name, type: p.type, ...(p.default === undefined ? {} : { optional: true }) })),
-      result: callable.result(),
-    };
-  }
-
-  function checkAnnotationsHere(annotations: readonly Annotation[], target: AnnotationTarget, env: Env, context: Context): void {
-    checkAnnotations(annotations, target, {
-      problems,
-      infer: (expr, expected) => infer(expr, env, context, expected),
-      callable(expr) {
-        const callable = callableOf(c, expr, env, context);
-        if (callable === undefined) return undefined;
-        return {
-          name: callable.symbol.name,
-          kind: callable.decl.kind,
-          type: callableType(callable),
-          span: callable.decl.name.span,
-          effect: effectOfSymbol(c, callable.symbol),
-          annotations: callable.decl.annotations,
-        };
-      },
-      upperEnd: (expr) => upperEnd(c, expr),
-      policies: policies(context.scope),
-      nameKnown(name) {
-        context.scope.used.add(name);
-        return context.scope.names.has(name);
-      },
-    });
   }
 
   function policies(scope: ModuleScope): ReadonlyMap<string, PolicyDecl> {
