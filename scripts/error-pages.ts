@@ -34,8 +34,15 @@ export interface Page {
 /** Programs that are too large for a page, made as the page describes them. */
 const MADE: Readonly<Record<string, () => string>> = {
   W0114: () => `flow main() -> int {\n  ${"(".repeat(200)}1${")".repeat(200)}\n}\n`,
+  W0389: () =>
+    `flow main(n: int) {\n  f1(n)\n}\n${chain(150, (i) => `flow f${i}(n: int) {\n  f${i + 1}(n)\n}\n`)}flow f151(n: int) {\n  n\n}\n`,
+  W0704: () => `${chain(20_000, (i) => `type T${i} = T${i + 1}[]\n`)}type T20001 = int\nflow main(x: T1) -> int {\n  len(x)\n}\n`,
   W0387: () => `flow main(n: int) -> int {\n  ${Array.from({ length: 1100 }, () => "n").join(" + ")}\n}\n`,
 };
+
+function chain(length: number, link: (i: number) => string): string {
+  return Array.from({ length }, (_, i) => link(i + 1)).join("");
+}
 
 /** All codes that have a page. */
 export function pageCodes(): string[] {
@@ -66,6 +73,28 @@ export function withMessage(page: Page, message: string): string {
   const after = page.text.indexOf("\n## ", before + 1);
   const rest = after < 0 ? "" : page.text.slice(after);
   return `${page.text.slice(0, before)}## Message\n\n\`\`\`\n${message}\n\`\`\`\n${rest}`;
+}
+
+const FAMILIES: Readonly<Record<string, string>> = {
+  W01: "Syntax",
+  W02: "Names and files",
+  W03: "Types, calls, patterns",
+  W04: "Templates",
+  W05: "Annotations, properties, bindings of tools",
+  W06: "Effects, information flow, tests",
+  W07: "The graph of a flow",
+  W08: "Bounds and budgets",
+  W09: "Before a run, and on the command line",
+  W10: "Lints",
+};
+
+/** The list of all pages, by family. */
+export function indexOf(pages: readonly Page[]): string {
+  const families = Object.entries(FAMILIES).flatMap(([family, title]) => {
+    const own = pages.filter((page) => page.code.startsWith(family));
+    return own.length === 0 ? [] : [`## ${title}\n\n${own.map((page) => `- [${page.code}](${page.code}.md) ${page.title}\n`).join("")}`];
+  });
+  return `# Diagnostics\n\nEvery message of the compiler has a code. Its page shows a program that gets it, the message, and the mended program;\n\`weave explain W0310\` prints the page. A code never changes its meaning. \`npx tsx scripts/errors.ts\` writes the messages\nanew from the programs.\n\n${families.join("\n")}`;
 }
 
 /** Every problem of a program. */

@@ -1,9 +1,19 @@
-/** Writes the message of every page in `docs/errors` anew from its failing program, and lists the codes without a page. */
+/** Writes the message of every page in `docs/errors` anew from its failing program, the index of all, and lists the codes without a page. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { d } from "../src/diagnostics/catalogue/catalogue.js";
 import { bundleIfStale } from "./build.js";
-import { FOLDER, messageOf, messageOfCommands, messageOfInputs, type Page, pageCodes, readPage, withMessage } from "./error-pages.js";
+import {
+  FOLDER,
+  indexOf,
+  messageOf,
+  messageOfCommands,
+  messageOfInputs,
+  type Page,
+  pageCodes,
+  readPage,
+  withMessage,
+} from "./error-pages.js";
 
 /** The message of a page as it is now; one that nothing on the page can cause stays as it was written. */
 async function current(page: Page): Promise<string> {
@@ -23,6 +33,7 @@ for (const code of pages) {
   console.error(code);
   changed++;
 }
+writeFileSync(join(FOLDER, "README.md"), indexOf(pages.map(readPage)));
 const missing = Object.values(d)
   .map(({ code }) => code)
   .filter((code) => !pages.includes(code));
