@@ -65,5 +65,5 @@ function examine(typed: Typed, graph: Graph, problems: Problems): void {
   checkBudgets(graph, bounds(graph), problems);
   checkInformationFlow(graph, problems);
   checkSpeculation(graph, problems);
-  lint(typed, graph, problems);
+  if (!problems.hasErrors()) lint(typed, graph, problems);
 }
