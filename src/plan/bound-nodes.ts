@@ -8,6 +8,7 @@ import { add, addNumbers, type Bound, both, multiply, multiplyNumbers, NO_BOUND,
 import { handlersOf } from "./bound-calls.js";
 import { boundBy, scopeIn, shapeOf } from "./bound-expressions.js";
 import { groupCalls } from "./bound-groups.js";
+import { evidenceOf, FAILURE, partialOf, withFields } from "./bound-outcomes.js";
 import { underPolicies } from "./bound-policies.js";
 import {
   ANY,
@@ -298,29 +299,6 @@ function limitOf(node: Extract<NodeIR, { kind: "map" | "vote" }>, place: Place):
   return node.policies.parallel === undefined ? undefined : countOf(node.policies.parallel.max, place).max;
 }
 
-/** The evidence of a vote: every list in it has at most an entry for each run. */
-function evidenceOf(declared: Shape, answer: Shape, runs: Count): Shape {
-  const entry = new Map<string, Shape>([
-    ["run", number(1, runs)],
-    ["value", answer],
-  ]);
-  const group = new Map<string, Shape>([
-    ["value", answer],
-    ["count", number(1, runs)],
-    ["runs", listOf(number(1, runs), 1, runs)],
-  ]);
-  return withFields(declared, [
-    ["value", answer],
-    ["groups", listOf({ kind: "record", fields: group }, 1, runs)],
-    ["dissent", listOf(answer, 0, runs)],
-    ["answers", listOf({ kind: "record", fields: entry }, 1, runs)],
-  ]);
-}
-
-function withFields(of: Shape, fields: readonly (readonly [string, Shape])[]): Shape {
-  return of.kind === "record" ? { kind: "record", fields: new Map([...of.fields, ...fields]) } : of;
-}
-
 /** How many items go one after the other, when so many may run at once. */
 function turnsOf(items: Count, limit: Count | undefined, chained: boolean): Count {
   if (chained) return items;
@@ -439,33 +417,4 @@ function reduceBound(node: Extract<NodeIR, { kind: "reduce" }>, place: Place): R
     [`${amountText(calls)} calls over ${amountText(items.max)} items`],
     calls,
   );
-}
-
-const OUTCOME = textOf(64);
-const FAILURE: Shape = {
-  kind: "record",
-  fields: new Map<string, Shape>([
-    ["kind", OUTCOME],
-    ["message", ANY],
-    ["call", ANY],
-    ["attempts", number(0)],
-    ["committed", OUTCOME],
-  ]),
-};
-
-/** What `recover` gets of a tried region: a failure, and what there is. */
-function partialOf(shape: Shape): Shape {
-  const items = shape.kind === "list" ? itemsOf(shape) : { of: fieldOf(shape, "value"), min: 0, max: Number.POSITIVE_INFINITY };
-  return {
-    kind: "record",
-    fields: new Map<string, Shape>([
-      ["kind", OUTCOME],
-      ["message", ANY],
-      ["call", ANY],
-      ["attempts", number(0)],
-      ["committed", OUTCOME],
-      ["ok", listOf(shape.kind === "list" ? items.of : ANY, 0, items.max)],
-      ["failed", listOf(ANY, 0, items.max)],
-    ]),
-  };
 }

@@ -21,16 +21,21 @@ export function lint(typed: Typed, graph: Graph, problems: Problems): void {
   const own = (file: string) => !file.startsWith("std:");
   for (const model of Object.values(graph.models)) {
     if (!own(model.span.file) || model.provider === undefined || model.provider === "sim" || model.provider === "command") continue;
-    if (model.model !== undefined && floats(model.provider, model.model)) problems.report(d.floatingModel, model.span, { name: model.model });
+    if (model.model !== undefined && floats(model.provider, model.model))
+      problems.report(d.floatingModel, model.span, { name: model.model });
     if (model.price === undefined) problems.report(d.modelWithoutPrice, model.span, { name: model.name });
   }
   for (const agent of Object.values(graph.agents)) {
     const team = agent.tools.filter((r) => r.kind === "agent").map((r) => graph.agents[r.id]?.name ?? r.id);
-    const effects = agent.tools.flatMap((r) => (r.kind === "tool" && graph.tools[r.id]?.effect === "effect" ? [graph.tools[r.id]?.name ?? r.id] : []));
-    if (own(agent.span.file) && team.length > 0 && effects.length > 0) problems.report(d.busyOrchestrator, agent.span, { agent: agent.name, team, effects });
+    const effects = agent.tools.flatMap((r) =>
+      r.kind === "tool" && graph.tools[r.id]?.effect === "effect" ? [graph.tools[r.id]?.name ?? r.id] : [],
+    );
+    if (own(agent.span.file) && team.length > 0 && effects.length > 0)
+      problems.report(d.busyOrchestrator, agent.span, { agent: agent.name, team, effects });
   }
   for (const agent of Object.values(graph.agents)) if (own(agent.span.file)) multipliedAttempts(agent, graph, problems);
-  for (const flow of Object.values(graph.flows)) if (own(flow.span.file)) lintBody(flow.body, flow.policies, { limited: false, forgiving: false }, graph, problems);
+  for (const flow of Object.values(graph.flows))
+    if (own(flow.span.file)) lintBody(flow.body, flow.policies, { limited: false, forgiving: false }, graph, problems);
 }
 
 const SNAKE = /^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
@@ -55,16 +60,27 @@ function nameCase(decl: Declaration, problems: Problems): void {
       }
       return;
     case "LetDecl":
-      if (!SNAKE.test(text) && !UPPER.test(text)) problems.report(d.nameCase, span, { name: text, what: "constants", style: "snake_case or UPPER_CASE", mend: snake(text) });
+      if (!SNAKE.test(text) && !UPPER.test(text))
+        problems.report(d.nameCase, span, { name: text, what: "constants", style: "snake_case or UPPER_CASE", mend: snake(text) });
       return;
     default:
       return; // agents, capabilities and tools are named as their field does
   }
 }
 
-const words = (name: string) => name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").split("_").filter((w) => w !== "");
-const snake = (name: string) => words(name).map((w) => w.toLowerCase()).join("_");
-const pascal = (name: string) => words(name).map((w) => w.charAt(0).toUpperCase() + w.slice(1)).join("");
+const words = (name: string) =>
+  name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .split("_")
+    .filter((w) => w !== "");
+const snake = (name: string) =>
+  words(name)
+    .map((w) => w.toLowerCase())
+    .join("_");
+const pascal = (name: string) =>
+  words(name)
+    .map((w) => w.charAt(0).toUpperCase() + w.slice(1))
+    .join("");
 
 /** A record parameter of many fields of which the prompt shows few. */
 function wideContext(decl: AgentDecl, typed: Typed, problems: Problems): void {
@@ -97,7 +113,12 @@ function wideContext(decl: AgentDecl, typed: Typed, problems: Problems): void {
       if (property.value.kind === "Text") see(tables.templates.get(property.value)?.parts ?? []);
     }
     if (!whole && used.size > 0 && used.size * 2 <= type.fields.length) {
-      problems.report(d.wideContext, param.span, { agent: decl.name.text, param: param.name.text, used: [...used], total: type.fields.length });
+      problems.report(d.wideContext, param.span, {
+        agent: decl.name.text,
+        param: param.name.text,
+        used: [...used],
+        total: type.fields.length,
+      });
     }
   }
 }
@@ -157,7 +178,12 @@ function fanOut(node: NodeIR & { kind: "map" }, around: Around, graph: Graph, pr
   const limit = !around.limited && node.policies.parallel === undefined;
   const retried = agents.every((a) => a.retried);
   const policy = !around.forgiving && node.policies.minSuccess === undefined && !node.settle && !retried;
-  if (limit || policy) problems.report(d.fanOut, { ...node.span, end: Math.min(node.span.end, node.span.start + 3) }, { limit, policy, most: max === undefined ? "any number of" : `up to ${max}` });
+  if (limit || policy)
+    problems.report(
+      d.fanOut,
+      { ...node.span, end: Math.min(node.span.end, node.span.start + 3) },
+      { limit, policy, most: max === undefined ? "any number of" : `up to ${max}` },
+    );
 }
 
 function directAgents(body: Body, graph: Graph): readonly { readonly retried: boolean }[] {
@@ -186,7 +212,11 @@ function needlessOrder(body: Body, graph: Graph, problems: Problems): void {
       const before = byId.get(id);
       if (before?.kind !== "call" || before.callee.id !== node.callee.id || needs(node, id, new Set())) continue;
       const name = graph.agents[node.callee.id]?.name ?? node.callee.id;
-      problems.report(d.needlessOrder, node.span, { first: before.segment, second: node.segment, together: `fork { first: ${name}(…), second: ${name}(…) }` });
+      problems.report(d.needlessOrder, node.span, {
+        first: before.segment,
+        second: node.segment,
+        together: `fork { first: ${name}(…), second: ${name}(…) }`,
+      });
     }
   }
 }

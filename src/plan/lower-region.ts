@@ -129,19 +129,19 @@ function lowerMap(l: Lowering, e: MapExpr, b: Builder, setting: Setting, settle:
     if (indexLocal !== undefined && index !== undefined) b.unit.values.set(indexLocal, ref(index));
   };
   const over = clauses.some((c) => l.impure(c, b.unit)) ? shared(l, given, e.over, b) : given;
-  const clause = (c: Expr | undefined): ExprIR | undefined => {
+  const clause = (c: Expr | undefined, word: string): ExprIR | undefined => {
     if (c === undefined) return undefined;
     if (l.impure(c, b.unit) && index !== undefined) {
-      const all = eachFirst(l, c, over, e, b);
+      const all = eachFirst(l, c, word, over, e, b);
       bind();
       return { kind: "index", of: all, at: ref(index) };
     }
     bind();
     return l.expr(c, b);
   };
-  const where = clause(e.where);
-  const key = clause(e.by);
-  const needs = clause(e.after);
+  const where = clause(e.where, "where");
+  const key = clause(e.by, "by");
+  const needs = clause(e.after, "after");
   bind();
   let giving: string | undefined;
   if (e.giving !== undefined) {
@@ -190,7 +190,7 @@ function shared(l: Lowering, value: ExprIR, e: Expr, b: Builder): ExprIR {
 }
 
 /** A clause that calls something, computed for every item before the map. */
-function eachFirst(l: Lowering, clause: Expr, over: ExprIR, e: MapExpr, b: Builder): ExprIR {
+function eachFirst(l: Lowering, clause: Expr, word: string, over: ExprIR, e: MapExpr, b: Builder): ExprIR {
   const { locals } = l.checker.tables;
   const item = freshId(b.unit, e.item.text);
   const itemLocal = locals.get(e.item);
@@ -203,7 +203,12 @@ function eachFirst(l: Lowering, clause: Expr, over: ExprIR, e: MapExpr, b: Build
   return addNode(
     b,
     { kind: "map", over, item, settle: false, body, ...(index === undefined ? {} : { index }) },
-    { segment: `${b.naming ?? "map"} clause`, span: clause.span, type: l.type(type, b.unit), effect: effectOfBody(body) },
+    {
+      segment: b.naming === undefined ? word : `${b.naming} ${word}`,
+      span: clause.span,
+      type: l.type(type, b.unit),
+      effect: effectOfBody(body),
+    },
   );
 }
 

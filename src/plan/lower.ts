@@ -266,7 +266,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     return { flow, captured };
   }
 
-  /** The locals of its home that a lambda mentions: what it captured. */
+  /** The locals of its home that a lambda mentions, itself or through callables it is given: what it captured. */
   function capturedBy(arg: CallableArg & { kind: "lambda" }): readonly Local[] {
     const found = new Set<Local>();
     const { span } = arg.expr;
@@ -274,7 +274,11 @@ export function lower(typed: Typed, problems: Problems): Graph {
       const inside = local.span.file === span.file && local.span.start >= span.start && local.span.end <= span.end;
       if (!inside && arg.home.values.has(local)) found.add(local);
     };
-    for (const local of mentionedLocals(c, arg.expr.body)) see(local);
+    for (const local of mentionedLocals(c, arg.expr.body)) {
+      see(local);
+      const inner = arg.home.callables.get(local);
+      if (inner?.kind === "lambda") for (const outer of capturedBy(inner)) see(outer);
+    }
     return [...found];
   }
 

@@ -36,7 +36,11 @@ export function checkSpeculation(graph: Graph, problems: Problems): void {
     switch (ref.kind) {
       case "tool": {
         const tool = graph.tools[ref.id];
-        const safe = tool === undefined || tool.effect !== "effect" || tool.policies.idempotent !== undefined || tool.policies.compensate !== undefined;
+        const safe =
+          tool === undefined ||
+          tool.effect !== "effect" ||
+          tool.policies.idempotent !== undefined ||
+          tool.policies.compensate !== undefined;
         return safe ? undefined : tool.name;
       }
       case "agent":
