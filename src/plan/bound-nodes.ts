@@ -10,22 +10,7 @@ import { boundBy, scopeIn, shapeOf } from "./bound-expressions.js";
 import { groupCalls } from "./bound-groups.js";
 import { evidenceOf, FAILURE, partialOf, withFields } from "./bound-outcomes.js";
 import { underPolicies } from "./bound-policies.js";
-import {
-  ANY,
-  fieldOf,
-  itemsOf,
-  join,
-  listOf,
-  meet,
-  NULL,
-  number,
-  oneOf,
-  rangeOf,
-  type Shape,
-  sameShape,
-  shapeOfType,
-  textOf,
-} from "./bound-sizes.js";
+import { ANY, itemsOf, join, listOf, meet, NULL, number, oneOf, rangeOf, type Shape, sameShape, shapeOfType } from "./bound-sizes.js";
 import { amountText } from "./bound-text.js";
 import type { Evaluated, Part, Place } from "./bound-world.js";
 import type { Body, ExprIR, NodeIR, SizeIR } from "./ir.js";
