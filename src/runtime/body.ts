@@ -86,7 +86,7 @@ export function pump(run: Run): void {
   run.pumping = true;
   const { queue } = run;
   try {
-    for (let head = 0; head < queue.length; head += 2) {
+    for (let head = 0; head < queue.length && !run.dead; head += 2) {
       const instance = queue[head] as Instance;
       const index = queue[head + 1] as number;
       // What was worked off is dropped now and then, so that a long run does not keep it alive.

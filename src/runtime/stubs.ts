@@ -80,8 +80,8 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
           if (failed === undefined && due("after", ref.id)) {
             // The result is made safe, but nothing that waits for it goes on.
             step.run.dead = true;
-            done(failed, value);
             crash();
+            done(failed, value);
           } else done(failed, value);
         });
       };
