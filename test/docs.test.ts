@@ -59,6 +59,12 @@ describe.each(pages())("%s", (page) => {
     expect(await failuresOf(blocks, block)).toEqual([]);
   });
 
+  const failing = blocks.filter(({ language }) => language === "weave-failing");
+  test.each(failing.map((block) => ({ at: `${page}:${block.line}`, block })))("failing tests at $at", async ({ block }) => {
+    expect(compiled(blocks, block).ok).toBe(true);
+    expect(await failuresOf(blocks, block)).not.toEqual([]);
+  });
+
   const fragments = blocks.filter(({ language }) => language === "weave-fragment");
   test.each(fragments.map((block) => ({ at: `${page}:${block.line}`, block })))("fragment at $at", ({ block }) => {
     const alone = syntaxErrors(block.text);
@@ -73,7 +79,7 @@ describe.each(pages())("%s", (page) => {
   });
 
   test("every block says what it is", () => {
-    const known = ["weave", "weave-fragment", "weave-broken", "console", "ts", "sh", "json", "text", "mermaid", ""];
+    const known = ["weave", "weave-fragment", "weave-broken", "weave-failing", "console", "ts", "sh", "json", "text", "mermaid", ""];
     expect(blocks.filter(({ language }) => !known.includes(language)).map(({ line }) => line)).toEqual([]);
   });
 });
@@ -150,6 +156,9 @@ describe("tables", () => {
       for (const [, name = ""] of source.matchAll(/^(?:effect )?(?:tool|model|flow|type|agent|compose) (\w+)/gm)) {
         if (!name.startsWith("_")) declared.push(`${module} ${name}`);
       }
+      for (const [, signature = ""] of source.matchAll(/^(?:effect )?tool (.+) = module\(/gm))
+        expect(text).toContain(`| \`${signature}\` |`);
+      for (const [, name = ""] of source.matchAll(/^ {2}name: "(.+)"$/gm)) expect(text).toContain(`\`${name}\``);
     }
     const described = text.split(/^## /m).flatMap((section) => {
       const [, module = ""] = /^`(std\/[^`]+)`/.exec(section) ?? [];

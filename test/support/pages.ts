@@ -4,6 +4,7 @@
  * - ```` ```weave ```` is a complete program; with a name (```` ```weave agents.weave ````) later blocks of the page can import it.
  * - ```` ```weave-fragment ```` is a piece of one: declarations, statements or an expression.
  * - ```` ```weave-broken ```` is a program with a mistake; the block after it is what the compiler says.
+ * - ```` ```weave-failing ```` is a program whose tests fail.
  * - ```` ```console ```` is a session: lines after `$ ` are commands, the rest is what they print.
  */
 import { readdirSync, readFileSync } from "node:fs";
