@@ -212,11 +212,8 @@ function needlessOrder(body: Body, graph: Graph, problems: Problems): void {
       const before = byId.get(id);
       if (before?.kind !== "call" || before.callee.id !== node.callee.id || needs(node, id, new Set())) continue;
       const name = graph.agents[node.callee.id]?.name ?? node.callee.id;
-      problems.report(d.needlessOrder, node.span, {
-        first: before.segment,
-        second: node.segment,
-        together: `fork { first: ${name}(…), second: ${name}(…) }`,
-      });
+      const together = `fork { first: ${name}(…), second: ${name}(…) }`;
+      problems.report(d.needlessOrder, node.span, { name, together }, { related: [{ span: before.span, message: "runs first" }] });
     }
   }
 }

@@ -313,6 +313,7 @@ export const OTHER_NAMES: Readonly<Record<string, string>> = {
   concat: "flatten",
   sort: "sort_by",
   sorted: "sort_by",
+  total: "sum",
   average: "mean",
   avg: "mean",
   some: "any",

@@ -640,7 +640,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     if (kind !== "FlowDecl" && own.result === undefined)
       problems.report(d.resultMissing, own.name.span, { what: WHAT[kind] ?? "this", name: own.name.text });
     if (own.result !== undefined && own.result.kind === "CallableType") problems.report(d.callableStored, own.result.span, {});
-    own.params.forEach((p, i) => bindParam(p, callable?.params[i]?.type ?? ERROR, kind, env, context));
+    for (const [i, p] of own.params.entries()) bindParam(p, callable?.params[i]?.type ?? ERROR, kind, env, context);
   }
 
   function bindParam(p: Parameter, type: Type, kind: string, env: Env, context: Context): void {

@@ -9,8 +9,8 @@ export const lintProblems = {
     help: "In a program that is written alike everywhere, a name tells what it stands for.",
   }),
   // flow f() { let a = Build("a")   let b = Build("b") }     where Build has effects
-  needlessOrder: note<{ first: string; second: string; together: string }>("W1002", {
-    title: ({ first, second }) => `\`${second}\` waits for \`${first}\` only because both have effects`,
+  needlessOrder: note<{ name: string; together: string }>("W1002", {
+    title: ({ name }) => `This call of \`${name}\` waits for the one above only because both have effects`,
     label: "it uses nothing of what stands above",
     help: ({ together }) => `Effects keep their order. If the order does not matter here, run them at once: \`${together}\`.`,
   }),
