@@ -11,7 +11,8 @@ import type { SourceFile, Span } from "../source/source.js";
 import type { Name, Template, TemplateExpr, TemplatePart, Text } from "./ast.js";
 import { sourceOffset } from "./text.js";
 
-const parseHandlebars: (input: string) => unknown = parse;
+/** Its parser, and its treatment of white space around blocks; the first is left out for what is parsed already. */
+const parseHandlebars: (input: string | Program) => Program = parse;
 
 /** Whether a text is a template: it holds `{{`. */
 export function isTemplate(text: Text): boolean {
@@ -25,11 +26,9 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
   const before = problems.errorCount();
   checkTags(tags, text.value, at, problems);
   if (problems.errorCount() > before) return { parts: [] };
-  const simple = plainValues(tags, text.value, at);
-  if (simple !== undefined) return simple;
   let program: Program;
   try {
-    program = parseHandlebars(text.value) as Program;
+    program = parseHandlebars(plainProgram(tags, text.value) ?? text.value);
   } catch {
     const wrong = tags.find((tag) => !reads(tag, text.value)) ?? tags[0];
     const from = wrong?.start ?? 0;
@@ -40,41 +39,73 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
   return { parts: convert(program, { text: text.value, at, problems }) };
 }
 
-const PLAIN_VALUE = /^\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}$/;
-const WORDS: ReadonlySet<string> = new Set(["this", "else", "true", "false", "null", "undefined"]);
+const NAME = "[A-Za-z_][A-Za-z0-9_]*";
+const PLAIN_VALUE = new RegExp(`^\\s*(${NAME}(?:\\.${NAME})*)\\s*$`);
+const PLAIN_BLOCK = new RegExp(`^(${NAME})\\s+(${NAME}(?:\\.${NAME})*)(?:\\s+as\\s+\\|(${NAME}(?: ${NAME})*)\\|)?\\s*$`);
+const WORDS: ReadonlySet<string> = new Set(["this", "else", "true", "false", "null", "undefined", "as"]);
+const NO_STRIP: Strip = { open: false, close: false };
 
 /**
- * A text whose tags are all plain `{{name.field}}` needs no parser: most prompts are, and Handlebars would spend more time
- * on them than all the rest of checking. Anything else is undefined here.
+ * The tree of a template that has only plain values, blocks over a plain path, and `else`, as Handlebars' parser would
+ * make it: most prompts are like that, and its parser would take longer over them than all the rest of checking. It is
+ * undefined for anything else. What white space the tags take with them is left to Handlebars in any case.
  */
-function plainValues(tags: readonly Tag[], text: string, at: Places): Template | undefined {
-  const parts: TemplatePart[] = [];
+function plainProgram(tags: readonly Tag[], text: string): Program | undefined {
+  const root: Statement[] = [];
+  const open: { helper: Path; over: Path; program: Program; inverse: Program | undefined; around: Statement[]; start: number }[] = [];
+  let body = root;
   let from = 0;
+  const content = (to: number): boolean => {
+    const value = text.slice(from, to);
+    if (value !== "") body.push({ type: "ContentStatement", original: value, value, loc: place(from, to) });
+    return !value.includes("{{") && !value.endsWith("\\");
+  };
   for (const tag of tags) {
-    const path = PLAIN_VALUE.exec(text.slice(tag.start, tag.end))?.[1];
-    if (path === undefined || text.charAt(tag.start - 1) === "\\") return undefined;
-    if (tag.start > from) parts.push({ kind: "TemplateText", text: text.slice(from, tag.start) });
-    const names: Name[] = [];
-    let start = tag.start + 2;
-    for (const name of path.split(".")) {
-      if (WORDS.has(name)) return undefined;
-      names.push({ text: name, span: at.span(start, start + name.length) });
-      start += name.length + 1;
-    }
-    const span = at.span(tag.start + 2, tag.end - 2);
-    parts.push({
-      kind: "TemplateValue",
-      value: { kind: "TemplatePath", up: 0, self: false, data: false, segments: names, span },
-      span: at.span(tag.start, tag.end),
-    });
+    if (!content(tag.start)) return undefined;
     from = tag.end;
+    const start = tag.start + (tag.kind === "open" || tag.kind === "close" ? 3 : 2);
+    const inner = text.slice(start, tag.end - 2);
+    const last = open[open.length - 1];
+    if (tag.kind === "value") {
+      const path = plainPath(PLAIN_VALUE.exec(inner)?.[1], inner, start);
+      if (path === undefined) return undefined;
+      body.push({ type: "MustacheStatement", path, params: [], strip: NO_STRIP, loc: place(tag.start, tag.end) });
+    } else if (tag.kind === "open") {
+      const [, name = "", value, params] = PLAIN_BLOCK.exec(inner) ?? [];
+      const helper = plainPath(name, inner, start);
+      const over = plainPath(value, inner, start, name.length);
+      if (helper === undefined || over === undefined) return undefined;
+      const program: Program = { type: "Program", body: [], ...(params === undefined ? {} : { blockParams: params.split(" ") }) };
+      open.push({ helper, over, program, inverse: undefined, around: body, start: tag.start });
+      body = program.body;
+    } else if (tag.kind === "else" && inner.trim() === "else" && last !== undefined && last.inverse === undefined) {
+      last.inverse = { type: "Program", body: [] };
+      body = last.inverse.body;
+    } else if (tag.kind === "close" && last !== undefined && inner === last.helper.original) {
+      open.pop();
+      body = last.around;
+      body.push({
+        ...{ type: "BlockStatement", path: last.helper, params: [last.over], program: last.program, inverse: last.inverse },
+        ...{ openStrip: NO_STRIP, inverseStrip: NO_STRIP, closeStrip: NO_STRIP, loc: place(last.start, tag.end) },
+      });
+    } else return undefined;
   }
-  if (from < text.length) {
-    const rest = text.slice(from);
-    if (rest.includes("{{")) return undefined;
-    parts.push({ kind: "TemplateText", text: rest });
-  }
-  return parts.some((p) => p.kind === "TemplateText" && p.text.includes("{{")) ? undefined : { parts };
+  return content(text.length) && open.length === 0 ? { type: "Program", body: root } : undefined;
+}
+
+/** A path of names as it stands in a tag, from some place on. */
+function plainPath(path: string | undefined, inner: string, start: number, from = 0): Path | undefined {
+  if (path === undefined || path === "") return undefined;
+  const parts = path.split(".");
+  if (parts[0] === "this") parts.shift();
+  if (parts.some((part) => WORDS.has(part))) return undefined;
+  const at = start + inner.indexOf(path, from);
+  return { type: "PathExpression", data: false, depth: 0, parts, original: path, loc: place(at, at + path.length) };
+}
+
+/** Where something stands, all in one line. */
+function place(start: number, end: number): Located["loc"] {
+  return { start: { line: 1, column: start }, end: { line: 1, column: end } };
 }
 
 // ------------------------------------------------------------------------------------------------------- places
@@ -87,8 +118,12 @@ interface Places {
 }
 
 function places(text: Text, file: SourceFile): Places {
-  const starts = [0];
-  for (const match of text.value.matchAll(/\r\n?|\n/g)) starts.push(match.index + match[0].length);
+  let starts: number[] | undefined;
+  const lines = (): number[] => {
+    const found = [0];
+    for (const match of text.value.matchAll(/\r\n?|\n/g)) found.push(match.index + match[0].length);
+    return found;
+  };
   return {
     span: (from, to) => {
       const start = sourceOffset(text, from);
@@ -96,7 +131,11 @@ function places(text: Text, file: SourceFile): Places {
       const end = to > from ? sourceOffset(text, to - 1) + 1 : start;
       return { file: file.path, start, end };
     },
-    offset: ({ line, column }) => (starts[line - 1] ?? 0) + column,
+    offset: ({ line, column }) => {
+      if (line === 1) return column;
+      starts ??= lines();
+      return (starts[line - 1] ?? 0) + column;
+    },
   };
 }
 
@@ -261,8 +300,14 @@ function reads(tag: Tag, text: string): boolean {
 interface Located {
   readonly loc: { readonly start: { line: number; column: number }; readonly end: { line: number; column: number } };
 }
+/** Whether a tag takes the white space before or after it away (`~`). */
+interface Strip {
+  readonly open: boolean;
+  readonly close: boolean;
+}
 interface Program extends Partial<Located> {
-  readonly body: readonly Statement[];
+  readonly type?: "Program";
+  readonly body: Statement[];
   readonly blockParams?: readonly string[];
   readonly chained?: boolean;
 }
@@ -284,10 +329,17 @@ type Value =
   | (Located & { readonly type: "StringLiteral" | "NumberLiteral" | "BooleanLiteral"; readonly value: string | number | boolean })
   | (Located & { readonly type: "NullLiteral" | "UndefinedLiteral" });
 type Statement =
-  | (Located & { readonly type: "ContentStatement"; readonly value: string })
+  | (Located & { readonly type: "ContentStatement"; readonly original: string; readonly value: string })
   | (Located & { readonly type: "CommentStatement" })
-  | (Invocation & { readonly type: "MustacheStatement" })
-  | (Invocation & { readonly type: "BlockStatement"; readonly program?: Program; readonly inverse?: Program });
+  | (Invocation & { readonly type: "MustacheStatement"; readonly strip?: Strip })
+  | (Invocation & {
+      readonly type: "BlockStatement";
+      readonly program?: Program;
+      readonly inverse?: Program | undefined;
+      readonly openStrip?: Strip;
+      readonly inverseStrip?: Strip;
+      readonly closeStrip?: Strip;
+    });
 
 interface Conversion {
   readonly text: string;

@@ -1,4 +1,4 @@
-/** Plain `{{name.field}}` templates are read without Handlebars; they must come out as Handlebars would read them. */
+/** Templates of plain values and blocks are read without Handlebars' parser; they must come out as it would read them. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { problems } from "../../src/diagnostics/problems.js";
@@ -20,16 +20,43 @@ const part = fc.oneof(
   fc.constantFrom("text", " ", "\n", "{", "}", "a { b }", "é", "😀", "\\\\", "\t"),
 );
 
+/** A comment at the end sends a text through Handlebars' parser; it and what stands before it are taken off again. */
+function throughHandlebars(text: string): Template {
+  const { parts } = parsed(`${text}|{{!-- --}}`);
+  const last = parts[parts.length - 1];
+  if (last?.kind !== "TemplateText") return { parts };
+  return { parts: [...parts.slice(0, -1), ...(last.text === "|" ? [] : [{ ...last, text: last.text.slice(0, -1) }])] };
+}
+
 test("a plain template is what Handlebars reads", () => {
   fc.assert(
     fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
       const text = parts.join("");
       fc.pre(text.includes("{{") && !/\\\{\{|\{\{\{|\}\}\}|\{\{(?![a-z])/.test(text));
-      // A comment at the end sends the text through Handlebars and leaves nothing behind.
-      const through = parsed(`${text}|{{!-- --}}`).parts;
-      const last = through[through.length - 1];
-      const expected = last?.kind === "TemplateText" ? [...through.slice(0, -1), { ...last, text: last.text.slice(0, -1) }] : through;
-      expect(parsed(text).parts).toEqual(expected.filter((p) => p.kind !== "TemplateText" || p.text !== ""));
+      expect(parsed(text).parts).toEqual(throughHandlebars(text).parts);
     }),
+  );
+});
+
+const space = fc.constantFrom("", "\n", " \n", "\n  ", "\r\n", " ", "text", "text\n", "\ntext", "\t\n\n ");
+const value = fc.constantFrom("{{this}}", "{{ this.name }}", "{{a.b}}", "{{x}}");
+const { inside } = fc.letrec<{ inside: string; block: string }>((tie) => ({
+  inside: fc.array(fc.oneof({ maxDepth: 3 }, space, value, tie("block")), { maxLength: 5 }).map((parts) => parts.join("")),
+  block: fc
+    .tuple(
+      fc.constantFrom("each xs", "if a.b", "unless this", "with  a ", "each xs as |item|", "each this.xs as |item at|"),
+      tie("inside"),
+      fc.option(fc.tuple(fc.constantFrom("{{else}}", "{{ else }}"), tie("inside"))),
+    )
+    .map(([head, body, otherwise]) => `{{#${head}}}${body}${otherwise?.join("") ?? ""}{{/${head.split(" ")[0]}}}`),
+}));
+
+test("blocks are what Handlebars reads, the white space around them included", () => {
+  fc.assert(
+    fc.property(inside, (text) => {
+      fc.pre(text.includes("{{") && !/\s$/.test(text) && !text.endsWith("}}"));
+      expect(parsed(text).parts).toEqual(throughHandlebars(text).parts);
+    }),
+    { numRuns: 500 },
   );
 });
