@@ -231,6 +231,7 @@ export function typeText(type: Type, depth = 0): string {
     case "literal":
       return JSON.stringify(type.value);
     case "list": {
+      if (type.of.kind === "never") return "[]";
       const of = typeText(type.of, depth + 1);
       const inner = /[|]|->/.test(of) && type.of.kind !== "record" && !/^[{]/.test(of) ? `(${of})` : of;
       if (type.min === 0 && type.max === Number.POSITIVE_INFINITY) return `${inner}[]`;
