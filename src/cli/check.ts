@@ -1,5 +1,5 @@
 /**
- * `weave check`: every mistake of some files at once. With `--json` the problems are data on standard output; the exit
+ * `weave check`: every mistake of some files at once, and what each flow can use at most. With `--json` the problems are data on standard output; the exit
  * code says whether there was an error. `--watch` checks again when a file that was read changes.
  */
 import { watch } from "node:fs";
@@ -7,19 +7,27 @@ import { dirname } from "node:path";
 import type { Problem } from "../diagnostics/problems.js";
 import { toJson } from "../diagnostics/render.js";
 import { isFolder, weaveFiles } from "../host/files.js";
+import { boundData, boundLine } from "../plan/bound-report.js";
+import { bounds, type FlowBound } from "../plan/bounds.js";
 import type { SourceFile } from "../source/source.js";
 import { showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";
-import { EXIT, type ExitCode, green, type Terminal } from "./terminal.js";
+import { bold, dim, EXIT, type ExitCode, green, type Terminal } from "./terminal.js";
 
 interface Checked {
   readonly problems: readonly Problem[];
   readonly files: ReadonlyMap<string, SourceFile>;
-  readonly flows: readonly { readonly file: string; readonly name: string }[];
+  readonly flows: readonly CheckedFlow[];
   readonly entries: readonly string[];
   readonly ok: boolean;
   /** A file that was named is not there. */
   readonly missing: boolean;
+}
+
+interface CheckedFlow {
+  readonly file: string;
+  readonly name: string;
+  readonly bound: FlowBound;
 }
 
 /** Checks files, or all files below this folder. */
@@ -35,7 +43,7 @@ function checkAll(named: readonly string[]): Checked {
   const entries = named.length === 0 ? weaveFiles(".") : named.flatMap((path) => (isFolder(path) ? folderFiles(path) : [path]));
   const problems: Problem[] = [];
   const files = new Map<string, SourceFile>();
-  const flows: { file: string; name: string }[] = [];
+  const flows: CheckedFlow[] = [];
   const seen = new Set<string>();
   let ok = true;
   let missing = false;
@@ -50,7 +58,12 @@ function checkAll(named: readonly string[]): Checked {
       if (!seen.has(key)) problems.push(problem);
       seen.add(key);
     }
-    for (const name of Object.keys(program.compiled.graph?.entries ?? {})) flows.push({ file: entry, name });
+    const { graph } = program.compiled;
+    if (graph === undefined || !program.ok) continue;
+    for (const [name, id] of Object.entries(graph.entries)) {
+      const flow = graph.flows[id];
+      if (flow !== undefined) flows.push({ file: entry, name, bound: bounds(graph).of(flow) });
+    }
   }
   return { problems, files, flows, entries, ok, missing };
 }
@@ -62,14 +75,27 @@ function folderFiles(path: string): string[] {
 
 function report(checked: Checked, { json }: { json?: boolean }, to: Terminal): void {
   if (json) {
-    to.out(`${JSON.stringify({ version: 1, diagnostics: toJson(checked.problems, checked.files), flows: checked.flows })}\n`);
+    const flows = checked.flows.map(({ file, name, bound }) => ({ file, name, ...boundData(bound) }));
+    to.out(`${JSON.stringify({ version: 1, diagnostics: toJson(checked.problems, checked.files), flows })}\n`);
     return;
   }
   showProblems(checked.problems, checked.files, to);
   const { length } = checked.entries;
   if (length === 0) to.err("There is no .weave file below this folder. `weave init` makes a small project.\n");
-  else if (checked.problems.length === 0)
+  else if (checked.problems.every((problem) => problem.severity === "note"))
     to.err(`${green("✓", to.color)} no problems in ${length === 1 ? checked.entries[0] : `${length} files`}\n`);
+  reportBounds(checked.flows, length > 1, to);
+}
+
+/** A line for each flow: what it can use at most. */
+function reportBounds(flows: readonly CheckedFlow[], several: boolean, to: Terminal): void {
+  const wide = Math.max(0, ...flows.map(({ name }) => name.length));
+  let before = "";
+  for (const { file, name, bound } of flows) {
+    if (several && file !== before) to.out(`${dim(file, to.outColor)}\n`);
+    before = file;
+    to.out(`${several ? "  " : ""}${bold(name, to.outColor)}${" ".repeat(wide - name.length)}  ${boundLine(bound)}\n`);
+  }
 }
 
 /** Runs until it is interrupted. */

@@ -15,6 +15,7 @@ export interface RunOptions {
   readonly json?: boolean;
   readonly events?: boolean;
   readonly allowPath?: readonly string[];
+  readonly confirmAbove?: number;
 }
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -78,9 +79,10 @@ export async function execute(argv: readonly string[], version: string, to: Term
 
   withInputs(program.command("plan <file> [flow]"))
     .description("show the steps of a flow and their numbers, without a call")
+    .option("--tree", "show which call contributes what, the dearest first")
     .option("--json", "print the plan as data")
     .action(
-      does(async (file: string, flow: string | undefined, options: RunOptions, command: Command) =>
+      does(async (file: string, flow: string | undefined, options: RunOptions & { tree?: boolean }, command: Command) =>
         (await import("./plan.js")).plan(file, named(flow), rest(command, flow), options, to),
       ),
     );
@@ -92,6 +94,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--seed <n>", "seed of the simulator and of random numbers", number)
     .option("--model <name=provider/model>", "use another model", collect)
     .option("--allow-path <dir>", "let file tools reach outside the project", collect)
+    .option("--confirm-above <usd>", "ask before a run that may cost more, at a terminal; $1.00 unless told", number)
     .option("--json", "print one JSON object with the result and what it cost")
     .option("--events", "print every event as a line of JSON")
     .action(

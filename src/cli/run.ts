@@ -17,6 +17,7 @@ import { overrideModels } from "./override.js";
 import { showErrors, showProblems } from "./problems.js";
 import { loadProgram, type Program } from "./program.js";
 import { progress } from "./progress.js";
+import { agreed } from "./spending.js";
 import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
 
 /** Runs a flow of a file. */
@@ -45,6 +46,7 @@ export async function runFlow(
     to.err("error: --sim-faults is written kind:share, for example rate_limit:5%,timeout:1%\n");
     return EXIT.usage;
   }
+  if (!(await agreed(graph, flow, inputs, options, to))) return EXIT.interrupted;
   const result = await carryOut(graph, flow, inputs, host, options, file, to);
   return conclude(result, program, options, to);
 }

@@ -9,7 +9,7 @@ import { type Amounts, add, addNumbers, type Bound, multiply, NO_BOUND, NOTHING,
 import { type Scope, scopeIn, shapeOf } from "./bound-expressions.js";
 import { byPosition, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
 import { promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
-import { ANY, listOf, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
+import { ANY, jsonBytes, listOf, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
 import { dollarText, timeText } from "./bound-text.js";
 import type { Args, Called, Evaluated, Part, Place, World } from "./bound-world.js";
 import type { AgentIR, CalleeRef, CapabilityIR, FlowIR, HandlerIR, ParamIR, Policies } from "./ir.js";
@@ -136,6 +136,7 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
   const notes = [
     `${count === 1 ? "1 request" : `${count} requests`} to ${model}`,
     ...(used === 0 ? [] : [`${used.toLocaleString("en-US")} calls of tools`]),
+    ...(isLimited(bytes.most) ? [] : unlimited(agent, scope)),
   ];
   const costly = tools.filter((tool) => tool.bound.most.cost !== 0);
   const part: Part = {
@@ -148,6 +149,16 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
   };
   return { bound, shape: shapeOfType(agent.result, scope.types), parts: costly.length === 0 ? [] : [part], notes };
 }
+
+/** Which parameters make a prompt as long as its context allows. */
+function unlimited(agent: AgentIR, scope: Scope): readonly string[] {
+  const open = agent.params.filter((param) => !isLimited(jsonBytes(scope.names.get(param.id) ?? ANY))).map((param) => `\`${param.name}\``);
+  if (open.length === 0) return [];
+  return [`${open.join(", ")} ${open.length === 1 ? "has" : "have"} no limit: each fills the context`];
+}
+
+/** Whether a count is a number. */
+const isLimited = (count: Count): boolean => isNumber(count) && Number.isFinite(count);
 
 /** What a call costs by declaration, in nano-dollars. */
 function costOf(sources: readonly PolicySource[]): { readonly least: number; readonly most: Count } {

@@ -158,7 +158,7 @@ function regionBound(node: Exclude<NodeIR, { kind: "value" | "call" }>, place: P
       const rounds = countOf(node.times, place);
       const { body } = settled(shapeOf(node.init, scope), node, (state) => bodyBound(node.body, inside([[node.state, state]])), place);
       const bound = repeated(body.bound, rounds.max, 0, rounds.max);
-      return region("loop", { ...body, bound }, [`at most ${amountText(rounds.max)} rounds`], rounds.max);
+      return region(`loop ${plain(node.state)}`, { ...body, bound }, [`at most ${amountText(rounds.max)} rounds`], rounds.max);
     }
     case "reduce":
       return reduceBound(node, place);
@@ -276,9 +276,12 @@ function mapBound(node: Extract<NodeIR, { kind: "map" }>, place: Place): Region 
   const value = node.settle
     ? withFields(shapeOfType(node.type, scope.types), [["ok", listOf(body.shape, required, items.max)]])
     : listOf(body.shape, node.policies.minSuccess === undefined ? least : required, items.max);
-  const title = `map ${node.item}`;
+  const title = `map ${plain(node.item)}${node.size === undefined ? "" : ` in ${node.size.symbol}`}`;
   return region(title, { bound, shape: value, parts: body.parts }, [`${amountText(items.max)} items`], items.max);
 }
+
+/** A name as it was written, without what makes it unique. */
+const plain = (id: string): string => id.replace(/#\d+$/, "");
 
 function limitOf(node: Extract<NodeIR, { kind: "map" | "vote" }>, place: Place): Count | undefined {
   return node.policies.parallel === undefined ? undefined : countOf(node.policies.parallel.max, place).max;
@@ -397,7 +400,7 @@ function reduceBound(node: Extract<NodeIR, { kind: "reduce" }>, place: Place): R
     isNumber(items.max) && Number.isFinite(items.max) ? Math.ceil(Math.log(Math.max(1, items.max)) / Math.log(size) - 1e-9) : calls;
   const shape = items.min > 0 ? body.shape : join(body.shape, NULL);
   return region(
-    "reduce",
+    `reduce ${node.size?.symbol ?? ""}`.trim(),
     { ...body, bound: repeated(body.bound, calls, least, depth), shape },
     [`${amountText(calls)} calls over ${amountText(items.max)} items`],
     calls,
