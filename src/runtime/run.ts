@@ -200,7 +200,8 @@ function readGlobals(graph: Graph, { environment, intercept }: RunOptions, found
     }
     const value = environment(global.name) ?? (global.kind === "env" ? global.default : undefined);
     const needed = global.kind === "env" || intercept === undefined;
-    if (value === undefined && needed) found.report(d.missingEnvironment, global.span, { name: global.name, secret: global.kind === "secret" });
+    if (value === undefined && needed)
+      found.report(d.missingEnvironment, global.span, { name: global.name, secret: global.kind === "secret" });
     values.set(global.id, value ?? "");
   }
   return values;
