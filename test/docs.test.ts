@@ -176,15 +176,24 @@ describe("tables", () => {
 
   test("commands: every one and every option of it, and none besides", () => {
     const source = readFileSync(join(root, "src", "cli", "commands.ts"), "utf8");
-    const text = textOf("docs/cli.md");
-    const commands = [...source.matchAll(/\.command\("(\w+)/g)].map(([, name = ""]) => name);
-    const described = [...text.matchAll(/^## weave (\w+)/gm)].map(([, name = ""]) => name);
-    expect(sorted(described)).toEqual(sorted(commands));
-    const flags = [...source.matchAll(/(?:\.option|new Option)\(\s*"((?:-\w, )?--[\w-]+)/g)].map(([, flag = ""]) => flag);
-    for (const flag of flags) expect(text).toContain(`\`${flag}`);
-    const long = new Set(flags.map((flag) => flag.replace(/^-\w, /, "")));
-    const written = [...text.matchAll(/^\| `(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
-    expect(written.filter((flag) => !long.has(flag))).toEqual(["--version", "--help"]);
+    const parts = source
+      .slice(0, source.indexOf("for (const command of program.commands)"))
+      .split(/(?=withInputs\(program|program\s*\.command\(")/);
+    const inputs = /function withInputs[\s\S]*?\n}/.exec(source)?.[0] ?? "";
+    const flagsOf = (text: string): readonly string[] =>
+      [...text.matchAll(/(?:\.option|new Option)\(\s*"((?:-\w, )?--[\w-]+)/g)].map(([, flag = ""]) => flag);
+    const commands = parts.flatMap((part) => {
+      const [, name] = /\.command\("(\w+)/.exec(part) ?? [];
+      return name === undefined
+        ? []
+        : [{ name, flags: [...flagsOf(part), ...(part.startsWith("withInputs(program") ? flagsOf(inputs) : [])] }];
+    });
+    expect(sorted([...textOf("docs/cli.md").matchAll(/^## weave (\w+)/gm)].map(([, name = ""]) => name))).toEqual(
+      sorted(commands.map(({ name }) => name)),
+    );
+    for (const { name, flags } of commands) {
+      expect([name, ...sorted(rowsOf("docs/cli.md", `weave ${name}`))]).toEqual([name, ...sorted(flags)]);
+    }
   });
 
   test("the glossary leads to files that are there", () => {
