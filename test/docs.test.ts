@@ -178,7 +178,7 @@ describe("tables", () => {
     const source = readFileSync(join(root, "src", "cli", "commands.ts"), "utf8");
     const parts = source
       .slice(0, source.indexOf("for (const command of program.commands)"))
-      .split(/(?=withInputs\(program|program\s*\.command\(")/);
+      .split(/(?=withInputs\(program|(?<!withInputs\()program\s*\.command\(")/);
     const inputs = /function withInputs[\s\S]*?\n}/.exec(source)?.[0] ?? "";
     const flagsOf = (text: string): readonly string[] =>
       [...text.matchAll(/(?:\.option|new Option)\(\s*"((?:-\w, )?--[\w-]+)/g)].map(([, flag = ""]) => flag);
