@@ -42,6 +42,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .helpOption("-h, --help", "print this")
     .helpCommand("help [command]", "print how a command is used")
     .showSuggestionAfterError()
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: to.out, writeErr: to.err })
     .addHelpText("after", "\nStart with `weave init my-project`, or `weave run FILE --sim` to try a program without a key.");
@@ -155,7 +156,8 @@ function withInputs(command: Command): Command {
     .option("--input <file>", "inputs as a JSON object; `-` reads standard input")
     .allowUnknownOption()
     .allowExcessArguments()
-    .usage("[options] <file> [flow] [--parameter value]...");
+    .usage("[options] <file> [flow] [--parameter value]...")
+    .addHelpText("after", "\nA parameter with the name of an option stands after `--`: weave run FILE -- --model fast");
 }
 
 /** What stands in the flow's place is an input when it begins with a dash. */
