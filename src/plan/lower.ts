@@ -10,23 +10,11 @@ import { implementations } from "../semantics/effects.js";
 import { AGENT_DEFAULTS } from "../semantics/property-table.js";
 import { type Callable, childEnv, type DeclSymbol, isCallableDecl, type Local } from "../semantics/symbols.js";
 import { ERROR, expand, substitute, type Type, typeText } from "../semantics/types.js";
-import type {
-  AgentDecl,
-  Annotation,
-  CallExpr,
-  Expr,
-  ModelDecl,
-  OnDecl,
-  Parameter,
-  TemplateExpr,
-  TemplatePart,
-  ToolDecl,
-} from "../syntax/ast.js";
+import type { AgentDecl, Annotation, CallExpr, Expr, OnDecl, Parameter, TemplateExpr, TemplatePart, ToolDecl } from "../syntax/ast.js";
 import { children, type Node } from "../syntax/walk.js";
 import { hashOf } from "./hash.js";
 import type {
   AgentIR,
-  BindingIR,
   CalleeRef,
   CapabilityIR,
   ChannelIR,
@@ -36,7 +24,6 @@ import type {
   GlobalIR,
   Graph,
   HandlerIR,
-  Json,
   McpIR,
   ModelIR,
   ParamIR,
@@ -47,6 +34,7 @@ import type {
 } from "./ir.js";
 import { finishBody, lowerBody } from "./lower-body.js";
 import { lowerCall } from "./lower-call.js";
+import { lowerBinding, lowerModel, numberOf, symbolNamed, textOf } from "./lower-declarations.js";
 import { isImpure, lowerExpr } from "./lower-expr.js";
 import { lowerPolicies } from "./lower-policies.js";
 import { lowerRegion } from "./lower-region.js";
@@ -379,11 +367,11 @@ export function lower(typed: Typed, problems: Problems): Graph {
       const value = property(name);
       return value === undefined ? undefined : lowerExpr(l, value, builder(u));
     };
-    const number = (name: string): number | undefined => numberOf(property(name));
+    const number = (name: string): number | undefined => numberOf(l, property(name));
     const model = property("model");
     const list = property("tools");
     const refs = list?.kind === "List" ? list.elements.flatMap(({ value }) => calleeNamed(value, u) ?? []) : [];
-    const modelSymbol = symbolNamed(model);
+    const modelSymbol = symbolNamed(l, model);
     const system = text("system");
     const examples = text("examples");
     const temperature = number("temperature");
@@ -418,7 +406,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const u = unit(callable.symbol.scope);
     const params = parameters(callable, decl.signature.params, u);
     const policies = policiesOf(decl.annotations, builder(u));
-    const binding = bindingOf(decl, u, callable);
+    const binding = lowerBinding(l, decl, u, callable, mcpOf);
     const all = base(callable, callable.symbol.id, params, policies);
     return {
       kind: "tool",
@@ -430,134 +418,14 @@ export function lower(typed: Typed, problems: Problems): Graph {
     };
   }
 
-  function bindingOf(decl: ToolDecl, u: Unit, callable: Callable): BindingIR {
-    const call = decl.binding;
-    const kind = call.kind === "Call" && call.callee.kind === "NameExpr" ? call.callee.name : "";
-    const args = call.kind === "Call" ? call.args : [];
-    const positional = args.filter((a) => a.name === undefined);
-    const named = (name: string, at?: number): Expr | undefined =>
-      args.find((a) => a.name?.text === name)?.value ?? (at === undefined ? undefined : positional[at]?.value);
-    const b = builder(u);
-    const value = (e: Expr | undefined): ExprIR | undefined => (e === undefined ? undefined : lowerExpr(l, e, b));
-    const set = <K extends string>(key: K, e: ExprIR | undefined) => (e === undefined ? {} : ({ [key]: e } as Record<K, ExprIR>));
-    switch (kind) {
-      case "exec": {
-        const argv = named("argv", 0);
-        const parse = textOf(named("parse"));
-        return {
-          kind: "exec",
-          argv: argv?.kind === "List" ? argv.elements.map((e) => lowerExpr(l, e.value, b)) : [],
-          ...set("cwd", value(named("cwd"))),
-          ...set("input", value(named("input"))),
-          ...set("env", value(named("env"))),
-          parse: parse === "text" || parse === "json" || parse === "lines" ? parse : parseFor(callable.result()),
-        };
-      }
-      case "http": {
-        const methods = ["get", "post", "put", "patch", "delete"] as const;
-        const method = methods.find((m) => named(m) !== undefined) ?? "get";
-        const pick = textOf(named("pick"));
-        return {
-          kind: "http",
-          method,
-          url: value(named(method)) ?? constant(""),
-          ...set("query", value(named("query"))),
-          ...set("headers", value(named("headers"))),
-          ...set("body", value(named("body"))),
-          ...(pick === undefined ? {} : { pick }),
-        };
-      }
-      case "mcp": {
-        const server = symbolNamed(named("server", 0));
-        return { kind: "mcp", server: server === undefined ? "" : mcpOf(server), tool: textOf(named("tool", 1)) ?? decl.name.text };
-      }
-      default:
-        return {
-          kind: "module",
-          file: moduleFile(textOf(named("file", 0)) ?? "", callable.symbol),
-          export: textOf(named("export")) ?? decl.name.text,
-        };
-    }
-  }
-
-  /** Module paths are written relative to the file that declares the tool; the graph has them relative to the project. */
-  function moduleFile(written: string, symbol: DeclSymbol): string {
-    if (!written.startsWith(".")) return written;
-    const from = symbol.scope.module.file;
-    const folder = from.includes("/") ? from.slice(0, from.lastIndexOf("/")) : "";
-    const parts = folder === "" ? [] : folder.split("/");
-    for (const part of written.split("/")) {
-      if (part === "..") {
-        if (parts.length > 0 && parts[parts.length - 1] !== "..") parts.pop();
-        else parts.push("..");
-      } else if (part !== "." && part !== "") parts.push(part);
-    }
-    return parts.join("/");
-  }
-
   // ---------------------------------------------------------------------------------- models, state, handlers
 
   function modelOf(symbol: DeclSymbol): string {
     const { decl, id } = symbol;
     if (models.has(id) || decl.kind !== "ModelDecl") return id;
     models.set(id, { id, name: symbol.name, span: decl.name.span, options: {} });
-    models.set(id, model(symbol, decl));
+    models.set(id, lowerModel(l, symbol, decl));
     return id;
-  }
-
-  function model(symbol: DeclSymbol, decl: ModelDecl): ModelIR {
-    const property = (name: string) => decl.properties.find((p) => p.name.text === name)?.value;
-    const u = unit(symbol.scope);
-    const number = (name: string) => numberOf(property(name));
-    const text = (name: string) => textOf(property(name));
-    const names = (name: string): readonly string[] | undefined => {
-      const list = property(name);
-      return list?.kind === "List" ? list.elements.flatMap(({ value }) => symbolNamed(value) ?? []).map(modelOf) : undefined;
-    };
-    const price = property("price");
-    const prices =
-      price?.kind === "Record"
-        ? new Map(price.entries.flatMap((e) => (e.kind === "Field" ? [[e.name.text, numberOf(e.value)] as const] : [])))
-        : undefined;
-    const options: Record<string, Json> = {};
-    for (const name of ["options", "latency", "seed", "command"]) {
-      const found = property(name);
-      const value = found === undefined ? undefined : jsonOf(found);
-      if (value !== undefined) options[name] = value;
-    }
-    const out: Mutable<ModelIR> = { id: symbol.id, name: symbol.name, span: decl.name.span, options };
-    const put = <K extends keyof ModelIR>(key: K, value: ModelIR[K] | undefined): void => {
-      if (value !== undefined) out[key] = value;
-    };
-    put("provider", text("provider"));
-    put("model", text("name"));
-    const url = property("base_url");
-    const key = property("api_key");
-    put("baseUrl", url === undefined ? undefined : lowerExpr(l, url, builder(u)));
-    put("apiKey", key === undefined ? undefined : lowerExpr(l, key, builder(u)));
-    if (prices !== undefined) {
-      const cached = prices.get("cached_input");
-      const write = prices.get("cache_write");
-      put("price", {
-        input: prices.get("input") ?? 0,
-        output: prices.get("output") ?? 0,
-        ...(cached === undefined ? {} : { cachedInput: cached }),
-        ...(write === undefined ? {} : { cacheWrite: write }),
-      });
-    }
-    put("context", number("context"));
-    put("maxOutput", number("max_output"));
-    put("temperature", number("temperature"));
-    put("tokenFactor", number("token_factor"));
-    put("overhead", number("overhead"));
-    put("fallback", names("fallback"));
-    put("balance", names("balance"));
-    const policies = policiesOf(decl.annotations, builder(u));
-    put("rate", policies.rate?.perSecond);
-    put("breaker", policies.breaker);
-    put("maxConcurrent", number("max_concurrent"));
-    put("tokensPerMinute", number("tokens_per_minute"));
-    return out;
   }
 
   function mcpOf(symbol: DeclSymbol): string {
@@ -576,7 +444,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
   function stateOf(symbol: DeclSymbol): string {
     const { decl, id } = symbol;
     if (states.has(id) || decl.kind !== "StateDecl") return id;
-    const scope = textOf(decl.properties.find((p) => p.name.text === "scope")?.value);
+    const scope = textOf(l, decl.properties.find((p) => p.name.text === "scope")?.value);
     states.set(id, {
       id,
       name: symbol.name,
@@ -620,9 +488,9 @@ export function lower(typed: Typed, problems: Problems): Graph {
 
   function environment(e: CallExpr): ExprIR {
     const kind = e.callee.kind === "NameExpr" ? e.callee.name : "";
-    const name = textOf(e.args[0]?.value);
+    const name = textOf(l, e.args[0]?.value);
     if (name === undefined || (kind !== "env" && kind !== "secret")) return constant(null);
-    const fallback = textOf(e.args[1]?.value);
+    const fallback = textOf(l, e.args[1]?.value);
     const id = `$${kind} ${name}${fallback === undefined ? "" : ` ${fallback}`}`;
     if (!globals.has(id))
       globals.set(
@@ -639,7 +507,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     return lowerPolicies(annotations, {
       expr: (e) => lowerExpr(l, e, b),
       callee: (e) => calleeNamed(e, b.unit),
-      candidate: (e) => symbolNamed(e)?.id,
+      candidate: (e) => symbolNamed(l, e)?.id,
       share(e) {
         const t = expand(c.tables.types.get(e) ?? ERROR);
         if (e.kind === "Number") return e.unit === "percent" || e.unit === "float";
@@ -658,18 +526,13 @@ export function lower(typed: Typed, problems: Problems): Graph {
     return ids.filter((id) => b.nodes.some((node) => node.id === id));
   }
 
-  function symbolNamed(e: Expr | undefined): DeclSymbol | undefined {
-    const found = e?.kind === "NameExpr" ? c.tables.refs.get(e) : undefined;
-    return found?.kind === "symbol" ? found.symbol : undefined;
-  }
-
   function calleeNamed(e: Expr, u: Unit): CalleeRef | undefined {
     const found = e.kind === "NameExpr" ? c.tables.refs.get(e) : undefined;
     if (found?.kind === "local") {
       const arg = u.callables.get(found.local);
       return arg?.kind === "callable" ? callee(arg.callable, new Map(), new Map()).ref : undefined;
     }
-    const symbol = symbolNamed(e);
+    const symbol = symbolNamed(l, e);
     const callable = symbol === undefined ? undefined : c.signature(symbol);
     return callable === undefined ? undefined : callee(callable, new Map(), new Map()).ref;
   }
@@ -686,46 +549,6 @@ export function lower(typed: Typed, problems: Problems): Graph {
       )?.hash ?? r.id
     );
   }
-
-  function numberOf(e: Expr | undefined): number | undefined {
-    if (e === undefined) return undefined;
-    if (e.kind === "Number") return e.value;
-    if (e.kind === "NameExpr") {
-      const decl = symbolNamed(e)?.decl;
-      if (decl?.kind === "LetDecl") return numberOf(decl.value);
-    }
-    const t = expand(c.tables.types.get(e) ?? ERROR);
-    return t.kind === "literal" && typeof t.value === "number" ? t.value : undefined;
-  }
-
-  function textOf(e: Expr | undefined): string | undefined {
-    if (e === undefined) return undefined;
-    if (e.kind === "Text") return e.value;
-    const t = expand(c.tables.types.get(e) ?? ERROR);
-    return t.kind === "literal" && typeof t.value === "string" ? t.value : undefined;
-  }
-
-  function jsonOf(e: Expr): Json | undefined {
-    switch (e.kind) {
-      case "Number":
-      case "Bool":
-        return e.value;
-      case "Null":
-        return null;
-      case "Text":
-        return e.value;
-      case "List":
-        return e.elements.map((x) => jsonOf(x.value) ?? null);
-      case "Record":
-        return Object.fromEntries(e.entries.flatMap((x) => (x.kind === "Field" ? [[x.name.text, jsonOf(x.value) ?? null]] : [])));
-      case "NameExpr": {
-        const decl = symbolNamed(e)?.decl;
-        return decl?.kind === "LetDecl" ? jsonOf(decl.value) : undefined;
-      }
-      default:
-        return undefined;
-    }
-  }
 }
 
 const NO_POLICIES: Policies = {};
@@ -738,13 +561,6 @@ const KINDS = {
   CapabilityDecl: "capability",
   ChannelDecl: "channel",
 } as const;
-
-/** How `exec` reads what a program printed, unless it says so. */
-function parseFor(result: Type): "text" | "json" | "lines" {
-  const t = expand(result);
-  if (t.kind === "string") return "text";
-  return t.kind === "list" && expand(t.of).kind === "string" ? "lines" : "json";
-}
 
 /** Every local that an expression mentions, in its templates too. */
 function mentionedLocals(c: Checker, e: Expr): readonly Local[] {
