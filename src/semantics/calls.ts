@@ -80,7 +80,7 @@ function targetsOf(c: Checker, name: string, nameSpan: Span, callee: Expr, env: 
   }
   if (name !== "" && !context.scope.failed.has(name)) {
     const callables = [...context.scope.names.values()].filter((s) => isCallableDecl(s.decl)).map((s) => s.name);
-    const near = nearest(name, callables) ?? OTHER_NAMES[name] ?? nearest(name, [...builtins.keys(), ...namesInScope(env)]);
+    const near = nearest(name, callables) ?? OTHER_NAMES.get(name) ?? nearest(name, [...builtins.keys(), ...namesInScope(env)]);
     const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: nameSpan, text: near }] }];
     c.problems.report(d.unknownName, nameSpan, { name, near }, { fixes });
   }
@@ -132,6 +132,16 @@ function ofBuiltin(name: string, form: BuiltinForm): Target {
 }
 
 export function inferCall(c: Checker, expr: CallExpr, env: Env, context: Context, expected?: Type): Type {
+  if (expr.callee.kind === "Member") {
+    // What a JavaScript programmer writes first: one message, about the method.
+    const { object, name } = expr.callee;
+    const type = c.infer(object, env, context);
+    for (const arg of expr.args) inferLoosely(c, arg.value, env, context);
+    if (isError(type)) return ERROR;
+    const known = name.text === "map" || builtins.has(name.text) ? name.text : OTHER_NAMES.get(name.text);
+    c.problems.report(d.notCallable, name.span, { what: "a field", name: name.text, method: known ?? "" });
+    return ERROR;
+  }
   if (expr.callee.kind !== "NameExpr") {
     if (expr.callee.kind !== "Missing") {
       c.infer(expr.callee, env, context);

@@ -341,7 +341,7 @@ function reportInContext(s: Scope, path: Path, level: Level, name: string): Type
 function inferData(s: Scope, path: Path, level: Level, up: number): Type {
   const name = path.segments[0]?.text ?? "";
   const types: Readonly<Record<string, Type>> = { index: INT, first: BOOL, last: BOOL, key: STRING };
-  const type = types[name];
+  const type = Object.hasOwn(types, name) ? types[name] : undefined;
   let found: Level | undefined = level;
   let outer = up;
   while (found !== undefined && !found.each) {
@@ -375,7 +375,7 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
       c.problems.report(d.templateCallsCallable, expr.helper.span, { name });
       return ERROR;
     }
-    const near = OTHER_NAMES[name] ?? nearest(name, [...builtins.keys(), ...templateHelpers]);
+    const near = OTHER_NAMES.get(name) ?? nearest(name, [...builtins.keys(), ...templateHelpers]);
     const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.helper.span, text: near }] }];
     c.problems.report(d.templateHelper, expr.helper.span, { name, near }, { fixes });
     return ERROR;

@@ -148,7 +148,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
           ...(resolved.prelude === undefined ? [] : typeNames(resolved.prelude)),
           ...(vars?.keys() ?? []),
         ];
-        const near = ALIASES[name] ?? nearest(name, candidates);
+        const near = (Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined) ?? nearest(name, candidates);
         const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: node.name.span, text: near }] }];
         problems.report(d.unknownType, node.name.span, { name, near }, { fixes });
       }

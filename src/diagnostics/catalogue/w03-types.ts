@@ -179,9 +179,15 @@ export const typeProblems = {
     title: ({ what, name }) => `\`${name}\` is ${what} and needs a result type`,
     label: "write `-> Type` after its parameters",
   }),
-  notCallable: error<{ what: string; name: string | undefined }>("W0335", {
-    title: ({ name }) => (name === undefined ? "This cannot be called" : `\`${name}\` cannot be called`),
-    label: ({ what }) => `this is ${what.replace(/^this is /, "")}`,
+  /** `method` is the function that is meant by a call written as a method's, empty where there is none. */
+  notCallable: error<{ what: string; name: string | undefined; method?: string }>("W0335", {
+    title: ({ name, method }) =>
+      method !== undefined ? "Values have no methods" : name === undefined ? "This cannot be called" : `\`${name}\` cannot be called`,
+    label: ({ what, name, method }) => {
+      if (method === undefined) return `this is ${what}`;
+      if (method === "map") return "write `map x in xs { … }`";
+      return method === "" ? `there is no function \`${name}\`` : `write \`${method}(x, …)\` or \`x |> ${method}(…)\``;
+    },
     help: "Agents, tools, flows, composes, channels and capabilities can be called, by their name.",
   }),
   missingArguments: error<{ callee: string; names: readonly string[]; types: readonly string[] }>("W0336", {
