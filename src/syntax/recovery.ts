@@ -157,9 +157,9 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     const before = this.tokens[index - 1];
     if (token === undefined || before === undefined) return true;
     const from = before.startOffset + before.image.length;
-    if (token.startOffset - from < 1) return false;
-    const at = this.text.indexOf("\n", from);
-    return at >= 0 && at < token.startOffset;
+    // Not `indexOf`, which would read the rest of a file without line breaks for every token.
+    for (let at = from; at < token.startOffset; at++) if (this.text.charCodeAt(at) === 10) return true;
+    return false;
   }
   protected glued(): boolean {
     return this.at() === this.end();

@@ -14,6 +14,9 @@ import { sourceOffset } from "./text.js";
 /** Its parser, and its treatment of white space around blocks; the first is left out for what is parsed already. */
 const parseHandlebars: (input: string | Program) => Program = parse;
 
+/** How deep blocks and parentheses nest. */
+const MAX_LEVELS = 150;
+
 /** Whether a text is a template: it holds `{{`. */
 export function isTemplate(text: Text): boolean {
   return text.value.includes("{{");
@@ -217,10 +220,31 @@ function closing(text: string, from: number): number {
   return -1;
 }
 
+/** How deep the parentheses of a tag nest, at most. */
+function levels(inner: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [sign] of inner.matchAll(/[()]/g)) {
+    depth += sign === "(" ? 1 : -1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
+
 function checkTags(tags: readonly Tag[], text: string, at: Places, problems: Problems): void {
   const open: { tag: Tag; helper: string; otherwise: boolean }[] = [];
+  /** Blocks around a tag; `{{else if}}` is a block inside the one before. */
+  let depth = 0;
+  const depths: number[] = [];
   for (const tag of tags) {
     const span = at.span(tag.start, tag.end);
+    if (tag.kind === "open") depths.push(depth++);
+    else if (tag.kind === "close") depth = depths.pop() ?? 0;
+    else if (tag.kind === "else" && tag.inner !== "else" && tag.inner !== "") depth++;
+    if (depth + levels(tag.inner) > MAX_LEVELS) {
+      problems.report(d.tooDeep, span, { limit: MAX_LEVELS });
+      return;
+    }
     if (!tag.closed) {
       problems.report(d.unclosedMustache, at.span(tag.start, tag.start + 2), {});
       return;

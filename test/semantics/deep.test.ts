@@ -18,6 +18,9 @@ const cases: Readonly<Record<string, readonly [source: string, code: string | un
   "flows without results": [many((i) => `flow f${i}(a: int) { ${i + 1 < n ? `f${i + 1}(a)` : "a"} }`, "\n"), "W0389"],
   statements: [`flow f(a: int) -> int {\n${many((i) => `let x${i} = ${i === 0 ? "a" : `x${i - 1}`} + 1`, "\n")}\nx${n - 1} }`, undefined],
   arms: [`flow f(a: int) -> int { match a { ${many((i) => `${i} => ${i}`, ", ")}, _ => 0 } }`, undefined],
+  "blocks of templates": [`flow f(a: bool) -> string { "${many(() => "{{#if a}}", "")}${many(() => "{{/if}}", "")}" }`, "W0114"],
+  "else ifs of templates": [`flow f(a: bool) -> string { "{{#if a}}${many(() => "{{else if a}}", "")}{{/if}}" }`, "W0114"],
+  "parentheses in templates": [`flow f(a: string) -> string { "{{${many(() => "(len ", "")}a${many(() => ")", "")}}}" }`, "W0114"],
   templates: [`flow f(a: string) -> string { "${many(() => "{{a}}", "")}" }`, undefined],
 };
 

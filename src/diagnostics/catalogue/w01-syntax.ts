@@ -82,7 +82,7 @@ export const syntaxProblems = {
     title: "This is nested too deeply",
     label: "the level that is too deep begins here",
     help: ({ limit }) =>
-      `Expressions, types and patterns nest at most ${limit} levels; name an inner part with \`let\` or a flow of its own.`,
+      `Expressions, types, patterns and templates nest at most ${limit} levels; name an inner part with \`let\` or a flow of its own.`,
   }),
   // a file of many million tokens
   fileTooLarge: error<{ tokens: number }>("W0115", {
