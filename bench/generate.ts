@@ -16,7 +16,7 @@ type Record${i} = {
   level: "low" | "medium" | "high"
   score: float(0..1)
   tags: string[..10]
-  parent: Record${Math.max(0, i - 1)}?
+  parent: Record${i - (i % 10)}?
 }
 `);
     parts.push(i % 2 === 0 ? agent(i) : flow(i));
@@ -70,7 +70,7 @@ class Record${i} {
   level "low" | "medium" | "high"
   score float
   tags string[]
-  parent Record${Math.max(0, i - 1)}?
+  parent Record${i - (i % 10)}?
 }
 
 class Verdict${i} {

@@ -1,67 +1,157 @@
 /**
- * What a call costs that does nothing, with validation, events and policies on, against bare p-limit: each measure is
- * the first run in a fresh process (`runtime-case.ts`), taken in turns.
+ * What running costs: first runs in fresh processes, with validation, events and policies on, against bare p-limit, the
+ * ideal, and the peers where they are installed.
  */
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { type Figure, medians } from "./measure.js";
+import {
+  type Effort,
+  type Figure,
+  type Measured,
+  measured,
+  medians,
+  peerFolder,
+  peersPresent,
+  processMs,
+  shown,
+  weave,
+} from "./measure.js";
+import { fiveTools } from "./shapes.js";
 
-/** Milliseconds that a case says it took in a process of its own. */
-function caseMs(...args: readonly string[]): number {
-  const tsx = join(import.meta.dirname, "..", "node_modules", "tsx", "dist", "cli.mjs");
-  const { stdout, stderr, status } = spawnSync(process.execPath, [tsx, join(import.meta.dirname, "runtime-case.ts"), ...args], {
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "" },
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`);
-  return Number(stdout);
-}
-
-const micros = (ms: number, calls: number): string => ((ms / calls) * 1000).toFixed(1);
+const PEERS = ["p-graph", "Mastra", "LangGraph"] as const;
+type Peer = (typeof PEERS)[number];
+const can: Readonly<Record<string, readonly Peer[]>> = {
+  "fan-out": ["Mastra", "LangGraph"],
+  "slow fan-out": ["Mastra", "LangGraph"],
+  chain: PEERS,
+  "five tools": PEERS,
+  "layered graph": ["p-graph"],
+  "slow layered graph": ["p-graph"],
+};
 
 /** Figures of running. */
-export function runtimeFigures(smoke: boolean): Figure[] {
-  const rounds = smoke ? 1 : 5;
-  const [small, large, length, slow] = smoke ? [50, 100, 50, 100] : [1000, 10_000, 1000, 1000];
-  const run =
-    (name: string, size: number): (() => number) =>
-    () =>
-      caseMs(name, String(size));
-  const measured = medians(
-    {
-      bareSmall: run("p-limit", small),
-      small: run("fan-out", small),
-      bareLarge: run("p-limit", large),
-      large: run("fan-out", large),
-      chain: run("chain", length),
-      layered: run("layered", length),
-      slow: run("slow", slow),
-    },
-    rounds,
-  );
-  const fanOut = (size: number, ours: number, bare: number): Figure => ({
-    name: `fan-out of ${size.toLocaleString("en-US")} at 100, times p-limit`,
-    value: ours / bare,
-    unit: "x",
-    limit: 3,
-    against: `${micros(ours, size)} µs a call, p-limit ${micros(bare, size)} µs`,
-  });
-  return [
-    fanOut(small, measured.small, measured.bareSmall),
-    fanOut(large, measured.large, measured.bareLarge),
-    {
-      name: "a call in the large fan-out, times one in the small",
-      value: measured.large / large / (measured.small / small),
+export function runtimeFigures({ rounds, smoke }: Effort, child: string, write: (name: string, text: string) => string): Figure[] {
+  const scale = (size: number): number => (smoke ? Math.max(5, size / 20) : size);
+  const once = (name: string, size: number): Measured => measured([child, name, String(size)]);
+  const peer = (name: string, size: number): string => {
+    const who = peersPresent ? (can[name] ?? []) : [];
+    return who
+      .map((each) => {
+        const ms = medians({ it: () => measured([join(peerFolder, "measure.ts"), each, name, String(size)]).ms }, Math.min(rounds, 3)).it;
+        return `, ${each} ${shown((ms / size) * 1000)} µs`;
+      })
+      .join("");
+  };
+  /** Medians of ours and of what it is compared with, taken in turns. */
+  const pair = (name: string, other: string, size: number): { ours: number; other: number } =>
+    medians({ ours: () => once(name, size).ms, other: () => once(other, size).ms }, rounds);
+  const figures: Figure[] = [];
+
+  const perCall: number[] = [];
+  for (const size of [scale(1000), scale(10_000)]) {
+    const { ours, other } = pair("fan-out", "p-limit", size);
+    perCall.push((ours / size) * 1000);
+    figures.push({
+      name: `fan-out of ${size.toLocaleString("en-US")} at 100, a call, times p-limit`,
+      value: ours / other,
       unit: "x",
-      limit: 1,
-    },
-    { name: `chain of ${length.toLocaleString("en-US")}, a call`, value: (measured.chain / length) * 1000, unit: "µs", limit: 20 },
-    {
-      name: `layered graph of ${length.toLocaleString("en-US")}, a call`,
-      value: (measured.layered / length) * 1000,
+      limit: 3,
+      against: `${shown((ours / size) * 1000)} µs, p-limit ${shown((other / size) * 1000)} µs${peer("fan-out", size)}`,
+    });
+  }
+  figures.push({
+    name: "a call of the larger fan-out, times one of the smaller",
+    value: (perCall[1] ?? 0) / (perCall[0] ?? 1),
+    unit: "x",
+    limit: 1,
+  });
+  for (const [name, limit] of [
+    ["chain", 20],
+    ["layered graph", 30],
+  ] as const) {
+    const size = scale(1000);
+    const { ours } = medians({ ours: () => once(name, size).ms }, rounds);
+    figures.push({
+      name: `${name} of ${size.toLocaleString("en-US")}, a call`,
+      value: (ours / size) * 1000,
       unit: "µs",
-      limit: 30,
-    },
-    { name: `${slow} calls of 50 ms at 100, times the ideal`, value: measured.slow / ((slow / 100) * 50), unit: "x", limit: 1.03 },
-  ];
+      limit,
+      against: peer(name, size).slice(2),
+    });
+  }
+
+  const calls = scale(1000);
+  const slow = pair("slow fan-out", "slow p-limit", calls);
+  const ideal = Math.ceil(calls / 100) * 50;
+  figures.push({
+    name: `${calls.toLocaleString("en-US")} calls of 50 ms at 100, times the ideal`,
+    value: slow.ours / ideal,
+    unit: "x",
+    limit: 1.03,
+    against: `p-limit ${(slow.other / ideal).toFixed(3)}${peers("slow fan-out", calls, ideal)}`,
+  });
+  const path = once("critical path", calls).ms;
+  figures.push({
+    name: `layered graph of ${calls.toLocaleString("en-US")}, random waits, times its critical path`,
+    value: medians({ it: () => once("slow layered graph", calls).ms }, rounds).it / path,
+    unit: "x",
+    limit: 1.03,
+    against: peers("slow layered graph", calls, path).slice(2),
+  });
+  const agents = scale(100);
+  figures.push({
+    name: `${agents} agents of 200 ms at once, times the ideal`,
+    value: medians({ it: () => once("agents", agents).ms }, rounds).it / 200,
+    unit: "x",
+    limit: 1.03,
+  });
+
+  const large = scale(100_000);
+  figures.push({
+    name: `map of ${large.toLocaleString("en-US")} items, memory of the process`,
+    value: once("fan-out", large).mb,
+    unit: "MB",
+    limit: 400,
+  });
+  figures.push({
+    name: "five tools in a chain, in process",
+    value: medians({ it: () => once("five tools", 5).ms }, rounds).it,
+    unit: "ms",
+    limit: 2,
+    against: peers("five tools", 5, 1).slice(2),
+  });
+  write("step.js", "export const step = ({ n }) => n;\n");
+  const file = write("five.weave", fiveTools("./step.js"));
+  const whole = (): number => processMs(process.execPath, [weave, "run", file, "--size", "1"]);
+  whole();
+  figures.push({ name: "the same with weave run, a whole process", value: medians({ whole }, rounds).whole, unit: "ms", limit: 150 });
+
+  const many = scale(10_000);
+  const idle = pair("fan-out with idle policies", "fan-out", many);
+  figures.push({ name: "idle policies, a call", value: Math.max(0, ((idle.ours - idle.other) / many) * 1000), unit: "µs", limit: 2 });
+  const hundred = scale(100);
+  const retried = pair("retried fan-out", "fan-out", hundred);
+  figures.push({
+    name: `recovery by retry of ${hundred} calls, beyond its backoff`,
+    value: Math.max(0, retried.ours - retried.other - 100),
+    unit: "ms",
+    limit: 200,
+  });
+  const budgets = pair("with three budgets", "without budgets", many);
+  figures.push({
+    name: "admission under three nested budgets, a call",
+    value: Math.max(0, ((budgets.ours - budgets.other) / many) * 1000),
+    unit: "µs",
+    limit: 5,
+  });
+  return figures;
+
+  function peers(name: string, size: number, unit: number): string {
+    const who = peersPresent ? (can[name] ?? []) : [];
+    return who
+      .map(
+        (each) =>
+          `, ${each} ${(measured([join(peerFolder, "measure.ts"), each, name, String(size)]).ms / unit).toFixed(unit === 1 ? 1 : 3)}`,
+      )
+      .join("");
+  }
 }
