@@ -196,6 +196,14 @@ describe("tables", () => {
     }
   });
 
+  test("what a run refuses", () => {
+    const source = readFileSync(join(root, "src", "runtime", "unsupported.ts"), "utf8");
+    const [nodes = ""] = /const nodes[\s\S]*?};/.exec(source) ?? [];
+    const refused = [...nodes.matchAll(/: "([^"]+)"/g), ...source.matchAll(/report\("([^"]+)"/g)].map(([, name = ""]) => name);
+    const [, list = ""] = textOf("docs/language/README.md").split("## What a run refuses");
+    expect(sorted([...list.matchAll(/^- (.+)$/gm)].map(([, name = ""]) => name))).toEqual(sorted(refused));
+  });
+
   test("the glossary leads to files that are there", () => {
     expect(rowsOf("docs/glossary.md").length).toBeGreaterThan(30);
   });
