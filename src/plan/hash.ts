@@ -7,20 +7,19 @@
 export function hashOf(value: unknown): string {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;
+  const mix = (n: number): void => {
+    a = Math.imul(a ^ n, 2654435761);
+    b = Math.imul(b ^ n, 1597334677);
+  };
   const text = (s: string): void => {
-    for (let i = 0; i < s.length; i++) {
-      const ch = s.charCodeAt(i);
-      a = Math.imul(a ^ ch, 2654435761);
-      b = Math.imul(b ^ ch, 1597334677);
-    }
-    a = Math.imul(a ^ 0x1f, 2654435761);
-    b = Math.imul(b ^ 0x1f, 1597334677);
+    for (let i = 0; i < s.length; i++) mix(s.charCodeAt(i));
+    mix(END);
   };
   const walk = (v: unknown, top: boolean): void => {
     if (Array.isArray(v)) {
-      text("[");
+      mix(LIST);
       for (const item of v) walk(item, false);
-      text("]");
+      mix(END);
     } else if (typeof v === "object" && v !== null) {
       if (!top && ("fields" in v || "of" in v)) {
         let inner = known.get(v);
@@ -31,21 +30,39 @@ export function hashOf(value: unknown): string {
         text(inner);
         return;
       }
-      text("{");
+      mix(OBJECT);
       for (const key in v) {
         const inner = (v as Readonly<Record<string, unknown>>)[key];
         if (key === "span" || inner === undefined) continue;
-        text(key);
+        mix(numberOf(key));
         walk(inner, false);
       }
-      text("}");
-    } else text(typeof v === "string" ? `"${v}` : String(v));
+      mix(END);
+    } else if (typeof v === "string") {
+      mix(TEXT);
+      text(v);
+    } else text(String(v));
   };
   walk(value, true);
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
   return (b >>> 0).toString(16).padStart(8, "0") + (a >>> 0).toString(16).padStart(8, "0");
 }
+
+/** What sets the parts of a value apart: no characters. */
+const [END, LIST, OBJECT, TEXT] = [0x10001, 0x10002, 0x10003, 0x10004] as const;
+
+/** The names of fields come again and again: each is a number, found once. */
+function numberOf(key: string): number {
+  let known = numbers.get(key);
+  if (known === undefined) {
+    known = 0x811c9dc5;
+    for (let i = 0; i < key.length; i++) known = Math.imul(known ^ key.charCodeAt(i), 16777619);
+    numbers.set(key, known);
+  }
+  return known;
+}
+const numbers = new Map<string, number>();
 
 /** Types and expressions that were hashed before, by identity: graphs are never changed. */
 const known = new WeakMap<object, string>();

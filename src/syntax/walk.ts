@@ -48,7 +48,7 @@ export type Node =
   | MatchArm
   | Pattern;
 
-const skipped: ReadonlySet<string> = new Set(["span", "opSpan", "comments", "runs", "name", "names", "raw"]);
+const skipped: ReadonlySet<string> = new Set(["kind", "span", "opSpan", "comments", "runs", "name", "names", "raw"]);
 
 function isNode(value: object): value is Node {
   return "span" in value && !("text" in value) && ("kind" in value || !("low" in value || "source" in value));
@@ -57,18 +57,27 @@ function isNode(value: object): value is Node {
 /** The nodes directly below a node, in the order of the source. Names are no nodes. */
 export function children(node: Node): readonly Node[] {
   const found: Node[] = [];
-  const collect = (value: unknown): void => {
-    if (typeof value !== "object" || value === null) return;
-    if (Array.isArray(value)) for (const element of value) collect(element);
-    else if (isNode(value)) found.push(value);
-    else for (const part of Object.values(value)) collect(part);
-  };
-  for (const [field, value] of Object.entries(node)) {
+  for (const field in node) {
+    const value: unknown = node[field as keyof Node];
+    if (typeof value !== "object" || value === null) continue;
     // The names of `expect order [...]` are expressions; every other `names` are plain.
     if (!skipped.has(field) || (field === "names" && "kind" in node && (node.kind === "ExpectOrder" || node.kind === "Import")))
-      collect(value);
+      collect(value, found);
   }
-  return found.sort((a, b) => a.span.start - b.span.start);
+  // Most fields stand in the order of the source already.
+  for (let i = 1; i < found.length; i++) {
+    if (startOf(found[i - 1]) > startOf(found[i])) return found.sort((x, y) => x.span.start - y.span.start);
+  }
+  return found;
+}
+
+const startOf = (node: Node | undefined): number => node?.span.start ?? 0;
+
+function collect(value: object, found: Node[]): void {
+  if (Array.isArray(value)) {
+    for (const element of value) if (typeof element === "object" && element !== null) collect(element, found);
+  } else if (isNode(value)) found.push(value);
+  else for (const part of Object.values(value)) if (typeof part === "object" && part !== null) collect(part, found);
 }
 
 /** Visits a node and everything below it, parents first; a visitor that returns `false` keeps out of what is below. */
