@@ -49,6 +49,18 @@ export function hashOf(value: unknown): string {
   return (b >>> 0).toString(16).padStart(8, "0") + (a >>> 0).toString(16).padStart(8, "0");
 }
 
+/** A definition with the hash of its parts, which is found when it is first read: only a run asks for it. */
+export function hashed<T extends object>(definition: T, parts: () => readonly unknown[]): T & { readonly hash: string } {
+  let known: string | undefined;
+  return Object.defineProperty(definition, "hash", {
+    enumerable: true,
+    get() {
+      known ??= hashOf(parts());
+      return known;
+    },
+  }) as T & { readonly hash: string };
+}
+
 /** What sets the parts of a value apart: no characters. */
 const [END, LIST, OBJECT, TEXT] = [0x10001, 0x10002, 0x10003, 0x10004] as const;
 

@@ -12,7 +12,7 @@ import { type Callable, childEnv, type DeclSymbol, isCallableDecl, type Local } 
 import { ERROR, expand, substitute, type Type, typeText } from "../semantics/types.js";
 import type { AgentDecl, Annotation, CallExpr, Expr, OnDecl, Parameter, TemplateExpr, TemplatePart, ToolDecl } from "../syntax/ast.js";
 import { children, type Node } from "../syntax/walk.js";
-import { hashOf } from "./hash.js";
+import { hashed } from "./hash.js";
 import type {
   AgentIR,
   CalleeRef,
@@ -167,13 +167,11 @@ export function lower(typed: Typed, problems: Problems): Graph {
         const u = unit(symbol.scope);
         const params = parameters(callable, decl.signature.params, u);
         const policies = policiesOf(decl.annotations, builder(u));
-        capabilities.set(key, {
-          kind: "capability",
-          ...base(callable, key, params, policies),
-          effect: c.effectOf(symbol),
-          implementations: refs,
-          hash: hashOf([key, refs]),
-        });
+        const made = { ...base(callable, key, params, policies), effect: c.effectOf(symbol), implementations: refs };
+        capabilities.set(
+          key,
+          hashed({ kind: "capability", ...made }, () => [key, refs]),
+        );
         return plain;
       }
       case "ChannelDecl":
@@ -243,14 +241,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     if (declared !== undefined) {
       body = { ...body, result: fit(l, body.result, found, result, u) };
     }
-    const flow: FlowIR = {
-      kind: "flow",
-      ...base(callable, key, params, policies),
-      result: types.type(result),
-      effect: effectOfBody(body),
-      body,
-      hash: hashOf([params, body, policies]),
-    };
+    const made = { ...base(callable, key, params, policies), result: types.type(result), effect: effectOfBody(body), body };
+    const flow: FlowIR = hashed({ kind: "flow", ...made }, () => [params, body, policies]);
     return { flow, captured };
   }
 
@@ -315,13 +307,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     });
     const body = finishBody(l, b, piped);
     const policies = policiesOf(decl.annotations, builder(u));
-    return {
-      kind: "flow",
-      ...base(callable, key, params, policies),
-      effect: effectOfBody(body),
-      body,
-      hash: hashOf([params, body, policies]),
-    };
+    const made = { ...base(callable, key, params, policies), effect: effectOfBody(body), body };
+    return hashed({ kind: "flow", ...made }, () => [params, body, policies]);
   }
 
   function base(callable: Callable, id: string, params: readonly ParamIR[], policies: Policies) {
@@ -392,14 +379,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     };
     const policies = policiesOf(decl.annotations, builder(u));
     const all = base(callable, callable.symbol.id, params, policies);
-    const reached = refs.map((r) => hashOfRef(r));
-    return {
-      kind: "agent",
-      ...all,
-      ...own,
-      effect: c.effectOf(callable.symbol),
-      hash: hashOf([own, all.result, all.doc, models.get(own.model), reached]),
-    };
+    const made = { ...all, ...own, effect: c.effectOf(callable.symbol) };
+    return hashed({ kind: "agent", ...made }, () => [own, all.result, all.doc, models.get(own.model), refs.map(hashOfRef)]);
   }
 
   function tool(callable: Callable, decl: ToolDecl): ToolIR {
@@ -408,14 +389,9 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const policies = policiesOf(decl.annotations, builder(u));
     const binding = lowerBinding(l, decl, u, callable, mcpOf);
     const all = base(callable, callable.symbol.id, params, policies);
-    return {
-      kind: "tool",
-      ...all,
-      binding,
-      untrusted: decl.annotations.some((a) => a.name.text === "untrusted"),
-      effect: c.effectOf(callable.symbol),
-      hash: hashOf([params, all.result, binding]),
-    };
+    const untrusted = decl.annotations.some((a) => a.name.text === "untrusted");
+    const made = { ...all, binding, untrusted, effect: c.effectOf(callable.symbol) };
+    return hashed({ kind: "tool", ...made }, () => [params, all.result, binding]);
   }
 
   // ---------------------------------------------------------------------------------- models, state, handlers
