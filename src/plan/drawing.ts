@@ -187,7 +187,7 @@ const plainName = (segment: string): string => segment.replace(/#\d+$/, "");
 
 /** Remembers how the names that a node binds were written, for the texts of expressions. */
 function nameNode(names: Map<string, string>, node: NodeIR): void {
-  names.set(node.id, plainName(node.segment));
+  names.set(node.id, plainName(node.id));
 }
 
 function drawStep(context: Context, node: NodeIR, id: string, critical: boolean): DrawnStep {

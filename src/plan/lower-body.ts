@@ -3,8 +3,10 @@
  * and for what reaches the outside the effects (law 2). When a body is finished, dependencies are read off what its
  * nodes mention, and what nothing needs is marked so that it never runs.
  */
+
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { substitute, type Type } from "../semantics/types.js";
+import type { Span } from "../source/source.js";
 import type { BlockExpr, Expr, Statement } from "../syntax/ast.js";
 import { symbol } from "./bound-algebra.js";
 import type { Body, ExprIR, NodeIR } from "./ir.js";
@@ -60,6 +62,11 @@ function letValue(l: Lowering, statement: Statement & { kind: "Let" }, b: Builde
   return fit(l, value, typeOf(l, statement.value, b.unit), declared, b.unit);
 }
 
+/** The span that the node of a call or region has: annotations stand before it. */
+function spanOfNode(e: Expr): Span {
+  return e.kind === "Annotated" || e.kind === "Settle" ? spanOfNode(e.inner) : e.span;
+}
+
 function bindLet(l: Lowering, statement: Statement & { kind: "Let" }, value: ExprIR, u: Unit): void {
   for (const name of statement.names) {
     const local = l.checker.tables.locals.get(name);
@@ -79,7 +86,9 @@ export function lowerStatements(l: Lowering, statements: readonly Statement[], b
       case "Let": {
         const name = statement.names[0]?.text ?? "value";
         b.naming = name;
+        b.named = statement.destructured ? undefined : { span: spanOfNode(statement.value), name };
         const value = letValue(l, statement, b);
+        b.named = undefined;
         const type: Type =
           statement.type === undefined
             ? typeOf(l, statement.value, b.unit)

@@ -50,6 +50,8 @@ export interface Builder {
   readonly segments: Map<string, number>;
   /** The enclosing `let`, field, branch or arm: what a region here is called in paths. */
   naming: string | undefined;
+  /** The call or region that a `let` names: its node has the name as its id, for people who read the graph. */
+  named: { readonly span: Span; readonly name: string } | undefined;
   /** Statements whose value nobody takes, to warn about those that nothing needs. */
   readonly dropped: { readonly ids: readonly string[]; readonly span: Span; readonly what: string }[];
   /** Nodes that run although nothing needs their value. */
@@ -67,6 +69,7 @@ export function builder(u: Unit, loop?: { readonly state: string }): Builder {
     readsSince: [],
     segments: new Map(),
     naming: undefined,
+    named: undefined,
     dropped: [],
     required: new Set(),
     loop,

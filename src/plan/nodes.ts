@@ -33,7 +33,7 @@ export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): Exp
   const after = new Set([...b.guards, ...(setting.after ?? [])]);
   if (setting.effect !== "none" && b.lastEffect !== undefined) after.add(b.lastEffect);
   if (setting.effect === "effect") for (const id of b.readsSince) after.add(id);
-  const id = setting.id ?? freshId(b.unit, setting.segment);
+  const id = setting.id ?? freshId(b.unit, b.named?.span === setting.span ? b.named.name : setting.segment);
   const node = {
     ...parts,
     id,
