@@ -2,8 +2,6 @@
  * `weave check`: every mistake of some files at once, and what each flow can use at most. With `--json` the problems are data on standard output; the exit
  * code says whether there was an error. `--watch` checks again when a file that was read changes.
  */
-import { watch } from "node:fs";
-import { dirname } from "node:path";
 import type { Problem } from "../diagnostics/problems.js";
 import { toJson } from "../diagnostics/render.js";
 import { isFolder, weaveFiles } from "../host/files.js";
@@ -13,6 +11,7 @@ import type { SourceFile } from "../source/source.js";
 import { showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { bold, dim, EXIT, type ExitCode, green, type Terminal } from "./terminal.js";
+import { whenChanged } from "./watch.js";
 
 interface Checked {
   readonly problems: readonly Problem[];
@@ -34,7 +33,7 @@ interface CheckedFlow {
 export async function check(named: readonly string[], options: { json?: boolean; watch?: boolean }, to: Terminal): Promise<ExitCode> {
   const first = checkAll(named);
   report(first, options, to);
-  if (options.watch) await watchAndCheck(named, first, options, to);
+  if (options.watch) await whenChanged(named, [...first.files.keys(), ...first.entries], () => report(checkAll(named), options, to), to);
   if (first.missing) return EXIT.usage;
   return first.ok ? EXIT.done : EXIT.diagnostics;
 }
@@ -96,26 +95,4 @@ function reportBounds(flows: readonly CheckedFlow[], several: boolean, to: Termi
     before = file;
     to.out(`${several ? "  " : ""}${bold(name, to.outColor)}${" ".repeat(wide - name.length)}  ${boundLine(bound)}\n`);
   }
-}
-
-/** Runs until it is interrupted. */
-async function watchAndCheck(named: readonly string[], first: Checked, options: { json?: boolean }, to: Terminal): Promise<void> {
-  const folders = new Set<string>(named.length === 0 ? ["."] : []);
-  for (const path of [...first.files.keys(), ...first.entries]) if (!path.startsWith("std:")) folders.add(dirname(path));
-  let timer: NodeJS.Timeout | undefined;
-  const again = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => report(checkAll(named), options, to), 50);
-  };
-  for (const folder of folders) {
-    watch(folder, { recursive: named.length === 0 }, (_, name) => {
-      if (name?.endsWith(".weave")) again();
-    });
-  }
-  await new Promise<void>((done) => {
-    process.once("SIGINT", done);
-    process.once("SIGTERM", done);
-    to.onClosed(done);
-    if (!options.json) to.err("Watching for changes; Ctrl-C ends it.\n");
-  });
 }

@@ -110,8 +110,10 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--filter <text>", "only tests whose title holds the text")
     .option("--json", "print the results as data")
     .option("--junit <file>", "write a report that build servers read")
+    .option("--coverage", "list the agents, arms, recover branches and fallbacks that no test reached")
+    .option("-w, --watch", "test again whenever a file changes")
     .action(
-      does(async (files: string[], options: { filter?: string; json?: boolean; junit?: string }) =>
+      does(async (files: string[], options: { filter?: string; json?: boolean; junit?: string; coverage?: boolean; watch?: boolean }) =>
         (await import("./test.js")).test(files, options, to),
       ),
     );

@@ -3,54 +3,91 @@
  * expectation with what was found and the calls that were made. Exit code 1 when one failed, 3 when a file has mistakes.
  */
 import { writeFileSync } from "node:fs";
+import type { Compiled } from "../compile.js";
 import { renderProblems } from "../diagnostics/render.js";
 import { virtualClock } from "../host/clock.js";
 import { isFolder, weaveFiles } from "../host/files.js";
 import { models } from "../host/providers/models.js";
 import { toolHost } from "../host/tools/host.js";
+import { instrument } from "../plan/coverage.js";
 import type { Graph } from "../plan/ir.js";
 import type { CallRecord } from "../runtime/recording.js";
 import { runTest, type TestResult } from "../runtime/testing.js";
+import { coverageOf, coverageText } from "./coverage.js";
 import { seconds } from "./figures.js";
 import { junit } from "./junit.js";
 import { showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { bold, dim, EXIT, type ExitCode, green, red, type Terminal } from "./terminal.js";
 import { placeOf, type TestedFile } from "./tested.js";
+import { whenChanged } from "./watch.js";
 
 interface TestOptions {
   readonly filter?: string;
   readonly json?: boolean;
   readonly junit?: string;
+  readonly coverage?: boolean;
+  readonly watch?: boolean;
+}
+
+interface Tested {
+  readonly files: readonly TestedFile[];
+  /** Every file that was read. */
+  readonly read: readonly string[];
+  readonly code: ExitCode;
 }
 
 /** Runs the tests of files, or of all files below this folder. */
 export async function test(named: readonly string[], options: TestOptions, to: Terminal): Promise<ExitCode> {
+  const first = await testAll(named, options, to);
+  if (options.watch) {
+    const again = async (): Promise<void> => {
+      await testAll(named, options, to);
+    };
+    await whenChanged(named, first.read, again, to);
+  }
+  return first.code;
+}
+
+async function testAll(named: readonly string[], options: TestOptions, to: Terminal): Promise<Tested> {
   const paths = named.length === 0 ? weaveFiles(".") : named.flatMap((path) => (isFolder(path) ? weaveFiles(path) : [path]));
-  const tested: TestedFile[] = [];
+  const files: TestedFile[] = [];
+  const read = new Set(paths);
   let code: ExitCode = EXIT.done;
   for (const path of paths) {
     const { compiled, problems, ok, missing } = loadProgram(path);
+    for (const each of compiled.files.keys()) read.add(each);
     if (!ok) showProblems(problems, compiled.files, to);
     if (missing) code = EXIT.usage;
     else if (!ok && code === EXIT.done) code = EXIT.diagnostics;
     if (compiled.graph === undefined) continue;
-    const file = { path, compiled, results: await runTests(compiled.graph, options.filter) };
-    tested.push(file);
+    const file = await testFile(path, compiled, compiled.graph, options);
+    files.push(file);
     if (!options.json) to.out(reportFile(file, to));
   }
-  const all = tested.flatMap((file) => file.results);
+  const all = files.flatMap((file) => file.results);
   const failed = all.filter((result) => result.status === "failed").length;
-  if (options.json) to.out(`${JSON.stringify({ version: 1, tests: tested.flatMap(testJson) })}\n`);
-  else
+  const coverage = options.coverage ? coverageOf(files) : undefined;
+  if (options.json)
+    to.out(`${JSON.stringify({ version: 1, tests: files.flatMap(testJson), ...(coverage === undefined ? {} : { coverage }) })}\n`);
+  else {
+    if (coverage !== undefined) to.out(`${coverageText(coverage, to)}\n`);
     to.out(
       `${all.length === 0 ? "no tests" : bold(`${all.length - failed} passed${failed > 0 ? `, ${failed} failed` : ""}`, to.outColor)}\n`,
     );
-  if (options.junit !== undefined) writeFileSync(options.junit, junit(tested));
-  return code === EXIT.done && failed > 0 ? EXIT.failed : code;
+  }
+  if (options.junit !== undefined) writeFileSync(options.junit, junit(files));
+  return { files, read: [...read], code: code === EXIT.done && failed > 0 ? EXIT.failed : code };
 }
 
-function runTests(graph: Graph, filter: string | undefined): Promise<TestResult[]> {
+async function testFile(path: string, compiled: Compiled, plain: Graph, options: TestOptions): Promise<TestedFile> {
+  const { graph, coverable } = options.coverage ? instrument(plain) : { graph: plain, coverable: [] };
+  const reached = new Set<string>();
+  const results = await runTests(graph, options.filter, (arm) => reached.add(arm));
+  return { path, compiled, results, coverable, reached };
+}
+
+function runTests(graph: Graph, filter: string | undefined, reached: (arm: string) => void): Promise<TestResult[]> {
   const wanted = graph.tests.filter((each) => filter === undefined || each.title.toLowerCase().includes(filter.toLowerCase()));
   const environment = (name: string): string | undefined => process.env[name];
   return Promise.all(
@@ -61,6 +98,7 @@ function runTests(graph: Graph, filter: string | undefined): Promise<TestResult[
         models: models({ simulateAll: false, environment }),
         environment,
         seed: 1,
+        reached,
       }),
     ),
   );

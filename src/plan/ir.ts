@@ -375,6 +375,7 @@ export interface ArmIR {
   readonly name: string;
   readonly patterns: readonly PatternIR[];
   readonly body: Body;
+  readonly span?: Span;
 }
 
 export type PatternIR =
@@ -408,12 +409,13 @@ export type ExprIR =
       readonly span: Span;
     }
   | { readonly kind: "and" | "or" | "default"; readonly left: ExprIR; readonly right: ExprIR }
-  | { readonly kind: "cond"; readonly test: ExprIR; readonly then: ExprIR; readonly else: ExprIR }
+  /** `span`: of the `if` that it was written as. */
+  | { readonly kind: "cond"; readonly test: ExprIR; readonly then: ExprIR; readonly else: ExprIR; readonly span?: Span }
   | { readonly kind: "let"; readonly id: string; readonly value: ExprIR; readonly body: ExprIR }
   | {
       readonly kind: "switch";
       readonly value: ExprIR;
-      readonly arms: readonly { readonly patterns: readonly PatternIR[]; readonly body: ExprIR }[];
+      readonly arms: readonly { readonly patterns: readonly PatternIR[]; readonly body: ExprIR; readonly span?: Span }[];
     }
   /** Only as an argument of `builtin`. */
   | { readonly kind: "lambda"; readonly params: readonly string[]; readonly body: ExprIR }

@@ -148,7 +148,8 @@ function lowerLogic(l: Lowering, e: Expr & { kind: "Binary" }, left: ExprIR, b: 
 function lowerIf(l: Lowering, e: Expr & { kind: "If" }, b: Builder): ExprIR {
   const test = l.expr(e.test, b);
   if (!l.impure(e.then, b.unit) && (e.else === undefined || !l.impure(e.else, b.unit))) {
-    return { kind: "cond", test, then: l.expr(e.then, b), else: e.else === undefined ? constant(null) : l.expr(e.else, b) };
+    const otherwise = e.else === undefined ? constant(null) : l.expr(e.else, b);
+    return { kind: "cond", test, then: l.expr(e.then, b), else: otherwise, span: e.span };
   }
   const then = l.body(e.then, b.unit, b.naming);
   const otherwise = e.else === undefined ? { nodes: [], result: constant(null) } : l.body(e.else, b.unit, b.naming);
@@ -167,12 +168,16 @@ function lowerMatch(l: Lowering, e: Expr & { kind: "Match" }, b: Builder): ExprI
     return {
       kind: "switch",
       value,
-      arms: e.arms.map((arm) => ({ patterns: arm.patterns.map((p) => pattern(l, p, b.unit)), body: l.expr(arm.body, b) })),
+      arms: e.arms.map((arm) => ({
+        patterns: arm.patterns.map((p) => pattern(l, p, b.unit)),
+        body: l.expr(arm.body, b),
+        span: arm.span,
+      })),
     };
   }
   const arms = e.arms.map((arm): ArmIR => {
     const name = armName(arm);
-    return { name, patterns: arm.patterns.map((p) => pattern(l, p, b.unit)), body: l.body(arm.body, b.unit, name) };
+    return { name, patterns: arm.patterns.map((p) => pattern(l, p, b.unit)), body: l.body(arm.body, b.unit, name), span: arm.span };
   });
   const effects = arms.map((arm) => effectOfBody(arm.body));
   const effect = effects.includes("effect") ? "effect" : effects.includes("reads") ? "reads" : "none";
