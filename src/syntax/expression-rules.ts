@@ -50,16 +50,21 @@ export abstract class ExpressionRules extends TypeRules {
     this.CONSUME(T.LBrace);
     this.opened(T.RBrace);
     if (this.RECORDING_PHASE || record) {
-      this.MANY({
-        GATE: () => this.more(ENTRIES, T.RBrace, at),
-        DEF: () => {
+      this.repeat(
+        0,
+        () => this.more(ENTRIES, T.RBrace, at),
+        () => {
           entries.push(this.SUBRULE(this.entry));
           this.comma(0);
         },
-      });
+      );
     }
     if (this.RECORDING_PHASE || !record) {
-      this.MANY1({ GATE: () => this.moreStatements(at, beforeElse), DEF: () => statements.push(this.SUBRULE(this.statement)) });
+      this.repeat(
+        1,
+        () => this.moreStatements(at, beforeElse),
+        () => statements.push(this.SUBRULE(this.statement)),
+      );
     }
     this.close(1, T.RBrace, at);
     const span = this.span(start);

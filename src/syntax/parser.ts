@@ -98,24 +98,26 @@ class WeaveParser extends ExpressionRules {
       if (!this.is(K.import)) this.lose();
       return { kind: "MissingDecl", name: { text: "", span: this.empty() }, annotations, doc, span: this.span(start) };
     }
-    const made = this.choose<Bare<A.Declaration>>(0, [
-      { ALT: () => this.SUBRULE(this.typeDecl) },
-      { ALT: () => this.SUBRULE(this.modelDecl) },
-      { ALT: () => this.SUBRULE(this.mcpDecl) },
-      { ALT: () => this.SUBRULE(this.toolDecl) },
-      { ALT: () => this.SUBRULE(this.agentDecl) },
-      { ALT: () => this.SUBRULE(this.flowDecl) },
-      { ALT: () => this.SUBRULE(this.capabilityDecl) },
-      { ALT: () => this.SUBRULE(this.composeDecl) },
-      { ALT: () => this.SUBRULE(this.policyDecl) },
-      { ALT: () => this.SUBRULE(this.letDecl) },
-      { ALT: () => this.SUBRULE(this.stateDecl) },
-      { ALT: () => this.SUBRULE(this.channelDecl) },
-      { ALT: () => this.SUBRULE(this.onDecl) },
-      { ALT: () => this.SUBRULE(this.testDecl) },
-    ]);
+    const made = this.choose<Bare<A.Declaration>>(0, this.kinds);
     return { ...made, annotations, doc, span: this.span(start) } as A.Declaration;
   });
+
+  private readonly kinds: { ALT: () => Bare<A.Declaration> }[] = [
+    { ALT: () => this.SUBRULE(this.typeDecl) },
+    { ALT: () => this.SUBRULE(this.modelDecl) },
+    { ALT: () => this.SUBRULE(this.mcpDecl) },
+    { ALT: () => this.SUBRULE(this.toolDecl) },
+    { ALT: () => this.SUBRULE(this.agentDecl) },
+    { ALT: () => this.SUBRULE(this.flowDecl) },
+    { ALT: () => this.SUBRULE(this.capabilityDecl) },
+    { ALT: () => this.SUBRULE(this.composeDecl) },
+    { ALT: () => this.SUBRULE(this.policyDecl) },
+    { ALT: () => this.SUBRULE(this.letDecl) },
+    { ALT: () => this.SUBRULE(this.stateDecl) },
+    { ALT: () => this.SUBRULE(this.channelDecl) },
+    { ALT: () => this.SUBRULE(this.onDecl) },
+    { ALT: () => this.SUBRULE(this.testDecl) },
+  ];
 
   private readonly typeDecl = this.rule<Bare<A.TypeDecl>>("typeDeclaration", () => {
     this.CONSUME(K.type);

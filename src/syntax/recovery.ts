@@ -333,15 +333,28 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
       return items;
     }
     this.opened(closer);
-    this.many(index, {
-      GATE: () => this.more(of, closer, at),
-      DEF: () => {
+    this.repeat(
+      index,
+      () => this.more(of, closer, at),
+      () => {
         items.push(element());
         this.comma(index);
       },
-    });
+    );
     this.close(index, closer, at);
     return items;
+  }
+  /** Chevrotain's `MANY` where the gate alone decides: it costs less, and lists and blocks are most of a file. */
+  protected repeat(index: number, gate: () => boolean, each: () => void): void {
+    if (this.RECORDING_PHASE) {
+      this.many(index, each);
+      return;
+    }
+    while (gate()) {
+      const before = this.currIdx;
+      each();
+      if (this.currIdx === before) return;
+    }
   }
   protected comma(index: number): void {
     if (this.RECORDING_PHASE) this.option(index, () => this.consume(index, T.Comma));
@@ -381,13 +394,9 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   }
   /** The gate of blocks: whether another statement follows. */
   protected moreStatements(opener: number, beforeElse = false): boolean {
-    const skipLine = () =>
-      this.skipTo(
-        (token, first) => token.tokenType === T.RBrace || token.tokenType === T.Semicolon || (first && L.has(L.statementStarts, token)),
-      );
     if (this.lostAt !== -2) {
       this.resume();
-      skipLine();
+      this.skipLine();
     }
     for (;;) {
       if (this.ended() || this.is(T.RBrace) || (beforeElse && this.is(K.else))) return false;
@@ -399,7 +408,7 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
         // An indented one was meant to stand in the block.
         this.say(d.nestedDeclaration, this.spanOf(token), { word: token.image });
         this.skip();
-        skipLine();
+        this.skipLine();
         continue;
       }
       if (type === T.Semicolon) {
@@ -415,7 +424,7 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
       }
       if (!first && this.currIdx !== opener && this.tokens[this.currIdx]?.tokenType !== T.Semicolon) {
         this.say(d.twoOnOneLine, this.spanOf(token), { found: token.image });
-        skipLine();
+        this.skipLine();
         continue;
       }
       if (type === T.Name && this.foreignStatement(token)) continue;
@@ -425,8 +434,14 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
       }
       this.expected("a statement");
       if (!L.isOpener(type)) this.skip();
-      skipLine();
+      this.skipLine();
     }
+  }
+  /** Skips to the next statement. */
+  protected skipLine(): void {
+    this.skipTo(
+      (token, first) => token.tokenType === T.RBrace || token.tokenType === T.Semicolon || (first && L.has(L.statementStarts, token)),
+    );
   }
   /** Words of other languages at the beginning of a statement; true when the statement must be looked at again. */
   protected foreignStatement(token: Token): boolean {

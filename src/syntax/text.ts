@@ -196,7 +196,9 @@ export function readNumber(image: string, span: Span, problems: Problems): Numbe
     d.numberSuffix,
     place,
     { suffix, mend, digits: image.slice(0, -suffix.length), money },
-    mend === undefined || money ? {} : { fixes: [{ title: `Write \`${image.slice(0, -suffix.length)}${mend}\``, edits: [{ span: place, text: mend }] }] },
+    mend === undefined || money
+      ? {}
+      : { fixes: [{ title: `Write \`${image.slice(0, -suffix.length)}${mend}\``, edits: [{ span: place, text: mend }] }] },
   );
   return made(number, money ? "money" : mend !== undefined && Object.hasOwn(durations, mend) ? "duration" : whole ? "int" : "float");
 }

@@ -133,7 +133,7 @@ export abstract class TypeRules extends Recovery {
       ? undefined
       : this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
     const from = this.at();
-    let node = this.typePrimary(from);
+    let node = this.typePrimary();
     let suffixes = 0;
     if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
       this.MANY1({
@@ -165,40 +165,45 @@ export abstract class TypeRules extends Recovery {
     if (qualifier === undefined || this.RECORDING_PHASE) return node;
     return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
   });
-  protected typePrimary(start: number): A.TypeNode {
+  protected typePrimary(): A.TypeNode {
     if (!this.RECORDING_PHASE && (!L.has(L.typePrimaryStarts, this.LA(1)) || this.declares())) {
       this.say(d.missingType, this.place(), { found: this.found() });
       return { kind: "MissingType", span: this.empty() };
     }
-    const literal = (_: unknown, value: string | number | boolean | null): A.TypeNode => ({
-      kind: "LiteralType",
-      value,
-      span: this.span(start),
-    });
-    return this.choose<A.TypeNode>(2, [
-      { ALT: () => this.SUBRULE(this.namedType) },
-      {
-        ALT: () => {
-          this.CONSUME2(K.map);
-          if (this.want(3, T.Less) === undefined) return { kind: "MissingType", span: this.span(start) };
-          const value = this.SUBRULE2(this.type);
-          this.closeAngle(2);
-          return { kind: "MapType", value, span: this.span(start) };
-        },
+    // By far the most types are names.
+    if (!this.RECORDING_PHASE && L.has(L.names, this.LA(1))) return this.SUBRULE(this.namedType);
+    return this.choose<A.TypeNode>(2, this.typePrimaries);
+  }
+  private readonly typePrimaries: { ALT: () => A.TypeNode }[] = [
+    { ALT: () => this.SUBRULE(this.namedType) },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME2(K.map);
+        if (this.want(3, T.Less) === undefined) return { kind: "MissingType", span: this.span(start) };
+        const value = this.SUBRULE2(this.type);
+        this.closeAngle(2);
+        return { kind: "MapType", value, span: this.span(start) };
       },
-      { ALT: () => literal(undefined, this.string(2)?.value) },
-      { ALT: () => literal(undefined, this.signed(3)) },
-      { ALT: () => literal(this.CONSUME4(K.true), true) },
-      { ALT: () => literal(this.CONSUME4(K.false), false) },
-      { ALT: () => literal(this.CONSUME4(K.null), null) },
-      {
-        ALT: () => {
-          const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
-          return { kind: "RecordType", fields, span: this.span(start) };
-        },
+    },
+    { ALT: () => this.literalType(() => this.string(2)?.value) },
+    { ALT: () => this.literalType(() => this.signed(3)) },
+    { ALT: () => this.literalType(() => this.CONSUME4(K.true) && true) },
+    { ALT: () => this.literalType(() => this.CONSUME4(K.false) && false) },
+    { ALT: () => this.literalType(() => this.CONSUME4(K.null) && null) },
+    {
+      ALT: () => {
+        const start = this.at();
+        const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
+        return { kind: "RecordType", fields, span: this.span(start) };
       },
-      { ALT: () => this.SUBRULE3(this.callableType) },
-    ]);
+    },
+    { ALT: () => this.SUBRULE3(this.callableType) },
+  ];
+  private literalType(read: () => string | number | boolean | null): A.TypeNode {
+    const start = this.at();
+    const value = read();
+    return { kind: "LiteralType", value, span: this.span(start) };
   }
 
   protected field(): A.FieldType {
