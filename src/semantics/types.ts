@@ -277,7 +277,7 @@ function rangeText(min: number | undefined, max: number | undefined): string {
 
 /** Replaces type variables by name. */
 export function substitute(type: Type, vars: ReadonlyMap<string, Type>): Type {
-  if (vars.size === 0) return type;
+  if (vars.size === 0 || !hasVars(type)) return type;
   switch (type.kind) {
     case "var":
       return vars.get(type.name) ?? type;
