@@ -7,6 +7,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { bundleIfStale } from "../scripts/build.js";
+import { boundFigures } from "./bounds.js";
 import { compileFigures } from "./compile.js";
 import { type Effort, peersPresent, report, root } from "./measure.js";
 import { runtimeFigures } from "./runtime.js";
@@ -45,6 +46,7 @@ try {
   const kept = [
     report("Starting", startFigures(effort), smoke),
     report("Compiling", compileFigures(effort, child, write), smoke),
+    report("Bounding", await boundFigures(effort, child, write), smoke),
     report("Running", runtimeFigures(effort, child, write), smoke),
   ];
   process.exitCode = kept.every((each) => each) ? 0 : 1;

@@ -14,6 +14,12 @@ import type { BudgetSite, Part, Place, Unfit, World } from "./bound-world.js";
 import type { Body, CalleeRef, FlowIR, Graph } from "./ir.js";
 import { neededNodes } from "./walk.js";
 
+export type { Count } from "./bound-algebra.js";
+export type { Amounts, Bound } from "./bound-amounts.js";
+export type { Shape } from "./bound-sizes.js";
+export { shapeOfValue } from "./bound-sizes.js";
+export type { BudgetSite, Part } from "./bound-world.js";
+
 /** The bound of a flow. */
 export interface FlowBound {
   readonly flow: FlowIR;
