@@ -22,6 +22,8 @@ interface Line {
   done: number;
   failed: number;
   running: number;
+  /** How often items failed in each way. */
+  readonly ways: Map<string, number>;
 }
 
 interface State {
@@ -115,6 +117,7 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
         done: 0,
         failed: 0,
         running: 0,
+        ways: new Map(),
       });
       return live || depth > 0 ? undefined : { sign: "·", text: `${label}${event.size === undefined ? "" : `: ${event.size} to do`}` };
     }
@@ -122,16 +125,21 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
     case "item.failed": {
       const region = state.regions.get(event.path) ?? state.regions.get(event.path.replace(/\[[^[\]]*\]$/, ""));
       if (region !== undefined) region[event.kind === "item.completed" ? "done" : "failed"]++;
-      return event.kind === "item.failed"
-        ? { sign: "✗", text: `${last(event.path)}[${event.key}] failed: ${describe(event.failure)}` }
-        : undefined;
+      if (event.kind === "item.completed") return undefined;
+      // The same failure again is only counted.
+      const way = describe(event.failure);
+      const before = region?.ways.get(way) ?? 0;
+      region?.ways.set(way, before + 1);
+      return before > 0 ? undefined : { sign: "✗", text: `${last(event.path)}[${event.key}] failed: ${way}` };
     }
     case "region.completed": {
       const region = state.regions.get(event.path);
       state.regions.delete(event.path);
       if (region === undefined || live || region.depth > 0) return undefined;
       const counts =
-        region.done + region.failed === 0 ? "" : `: ${region.done} done${region.failed > 0 ? `, ${region.failed} failed` : ""}`;
+        region.done + region.failed === 0
+          ? ""
+          : `: ${region.done} done${region.failed > 0 ? `, ${region.failed} failed` : ""}${again(region)}`;
       return { sign: "✓", text: `${region.label}${counts} in ${seconds(event.elapsedMs)}` };
     }
     case "region.failed": {
@@ -139,7 +147,7 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
       state.regions.delete(event.path);
       return region === undefined || region.depth > 0
         ? undefined
-        : { sign: "✗", text: `${region.label} failed: ${describe(event.failure)}` };
+        : { sign: "✗", text: `${region.label} failed: ${describe(event.failure)}${again(region)}` };
     }
     case "call.started": {
       const line = state.calls.get(event.callee);
@@ -154,6 +162,7 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
           done: 0,
           failed: 0,
           running: 1,
+          ways: new Map(),
         });
       }
       return undefined;
@@ -176,7 +185,10 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
     case "call.fell_back":
       return { sign: "!", text: `${event.path} falls back to ${event.to}: ${describe(event.failure)}` };
     case "breaker.opened":
-      return { sign: "!", text: `${event.callee} failed ${event.failures} times: no more calls for ${seconds(event.cooldownMs)}` };
+      return {
+        sign: "!",
+        text: `${event.callee} failed ${event.failures === 1 ? "once" : `${event.failures} times`}: no more calls for ${seconds(event.cooldownMs)}`,
+      };
     case "answer.mended":
       return { sign: "!", text: `${event.path}: the answer was mended: ${event.mends.join(", ")}` };
     case "answer.rejected":
@@ -193,10 +205,19 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
     case "tool.log":
       return { sign: "·", text: `${event.path}: ${event.message}` };
     case "events.dropped":
-      return { sign: "!", text: `${event.count} events came too fast to be shown` };
+      return {
+        sign: "!",
+        text: event.count === 1 ? "an event came too fast to be shown" : `${event.count} events came too fast to be shown`,
+      };
     default:
       return undefined;
   }
+}
+
+/** What was left out above because it had been told once. */
+function again({ ways }: Line): string {
+  const repeated = [...ways].filter(([, count]) => count > 1);
+  return repeated.length === 0 ? "" : ` (${repeated.map(([way, count]) => `${count} times ${way}`).join("; ")})`;
 }
 
 const describe = (failure: { readonly kind: string; readonly message: string }): string =>

@@ -5,7 +5,7 @@
 import { problems } from "../diagnostics/problems.js";
 import type { FlowIR, Graph } from "../plan/ir.js";
 import type { RunEvent } from "../runtime/events.js";
-import { type CallFailure, causes } from "../runtime/failure.js";
+import { type CallFailure, causes, type PartialResult } from "../runtime/failure.js";
 import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
 import type { RunOptions } from "./commands.js";
 import { envelopes } from "./envelope.js";
@@ -115,7 +115,10 @@ function conclude(result: RunResult, program: Program, options: RunOptions, to: 
     case "completed":
       return EXIT.done;
     case "cancelled":
+    case "paused":
       return EXIT.interrupted;
+    case "waiting":
+      return EXIT.waiting;
     case "failed":
       return result.failure?.kind === "budget_exceeded" ? EXIT.budget : EXIT.failed;
   }
@@ -154,7 +157,13 @@ function summary(result: RunResult, to: Terminal): string {
       : []),
     ...(agentCalls > 0 || spend.costUsd > 0 ? [result.simulated ? `${money(spend.costUsd)} if it were real` : money(spend.costUsd)] : []),
   ];
-  const sign = { completed: green("✓", to.color), failed: red("✗", to.color), cancelled: yellow("!", to.color) }[result.status];
+  const sign = {
+    completed: green("✓", to.color),
+    failed: red("✗", to.color),
+    cancelled: yellow("!", to.color),
+    waiting: yellow("?", to.color),
+    paused: yellow("!", to.color),
+  }[result.status];
   const lines = [`${sign} ${result.status} in ${seconds(result.elapsedMs)}${used.length > 0 ? ` · ${used.join(" · ")}` : ""}`];
   if (result.failure !== undefined && result.status === "failed") lines.push(...reasons(result.failure, to));
   if (result.simulated) lines.push(yellow("  The answers of agents are simulated: made up from their types, without a model.", to.color));
@@ -168,12 +177,26 @@ function reasons(failure: CallFailure, to: Terminal): string[] {
     const attempts = each.attempts > 1 ? ` (${each.attempts} attempts)` : "";
     return `  ${i === 0 ? "" : "because of "}${red(each.kind, to.color)}${each.path === "" ? "" : ` in ${each.path}`}${attempts}: ${each.message}`;
   });
-  const { partial } = failure;
-  if (partial !== undefined) {
-    lines.push(dim(`  ${partial.ok.length} items were done, ${partial.failed.length} failed; --json prints both`, to.color));
-    const shown = partial.failed.slice(0, 5).map((item) => `  ${item.key}: ${item.error.kind}: ${item.error.message.split("\n")[0] ?? ""}`);
-    lines.push(...shown);
-    if (partial.failed.length > shown.length) lines.push(`  and ${partial.failed.length - shown.length} more`);
-  }
+  if (failure.partial !== undefined) lines.push(...itemLines(failure.partial, chain.at(-1), to));
   return lines;
+}
+
+/** How a fan-out went, each way to fail once with its count. */
+function itemLines({ ok, failed }: PartialResult, cause: CallFailure | undefined, to: Terminal): string[] {
+  const groups = new Map<string, string[]>();
+  for (const { key, error } of failed) {
+    const text = `${error.kind}: ${error.message.split("\n")[0] ?? ""}`;
+    groups.set(text, [...(groups.get(text) ?? []), key]);
+  }
+  const head = dim(`  ${counted(ok.length, "item")} done, ${failed.length} failed; --json prints both`, to.color);
+  // One failure that was told above needs no line of its own.
+  const [only] = groups.keys();
+  if (groups.size === 1 && failed.length === 1 && cause !== undefined && only === `${cause.kind}: ${cause.message.split("\n")[0] ?? ""}`)
+    return [head];
+  const shown = [...groups].slice(0, 5).map(([text, keys]) => {
+    const some = keys.slice(0, 3).join(", ");
+    return keys.length === 1 ? `  ${some}: ${text}` : `  ${counted(keys.length, "item")} (${some}${keys.length > 3 ? ", …" : ""}): ${text}`;
+  });
+  const more = groups.size - shown.length;
+  return [head, ...shown, ...(more > 0 ? [`  and ${more} other ${more === 1 ? "failure" : "failures"}`] : [])];
 }
