@@ -10,7 +10,7 @@ import { compile } from "../src/compile.js";
 import { type Problem, problems } from "../src/diagnostics/problems.js";
 import { renderProblems } from "../src/diagnostics/render.js";
 import { fileHost } from "../src/host/files.js";
-import { checkInputs } from "../src/runtime/run.js";
+import { checkInputs } from "../src/runtime/prepare.js";
 import type { SourceFile } from "../src/source/source.js";
 
 export const FOLDER = join(import.meta.dirname, "..", "docs", "errors");

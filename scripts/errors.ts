@@ -17,7 +17,7 @@ import {
 
 /** The message of a page as it is now; one that nothing on the page can cause stays as it was written. */
 async function current(page: Page): Promise<string> {
-  if (page.commands !== undefined) return page.code === "W0953" ? page.message : messageOfCommands(page);
+  if (page.commands !== undefined) return page.code === "W0953" || page.code === "W0910" ? page.message : messageOfCommands(page);
   if (page.inputs !== undefined) return messageOfInputs(page);
   return page.failing === undefined ? page.message : messageOf(page.failing, page.code);
 }

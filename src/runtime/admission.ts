@@ -4,12 +4,12 @@
  * or it is refused when nothing can make room. Waiting requests are admitted in order.
  */
 import { pump } from "./body.js";
-import { billOf, rootOf, stopped } from "./call.js";
 import { type CallFailure, failure } from "./failure.js";
 import { orderOf, type Waiting } from "./gate.js";
 import { type Account, type Amount, correct, dollars, nanoDollars, reserve, type Shortage, settle, shortage, spend } from "./ledger.js";
 import type { Attempt, Done, GateChain, Run, Step } from "./machine.js";
 import { running } from "./scope.js";
+import { billOf, rootOf, stopped } from "./step.js";
 import { moneyText } from "./values.js";
 
 interface Wish {
@@ -224,10 +224,15 @@ function countAttempt(step: Step, tool: boolean, then: (failed: CallFailure | un
     return;
   }
   const { run, context } = step;
+  // In a pause nothing more is started; the run ends here and is resumed here.
+  if (run.suspense?.pausing() === true) return;
   const price = step.site?.cost?.(step);
   const cost = typeof price === "number" ? nanoDollars(price) : 0;
   const count = (): void => {
-    rootOf(step).attempts++;
+    const attempt = ++rootOf(step).attempts;
+    const effect = tool && step.site?.callee.effect === "effect";
+    if (run.commit !== undefined && (effect || cost > 0 || context.account.capped))
+      run.emit({ kind: "call.attempted", path: step.path, attempt, effect, ...(cost > 0 ? { costUsd: dollars(cost) } : {}) });
     run.totals.calls++;
     if (tool) run.totals.toolCalls++;
     if (cost > 0) {

@@ -7,7 +7,7 @@ import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
 import { answerSchema, parametersSchema } from "../plan/json-schema.js";
 import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
 import { pump } from "./body.js";
-import { checkArgs, rootOf, startCall, stopped, withDefaults, withSchemas } from "./call.js";
+import { checkArgs, startCall, withDefaults } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
@@ -17,6 +17,7 @@ import { askModel, messageBytes } from "./model.js";
 import type { Message, ModelAnswer, ToolCallRequest, ToolDescription } from "./provider.js";
 import type { Checked } from "./schema.js";
 import { cancelled } from "./scope.js";
+import { rootOf, stopped, withSchemas } from "./step.js";
 import { shortened, shown } from "./values.js";
 
 interface Compiled {

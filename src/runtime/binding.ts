@@ -1,10 +1,10 @@
 /** How a tool's declaration says it is carried out: a function, a program, or a request, with its templates filled in. */
 import type { BindingIR, ExprIR, ToolIR } from "../plan/ir.js";
-import type { Invoke } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { type Eval, type Frame, newFrame } from "./frame.js";
 import type { CompiledCallable } from "./machine.js";
+import type { Invoke } from "./perform.js";
 import { compileAddress } from "./template.js";
 import type { ExecRequest, HttpRequest } from "./tool.js";
 import { toolContext } from "./tool-context.js";

@@ -6,8 +6,10 @@ import { type CallFailure, failure, failureValue } from "./failure.js";
 import { type Layout, layout, newFrame, slotFor } from "./frame.js";
 import { type Account, within } from "./ledger.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
+import { withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
+import { closing } from "./saga.js";
 import { running } from "./scope.js";
 import { assertNever, shown } from "./values.js";
 
@@ -30,8 +32,15 @@ export function compileBranching(node: Branching, scope: Layout, compiler: Compi
   }
 }
 
-function enter(step: Step, body: CompiledBody, path: string, slots: readonly (readonly [number, unknown])[], done: Done): void {
-  const instance = instanceOf({ run: step.run, body, frame: step.frame, scope: step, context: step.context, path, rank: step.rank, done });
+function enter(
+  step: Step,
+  body: CompiledBody,
+  path: string,
+  slots: readonly (readonly [number, unknown])[],
+  done: Done,
+  context = step.context,
+): void {
+  const instance = instanceOf({ run: step.run, body, frame: step.frame, scope: step, context, path, rank: step.rank, done });
   for (const [slot, value] of slots) instance.slots[slot] = value;
   begin(instance);
 }
@@ -76,7 +85,9 @@ function compileTry(node: Extract<NodeIR, { kind: "try" }>, scope: Layout, compi
   const slot = slotFor(recover.layout, node.error);
   return (step, done) => {
     const path = attemptPath(step);
-    enter(step, body, path, [], (problem, value) => {
+    const outer = step.context;
+    const inner = withSaga(step.run, outer);
+    const tried: Done = (problem, value) => {
       if (problem === undefined || !recoverable(problem, step)) {
         done(problem, value);
         return;
@@ -85,7 +96,8 @@ function compileTry(node: Extract<NodeIR, { kind: "try" }>, scope: Layout, compi
       const told = failureValue(problem);
       const error = node.partial ? { ...told, ok: problem.partial?.ok ?? [], failed: problem.partial?.failed ?? [] } : told;
       enter(step, recover, `${path}/recover`, [[slot, error]], done);
-    });
+    };
+    enter(step, body, path, [], closing(step.run, inner, outer, tried), inner);
   };
 }
 

@@ -20,6 +20,17 @@ export interface BreakerPolicy {
   readonly cooldown: Read;
 }
 
+/** The breaker as an earlier part of the run left it. */
+function restored({ run }: Step, name: string): Breaker {
+  const before = run.past?.breakers.get(name);
+  const offset = run.clock.now() - run.clock.wall();
+  return {
+    failures: (before?.failures ?? []).map((at) => at + offset),
+    openUntil: before?.openUntil === undefined ? undefined : before.openUntil + offset,
+    probing: false,
+  };
+}
+
 /** What says something about the other side rather than about this call. */
 const telling: ReadonlySet<string> = new Set(["timeout", "rate_limit", "overloaded", "unavailable", "tool_error", "auth"]);
 
@@ -29,7 +40,7 @@ export function withBreaker(policy: BreakerPolicy, next: Attempt): Attempt {
     const key = site?.callee.ref.id ?? step.path;
     let breaker = run.breakers.get(key);
     if (breaker === undefined) {
-      breaker = { failures: [], openUntil: undefined, probing: false };
+      breaker = restored(step, site?.callee.ir.name ?? step.path);
       run.breakers.set(key, breaker);
     }
     const state = breaker;

@@ -4,13 +4,14 @@
  * everything inside.
  */
 import { pump } from "./body.js";
-import { attemptOf } from "./call.js";
 import { failure } from "./failure.js";
 import { gate } from "./gate.js";
 import { type Amount, account } from "./ledger.js";
 import type { Attempt } from "./machine.js";
 import type { Read } from "./retry.js";
 import { cancelled, detach, stop } from "./scope.js";
+import { attemptOf } from "./step.js";
+import { deadline } from "./timeout.js";
 import { durationText } from "./values.js";
 
 export interface BudgetPolicy {
@@ -30,6 +31,8 @@ export function withBudget(policy: BudgetPolicy, next: Attempt): Attempt {
     if (policy.calls !== undefined) caps.calls = Number(policy.calls(outer));
     const timeMs = policy.time === undefined ? undefined : Number(policy.time(outer));
     const opened = account(outer.path, outer.context.account, caps);
+    const before = run.past?.spent.get(outer.path);
+    if (before !== undefined) Object.assign(opened.spent, { cost: before.cost, tokens: before.tokens, calls: before.calls });
     step.context = { ...outer.context, account: opened };
     run.emit({
       kind: "budget.opened",
@@ -49,15 +52,23 @@ export function withBudget(policy: BudgetPolicy, next: Attempt): Attempt {
             path: outer.path,
             account: opened,
           });
-    const cancelTimer =
-      late === undefined
-        ? undefined
-        : run.clock.after(timeMs ?? 0, () => {
-            expired = true;
-            run.emit({ kind: "budget.refused", path: outer.path, account: outer.path, dimension: "time", needed: timeMs ?? 0, left: 0 });
-            stop(step, cancelled, late);
-            pump(run);
-          });
+    const asked = run.askedMs;
+    let cancelTimer: (() => void) | undefined;
+    const expire = (ms: number, waited: number): void => {
+      cancelTimer = deadline(run)(ms, () => {
+        // Waiting for people does not count.
+        if (run.askedMs > waited) {
+          expire(run.askedMs - waited, run.askedMs);
+          return;
+        }
+        if (late === undefined) return;
+        expired = true;
+        run.emit({ kind: "budget.refused", path: outer.path, account: outer.path, dimension: "time", needed: timeMs ?? 0, left: 0 });
+        stop(step, cancelled, late);
+        pump(run);
+      });
+    };
+    if (timeMs !== undefined) expire(Math.max(0, timeMs - (before?.timeMs ?? 0)), asked);
     next(step, (failed, value) => {
       cancelTimer?.();
       detach(step);

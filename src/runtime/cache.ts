@@ -3,10 +3,11 @@
  * one is still going wait for it. The number of a vote's run is part of the key.
  */
 import { pump } from "./body.js";
-import { guardOf, stopped } from "./call.js";
-import type { Attempt, Step } from "./machine.js";
+import { guardOf } from "./call.js";
+import type { Attempt, CallSite, Step } from "./machine.js";
 import type { Read } from "./retry.js";
 import { running } from "./scope.js";
+import { stopped } from "./step.js";
 
 type Entry =
   | { readonly kind: "value"; readonly value: unknown; readonly until: number; readonly path: string }
@@ -22,7 +23,7 @@ export function withCache(ttl: Read, next: Attempt): Attempt {
       return;
     }
     const key = `${guardOf(site.callee, step)} ${step.context.votes}`;
-    const found = run.cache.get(key);
+    const found = run.cache.get(key) ?? before(step, site, key, Number(ttl(step)));
     const now = run.clock.now();
     if (found?.kind === "value" && found.until > now) {
       run.emit({ kind: "call.cached", path: step.path, from: found.path });
@@ -43,6 +44,17 @@ export function withCache(ttl: Read, next: Attempt): Attempt {
     });
   };
   return attempt;
+}
+
+/** What an earlier part of the run found for the same inputs, while it is fresh. */
+function before(step: Step, { callee }: CallSite, key: string, ttl: number): Entry | undefined {
+  const { run } = step;
+  if (run.past === undefined || step.context.votes !== "") return undefined;
+  const found = run.past.byGuard().get(guardOf(callee, step));
+  if (found === undefined) return undefined;
+  const entry: Entry = { kind: "value", value: found.value, until: run.clock.now() - run.clock.wall() + found.at + ttl, path: found.path };
+  run.cache.set(key, entry);
+  return entry;
 }
 
 function waitFor(step: Step, waiting: (() => void)[], then: () => void): void {

@@ -33,17 +33,24 @@ const of = <const K extends string, S extends z.ZodRawShape>(kind: K, shape: S) 
 
 export const runEvent = z.discriminatedUnion("kind", [
   of("run.started", { flow: z.string(), inputs: json, simulated: z.boolean(), seed: z.number() }),
+  /** Carried on by another process, or after a pause; `time` is in milliseconds since 1970. */
+  of("run.resumed", { time: z.number(), finished: z.number(), costUsd: z.number() }),
+  /** Stopped where it was, to be resumed. */
+  of("run.paused", { reason: z.string(), spend, elapsedMs: z.number() }),
+  of("run.waiting", { questions: z.array(path), spend, elapsedMs: z.number() }),
   of("run.completed", { value: json, spend, elapsedMs: z.number() }),
   of("run.failed", { failure, causes: z.array(failure), partial: json, spend, elapsedMs: z.number() }),
   of("run.cancelled", { reason: z.string(), spend, elapsedMs: z.number() }),
   of("call.started", { path, ...callee, args: json, guard: z.string().optional() }),
+  /** In a journaled run: an attempt that has an effect or is counted by a budget is about to be made. */
+  of("call.attempted", { path, attempt: z.number(), effect: z.boolean(), costUsd: z.number().optional() }),
   of("call.queued", { path, for: z.enum(["parallel", "rate", "lock", "budget"]) }),
   of("call.attempt_failed", { path, attempt: z.number(), failure }),
   of("call.retried", { path, attempt: z.number(), waitedMs: z.number() }),
   of("call.fell_back", { path, to: z.string(), failure }),
   of("call.hedged", { path, afterMs: z.number() }),
   of("call.cached", { path, from: z.string() }),
-  of("call.reused", { path, ...callee, value: json }),
+  of("call.reused", { path, ...callee, value: json, guard: z.string().optional() }),
   of("call.completed", { path, ...callee, value: json, attempts: z.number(), elapsedMs: z.number(), bill: bill.optional() }),
   of("call.failed", { path, ...callee, failure, attempts: z.number(), elapsedMs: z.number(), bill: bill.optional() }),
   of("region.started", { path, region, size: z.number().optional() }),
@@ -51,7 +58,18 @@ export const runEvent = z.discriminatedUnion("kind", [
   of("region.failed", { path, region, failure, elapsedMs: z.number() }),
   of("item.completed", { path, index: z.number(), key: z.string() }),
   of("item.failed", { path, index: z.number(), key: z.string(), failure }),
-  of("choice", { path, of: z.enum(["if", "match", "race", "model", "recover", "stop", "vote"]), chosen: z.string() }),
+  of("choice", {
+    path,
+    of: z.enum(["if", "match", "race", "model", "recover", "stop", "vote"]),
+    chosen: z.string(),
+    /** Of a vote: the runs that were counted. */
+    runs: z.array(z.number()).optional(),
+  }),
+  of("question.asked", { path, question: z.string(), answer: z.string(), deadline: z.number().optional() }),
+  of("question.answered", { path, value: json }),
+  of("question.expired", { path }),
+  of("undo.started", { path, size: z.number() }),
+  of("undo.completed", { path, undone: z.number(), remaining: z.array(path) }),
   of("budget.opened", {
     path,
     caps: z.object({
@@ -82,7 +100,15 @@ export const runEvent = z.discriminatedUnion("kind", [
   of("breaker.opened", { path, callee: z.string(), failures: z.number(), cooldownMs: z.number() }),
   of("breaker.probed", { path, callee: z.string() }),
   of("breaker.closed", { path, callee: z.string() }),
-  of("model.requested", { path, model: z.string(), turn: z.number(), inputTokens: z.number(), prompt: z.string() }),
+  of("model.requested", {
+    path,
+    model: z.string(),
+    turn: z.number(),
+    inputTokens: z.number(),
+    prompt: z.string(),
+    /** The worst case, which stays charged when nobody tells what was used. */
+    reserved: z.object({ costUsd: z.number(), tokens: z.number() }),
+  }),
   of("model.delta", { path, agent: z.string(), text: z.string() }),
   of("model.answered", {
     path,
@@ -96,8 +122,22 @@ export const runEvent = z.discriminatedUnion("kind", [
     reasoningTokens: z.number().optional(),
     costUsd: z.number(),
     text: z.string(),
+    attempt: z.number(),
+    finish: z.enum(["stop", "length", "tools", "refused"]),
+    /** In a journaled run, what makes the answer reusable. */
+    guard: z.string().optional(),
+    toolCalls: json.optional(),
+    replay: json.optional(),
   }),
-  of("model.failed", { path, model: z.string(), turn: z.number(), failure }),
+  of("model.failed", {
+    path,
+    model: z.string(),
+    turn: z.number(),
+    failure,
+    costUsd: z.number(),
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+  }),
   of("answer.mended", { path, mends: z.array(z.string()) }),
   of("answer.rejected", { path, reasons: z.array(z.string()), repair: z.number() }),
   of("tool.log", { path, message: z.string() }),

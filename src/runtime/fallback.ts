@@ -2,6 +2,7 @@
 import { startCall } from "./call.js";
 import { failureValue } from "./failure.js";
 import type { Attempt, CompiledCallable, Done, Step } from "./machine.js";
+import { failureOf } from "./reuse.js";
 import { running } from "./scope.js";
 import { setField } from "./values.js";
 
@@ -18,7 +19,8 @@ export function withFallback(others: readonly (() => CompiledCallable)[], next: 
           return;
         }
         const callee = other();
-        step.run.emit({ kind: "call.fell_back", path: step.path, to: callee.ir.name, failure: failureValue(failed) });
+        if (index >= (step.run.past?.fellBack.get(step.path)?.length ?? 0))
+          step.run.emit({ kind: "call.fell_back", path: step.path, to: callee.ir.name, failure: failureValue(failed) });
         const { run, context, frame, rank } = step;
         startCall(
           {
@@ -35,7 +37,11 @@ export function withFallback(others: readonly (() => CompiledCallable)[], next: 
         );
       };
     };
-    next(step, from(0));
+    // An earlier part of the run fell back already: what failed then is not tried again.
+    const before = step.run.past?.fellBack.get(step.path);
+    const last = before?.at(-1);
+    if (before === undefined || last === undefined) next(step, from(0));
+    else from(before.length - 1)(failureOf(step, last), null);
   };
 }
 

@@ -12,20 +12,21 @@ export interface Feed {
 
 const mostWaiting = 100_000;
 
-export function eventFeed(listener: ((event: RunEvent) => void) | undefined, elapsed: () => number): Feed {
-  let seq = 0;
+/** `first` is the number of the first event; what a model says bit by bit shares the number of what comes next. */
+export function eventFeed(listener: ((event: RunEvent) => void) | undefined, elapsed: () => number, first = 0): Feed {
+  let seq = first;
   let ended = false;
   let listen = listener;
   const readers = new Set<Reader>();
 
   const emit = (event: NewEvent): void => {
     if (listen === undefined && readers.size === 0) {
-      seq++;
+      if (event.kind !== "model.delta") seq++;
       return;
     }
     // The event was made for this one use, so it is completed rather than copied.
     const stamped = event as RunEvent;
-    stamped.seq = seq++;
+    stamped.seq = event.kind === "model.delta" ? seq : seq++;
     stamped.at = elapsed();
     if (listen !== undefined) {
       try {

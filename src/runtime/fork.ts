@@ -4,14 +4,16 @@
  */
 import type { NodeIR } from "../plan/ir.js";
 import { begin, instanceOf } from "./body.js";
-import { stopped } from "./call.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import type { Layout } from "./frame.js";
 import { gate, orderOf } from "./gate.js";
-import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
+import type { Attempt, CompiledBody, Context, Done, Step } from "./machine.js";
+import { passOn, withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
+import { closing, undo } from "./saga.js";
 import { cancelled, draining, running, stop } from "./scope.js";
+import { stopped } from "./step.js";
 import { setField } from "./values.js";
 
 type ForkNode = Extract<NodeIR, { kind: "fork" }>;
@@ -39,6 +41,7 @@ export function compileFork(node: ForkNode, scope: Layout, compiler: Compiler): 
     const values = new Map<string, unknown>();
     const failures = new Map<string, CallFailure>();
     let left = branches.length;
+    let over = false;
     let failing: CallFailure | undefined;
     const partial = () => ({
       ok: branches.filter((branch) => values.has(branch.name)).map((branch) => values.get(branch.name)),
@@ -53,7 +56,21 @@ export function compileFork(node: ForkNode, scope: Layout, compiler: Compiler): 
       else done(undefined, joined(branches, values, failures, node.settle));
     };
     step.run.emit({ kind: "region.started", path: step.path, region: "fork", size: branches.length });
-    startBranches(step, branches, max === undefined ? undefined : Number(max(step.frame)), (branch, problem, value) => {
+    // A branch that may fail without the region is undone by itself.
+    const dropping = node.settle || minSuccess !== undefined;
+    const contexts = new Map<Branch, Context>();
+    const contextOf = (branch: Branch): Context => {
+      const made = dropping ? withSaga(step.run, step.context) : step.context;
+      contexts.set(branch, made);
+      return made;
+    };
+    const closed = (branch: Branch, problem: CallFailure | undefined, value: unknown): void =>
+      closing(step.run, contexts.get(branch) ?? step.context, step.context, (failed, result) => ended(branch, failed, result))(
+        problem,
+        value,
+      );
+    startBranches(step, branches, max === undefined ? undefined : Number(max(step.frame)), contextOf, closed);
+    function ended(branch: Branch, problem: CallFailure | undefined, value: unknown): void {
       left--;
       if (problem === undefined) values.set(branch.name, value);
       else {
@@ -63,8 +80,11 @@ export function compileFork(node: ForkNode, scope: Layout, compiler: Compiler): 
           stop(step, draining, problem);
         }
       }
-      if (left === 0) finish();
-    });
+      // Stopping the others may have ended the last of them, and the fork with it.
+      if (left > 0 || over) return;
+      over = true;
+      finish();
+    }
     if (branches.length === 0) finish();
   };
 }
@@ -89,20 +109,37 @@ export function compileRace(node: RaceNode, scope: Layout, compiler: Compiler): 
   const branches = compileBranches(node.branches, scope, compiler);
   return (step, done) => {
     let left = branches.length;
+    let over = false;
     let winner: { readonly name: string; readonly value: unknown } | undefined;
     const failures: CallFailure[] = [];
     step.run.emit({ kind: "region.started", path: step.path, region: "race", size: branches.length });
-    startBranches(step, branches, undefined, (branch, problem, value) => {
+    const chosen = step.run.past?.races.get(step.path);
+    const contexts = new Map<Branch, Context>();
+    const contextOf = (branch: Branch): Context => {
+      const made = { ...withSaga(step.run, step.context), replay: step.context.replay || (chosen !== undefined && chosen !== branch.name) };
+      contexts.set(branch, made);
+      return made;
+    };
+    /** Losers are undone before the region ends; what the winner noted passes on. */
+    const end: Done = (problem, value) => {
+      const losers = [...contexts].filter(([branch]) => branch.name !== winner?.name).map(([, context]) => context);
+      for (const [branch, context] of contexts) if (branch.name === winner?.name) passOn(context, step.context);
+      undo(step.run, losers, () => done(problem, value));
+    };
+    startBranches(step, branches, undefined, contextOf, (branch, problem, value) => {
       left--;
+      if (problem === undefined && chosen !== undefined && chosen !== branch.name) problem = stopped(step);
       if (problem === undefined && winner === undefined) {
         winner = { name: branch.name, value };
         step.run.emit({ kind: "choice", path: step.path, of: "race", chosen: branch.name });
         if (left > 0) stop(step, cancelled, failure("cancelled", `${branch.name} won the race`, { path: step.path }));
       } else if (problem !== undefined && !(winner !== undefined && problem.kind === "cancelled")) failures.push(problem);
-      if (left > 0) return;
-      if (winner !== undefined) done(undefined, winner.value);
-      else if (step.halt !== running) done(stopped(step), null);
-      else done(allFailed(failures, branches.length, step.path), null);
+      // Stopping the losers may have ended the last of them, and the race with it.
+      if (left > 0 || over) return;
+      over = true;
+      if (winner !== undefined) end(undefined, winner.value);
+      else if (step.halt !== running) end(stopped(step), null);
+      else end(allFailed(failures, branches.length, step.path), null);
     });
   };
 }
@@ -125,6 +162,7 @@ function startBranches(
   step: Step,
   branches: readonly Branch[],
   max: number | undefined,
+  contextOf: (branch: Branch) => Context,
   ended: (branch: Branch, ...result: Parameters<Done>) => void,
 ): void {
   const prefix = attemptPath(step);
@@ -143,7 +181,7 @@ function startBranches(
           body: branch.body,
           frame: step.frame,
           scope: step,
-          context: step.context,
+          context: contextOf(branch),
           path: `${prefix}/${branch.name}`,
           rank: step.rank,
           position,

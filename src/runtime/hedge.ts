@@ -1,10 +1,10 @@
 /** `@hedge`: when a pure call is slow a second attempt is started; the first answer wins and the other is aborted. */
 import { pump } from "./body.js";
-import { attemptOf } from "./call.js";
 import { type CallFailure, failure } from "./failure.js";
 import type { Attempt, Step } from "./machine.js";
 import type { Read } from "./retry.js";
 import { cancelled, detach, running, stop } from "./scope.js";
+import { attemptOf } from "./step.js";
 
 export function withHedge(after: Read, next: Attempt): Attempt {
   return (step, done) => {

@@ -1,7 +1,6 @@
 /** Regions that go step by step: `loop` (bounded refinement), `fold` (left to right) and `reduce` (a tree, in parallel). */
 import type { ExprIR, NodeIR } from "../plan/ir.js";
 import { begin, instanceOf, stopSignal } from "./body.js";
-import { stopped } from "./call.js";
 import { type CallFailure, failure } from "./failure.js";
 import { type Layout, slotFor } from "./frame.js";
 import { gate, orderOf } from "./gate.js";
@@ -12,6 +11,7 @@ import { listOf } from "./map.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { draining, running, stop } from "./scope.js";
+import { stopped } from "./step.js";
 
 type LoopNode = Extract<NodeIR, { kind: "loop" }>;
 type FoldNode = Extract<NodeIR, { kind: "fold" }>;

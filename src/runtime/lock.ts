@@ -3,11 +3,11 @@
  * that wait for each other are found when the second one asks, and the cycle is named.
  */
 import { pump } from "./body.js";
-import { stopped } from "./call.js";
 import { failure } from "./failure.js";
 import type { Attempt, Step } from "./machine.js";
 import type { Read } from "./retry.js";
 import type { Scope } from "./scope.js";
+import { stopped } from "./step.js";
 
 interface Wish {
   readonly step: Step;

@@ -5,21 +5,25 @@
  */
 import type { AgentIR, Body, CalleeRef, CapabilityIR, EffectKind, ExprIR, FlowIR, Graph, ModelIR, NodeIR, ToolIR } from "../plan/ir.js";
 import type { Admission } from "./admission.js";
+import type { Asker } from "./ask.js";
 import type { Breakers } from "./breaker.js";
 import type { ResultCache } from "./cache.js";
 import type { Clock } from "./clock.js";
 import type { NewEvent } from "./events.js";
-import type { CallFailure } from "./failure.js";
+import type { CallFailure, FailureValue } from "./failure.js";
 import type { Eval, Frame, Layout } from "./frame.js";
 import type { Gate } from "./gate.js";
 import type { Account } from "./ledger.js";
 import type { Locks } from "./lock.js";
 import type { ModelLoads } from "./model.js";
+import type { Saga } from "./notes.js";
+import type { Past } from "./past.js";
 import type { Provider } from "./provider.js";
 import type { Rates } from "./rate.js";
 import type { SchemaModule } from "./schema-module.js";
 import type { Scope } from "./scope.js";
 import type { Cut, Shapes, Test } from "./shape.js";
+import type { Suspense } from "./suspend.js";
 import type { ToolFunction, ToolHost } from "./tool.js";
 
 /** Ends with a failure, or without one and with a value. */
@@ -74,6 +78,8 @@ export interface CallSite {
   readonly rank: number;
   readonly idempotent: ((step: Step) => unknown) | undefined;
   readonly cost: ((step: Step) => unknown) | undefined;
+  /** What undoes a call that succeeded. */
+  readonly compensate: (() => CompiledCallable) | undefined;
 }
 
 export interface Program {
@@ -94,6 +100,10 @@ export interface Context {
   readonly priority: number;
   /** Numbers of the vote runs around: part of cache keys and seeds. */
   readonly votes: string;
+  /** Where calls that can be undone are noted. */
+  readonly saga: Saga | undefined;
+  /** Only what was done before is looked at again; nothing new is started. */
+  readonly replay: boolean;
 }
 
 export interface GateChain {
@@ -159,10 +169,12 @@ export interface Totals {
   reused: number;
 }
 
-/** A finished call of an earlier run, to be used again. */
+/** A finished call, to be used again. */
 export interface KnownResult {
   readonly guard: string;
   readonly value: unknown;
+  /** It ended with this failure; `account` is where the budget was opened that refused it. */
+  readonly failed?: FailureValue & { readonly account?: string };
 }
 
 /** Replaces a callable in tests; undefined where it is not stubbed. */
@@ -178,8 +190,27 @@ export interface Run {
   readonly emit: (event: NewEvent) => void;
   /** Waits until what was emitted is safe, then goes on; undefined where nothing is journaled. */
   readonly commit: ((then: () => void) => void) | undefined;
-  readonly known: ((path: string, guard: string) => KnownResult | undefined) | undefined;
-  readonly remember: ((path: string, result: KnownResult) => void) | undefined;
+  readonly known: ((path: string, guard: string, callee: CompiledCallable) => KnownResult | undefined) | undefined;
+  /** Told every result; `shown` where its event shows it in full. */
+  readonly remember: ((path: string, result: KnownResult, shown: boolean) => void) | undefined;
+  /** What an earlier part of this run left behind. */
+  readonly past: Past | undefined;
+  /** Committed effects that differ from what the edited program wants: what the user chose. */
+  readonly choices: ReadonlyMap<string, "keep" | "again">;
+  readonly suspense: Suspense | undefined;
+  readonly ask: Asker | undefined;
+  /** Answers that were given before, by the path of the question. */
+  readonly answers: ReadonlyMap<string, unknown> | undefined;
+  /** Stands in for a person in tests. */
+  readonly stubbed: ((what: "ask" | "approve") => Attempt | undefined) | undefined;
+  /** Milliseconds that were spent waiting for people. */
+  askedMs: number;
+  /** Whether anything in the program is to be undone. */
+  readonly sagas: boolean;
+  /** Counts what was done, for undoing newest first. */
+  orders: number;
+  /** Somebody stopped the process: nothing is undone, since the run will be resumed. */
+  interrupted: boolean;
   readonly guards: boolean;
   readonly intercept: Intercept | undefined;
   readonly tools: ToolHost;

@@ -5,15 +5,17 @@
  */
 import type { NodeIR } from "../plan/ir.js";
 import { begin, instanceOf } from "./body.js";
-import { stopped } from "./call.js";
 import { type CallFailure, failure, failureValue, type ItemFailure, permanentKinds } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame, slotFor } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
 import { canonical, contentHash } from "./hash.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
+import { withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
+import { closing } from "./saga.js";
 import { draining, running, stop } from "./scope.js";
+import { stopped } from "./step.js";
 import { shown } from "./values.js";
 
 type MapNode = Extract<NodeIR, { kind: "map" }>;
@@ -227,6 +229,7 @@ function runItems(map: Running): void {
     else if (items.length - failures.length < map.required) failing = tooFew(problem, map, failures, step.path);
     else if (
       ok === 0 &&
+      run.past?.fruitful.has(step.path) !== true &&
       ended >= Math.min(firstFew, items.length) &&
       permanentKinds.has(problem.kind) &&
       failures.every((f) => f.error.kind === problem.kind)
@@ -250,16 +253,18 @@ function runItems(map: Running): void {
       return;
     }
     const path = `${prefix}[${item.key}]`;
+    // An item that may be dropped is undone by itself.
+    const context = map.all ? step.context : withSaga(run, step.context);
     const instance = instanceOf({
       run,
       body: map.body,
       frame: step.frame,
       scope: step,
-      context: step.context,
+      context,
       path,
       rank: step.rank,
       position,
-      done: (problem, value) => {
+      done: closing(run, context, step.context, (problem, value) => {
         active--;
         leave?.();
         if (problem === undefined) {
@@ -275,7 +280,7 @@ function runItems(map: Running): void {
         }
         if (links === undefined) feed();
         settle();
-      },
+      }),
     });
     bind(instance, map.slots, item.value, item.index);
     if (map.slots.giving !== undefined) instance.slots[map.slots.giving] = (links?.on[position] ?? []).map((i) => values[i]);

@@ -6,16 +6,18 @@ import type { ModelIR } from "../plan/ir.js";
 import { inputLimit, MESSAGE_BYTES, outputLimit, requestCost } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
-import { abort, billOf, rootOf, stopped } from "./call.js";
 import { compileExpr } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
 import { layout, newFrame } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
+import { canonical, contentHash } from "./hash.js";
 import { type Amount, dollars } from "./ledger.js";
 import type { Run, Step } from "./machine.js";
+import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { takeToken } from "./rate.js";
 import { cancelled } from "./scope.js";
+import { abort, billOf, rootOf, stopped } from "./step.js";
 import { signalOf } from "./tool-context.js";
 import { utf8Length } from "./values.js";
 
@@ -39,8 +41,16 @@ const elsewhere: ReadonlySet<string> = new Set(["overloaded", "unavailable", "ra
 /** The other side refused before it did any work. */
 const unbilled: ReadonlySet<string> = new Set(["rate_limit", "overloaded", "auth", "context_too_long"]);
 
-/** Asks a model or a group of models. */
-export async function askModel(step: Step, id: string, asking: Asking): Promise<ModelAnswer> {
+/** Asks a model or a group of models; what was answered in an earlier part of the run is not asked again. */
+export function askModel(step: Step, id: string, asking: Asking): Promise<ModelAnswer> {
+  const { run } = step;
+  if (!run.guards) return askAny(step, id, asking, undefined);
+  const guard = contentHash(canonical([id, asking.system ?? null, asking.messages, asking.schema ?? null]));
+  const before = run.past?.answers.get(answerKey(step.path, asking.attempt, asking.turn));
+  return before?.guard === guard ? Promise.resolve(before.answer) : askAny(step, id, asking, guard);
+}
+
+async function askAny(step: Step, id: string, asking: Asking, guard: string | undefined): Promise<ModelAnswer> {
   const { run } = step;
   const model = run.program.graph.models[id];
   if (model === undefined) throw new Error(`the graph has no model ${id}`);
@@ -48,14 +58,14 @@ export async function askModel(step: Step, id: string, asking: Asking): Promise<
     const [least] = [...model.balance].sort((a, b) => loadOf(run, a).tokens - loadOf(run, b).tokens);
     if (least === undefined) throw failure("unavailable", `the model ${model.name} balances over nothing`);
     run.emit({ kind: "choice", path: step.path, of: "model", chosen: run.program.graph.models[least]?.name ?? least });
-    return askModel(step, least, asking);
+    return askAny(step, least, asking, guard);
   }
-  if (model.fallback === undefined) return askOne(step, model, asking);
+  if (model.fallback === undefined) return askOne(step, model, asking, guard);
   let last: CallFailure | undefined;
   for (const [i, candidate] of model.fallback.entries()) {
     if (i > 0) run.emit({ kind: "choice", path: step.path, of: "model", chosen: run.program.graph.models[candidate]?.name ?? candidate });
     try {
-      return await askModel(step, candidate, asking);
+      return await askAny(step, candidate, asking, guard);
     } catch (thrown) {
       last = toFailure(thrown, "unavailable", false);
       if (!elsewhere.has(last.kind) || step.halt === cancelled) throw last;
@@ -124,8 +134,10 @@ function loadOf(run: Run, id: string): ModelLoad {
   return load;
 }
 
-async function askOne(step: Step, model: ModelIR, asking: Asking): Promise<ModelAnswer> {
+async function askOne(step: Step, model: ModelIR, asking: Asking, guard: string | undefined): Promise<ModelAnswer> {
   const { run } = step;
+  // In a pause nothing more is sent; the run ends here and is resumed here.
+  if (run.suspense?.pausing() === true) return new Promise(() => undefined);
   const provider = run.provider(model);
   const { amount, inputBound, maxOutput } = worstCase(model, asking);
   const load = loadOf(run, model.id);
@@ -158,6 +170,7 @@ async function askOne(step: Step, model: ModelIR, asking: Asking): Promise<Model
       turn: asking.turn,
       inputTokens: inputBound,
       prompt: hidePrompt ? "[redacted]" : promptText(asking.messages),
+      reserved: { costUsd: dollars(amount.cost), tokens: amount.tokens },
     });
     if (step.context.account.capped)
       run.emit({
@@ -167,7 +180,9 @@ async function askOne(step: Step, model: ModelIR, asking: Asking): Promise<Model
         costUsd: dollars(amount.cost),
         tokens: amount.tokens,
       });
-    return await send(step, model, sent, asking.hideAnswer, amount, provider);
+    const { commit } = run;
+    if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
+    return await send(step, model, sent, { hidden: asking.hideAnswer, guard }, amount, provider);
   } finally {
     load.tokens -= amount.tokens;
     leave?.();
@@ -220,7 +235,7 @@ function send(
   step: Step,
   model: ModelIR,
   sent: ModelRequest,
-  hideAnswer: boolean,
+  { hidden, guard }: { readonly hidden: boolean; readonly guard: string | undefined },
   reserved: Amount,
   provider: Provider,
 ): Promise<ModelAnswer> {
@@ -230,7 +245,9 @@ function send(
   let charged: Amount | undefined;
   let billed: Billed | undefined;
   let over = false;
+  const { suspense } = run;
   if (!timed) run.clock.hold();
+  if (suspense !== undefined) suspense.flights++;
 
   const charge = (usage: Usage | undefined, nothing: boolean): void => {
     const used: Amount = nothing
@@ -256,6 +273,10 @@ function send(
       step.onStop = undefined;
       cancelGrace?.();
       if (!timed) run.clock.release();
+      if (suspense !== undefined) {
+        suspense.flights--;
+        suspense.look();
+      }
       finish();
       pump(run);
     };
@@ -272,7 +293,7 @@ function send(
         signal: signalOf(step),
         clock: run.clock,
         onDelta: (text) => {
-          if (!over && !hideAnswer) run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });
+          if (!over && !hidden) run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });
         },
       })
       .then(
@@ -280,18 +301,25 @@ function send(
           charge(answer.usage, false);
           end(() => {
             const { usage } = answer;
+            if (guard !== undefined && hidden)
+              run.remember?.(answerKey(step.path, sent.attempt, sent.turn), { guard, value: answer }, false);
             run.emit({
               kind: "model.answered",
               path: step.path,
               model: model.name,
               turn: sent.turn,
-              inputTokens: usage?.inputTokens ?? 0,
-              outputTokens: usage?.outputTokens ?? 0,
+              inputTokens: usage?.inputTokens ?? billed?.input ?? 0,
+              outputTokens: usage?.outputTokens ?? billed?.output ?? 0,
               ...(usage?.cachedInputTokens ? { cachedInputTokens: usage.cachedInputTokens } : {}),
               ...(usage?.cacheWriteTokens ? { cacheWriteTokens: usage.cacheWriteTokens } : {}),
               ...(usage?.reasoningTokens ? { reasoningTokens: usage.reasoningTokens } : {}),
               costUsd: dollars(charged?.cost ?? 0),
-              text: hideAnswer ? "[redacted]" : answer.text,
+              text: hidden ? "[redacted]" : answer.text,
+              attempt: sent.attempt,
+              finish: answer.finish,
+              ...(guard === undefined ? {} : { guard }),
+              ...(hidden || answer.toolCalls.length === 0 ? {} : { toolCalls: answer.toolCalls }),
+              ...(hidden || answer.replay === undefined ? {} : { replay: answer.replay }),
             });
             resolve(answer);
           });
@@ -302,7 +330,16 @@ function send(
           charge(usage, usage === undefined && unbilled.has(failed.kind) && !isUsageUnknown(thrown));
           end(() => {
             const told = step.halt === cancelled ? stopped(step) : failed;
-            run.emit({ kind: "model.failed", path: step.path, model: model.name, turn: sent.turn, failure: failureValue(told) });
+            run.emit({
+              kind: "model.failed",
+              path: step.path,
+              model: model.name,
+              turn: sent.turn,
+              failure: failureValue(told),
+              costUsd: dollars(charged?.cost ?? 0),
+              inputTokens: billed?.input ?? 0,
+              outputTokens: billed?.output ?? 0,
+            });
             reject(told);
           });
         },

@@ -1,21 +1,22 @@
 /**
  * The policies of a call or region as one pipeline of functions around an attempt, in the fixed order of the language,
- * outermost first: cache, lock, budget, fallback, retry, breaker, rate, hedge, admission, timeout. A policy at a call
+ * outermost first: cache, lock, approve, budget, fallback, retry, breaker, rate, hedge, admission, timeout. A policy at a call
  * replaces the same one of the declaration; declared ones are read over the parameters, the others where they stand.
  */
 import type { ExprIR, Policies } from "../plan/ir.js";
 import { withAdmission } from "./admission.js";
+import { withApproval } from "./ask.js";
 import { withBreaker } from "./breaker.js";
 import { withBudget, withParallel, withPriority } from "./budget.js";
 import { withCache } from "./cache.js";
-import { paramsOf } from "./call.js";
 import { withFallback } from "./fallback.js";
 import type { Eval } from "./frame.js";
 import { withHedge } from "./hedge.js";
 import { withLock } from "./lock.js";
-import type { Attempt, CompiledCallable } from "./machine.js";
+import type { Attempt, CallSite, CompiledCallable } from "./machine.js";
 import { withRate } from "./rate.js";
 import { type Read, withRetry } from "./retry.js";
+import { paramsOf } from "./step.js";
 import { withTimeout } from "./timeout.js";
 
 export interface PolicySource {
@@ -108,6 +109,8 @@ export function pipeline(
       next,
     );
   }
+  const approve = of("approve");
+  if (approve !== undefined) next = withApproval(approve.read(approve.policy.why), next);
   const lock = of("lock");
   if (lock !== undefined) next = withLock(lock.read(lock.policy.name), next);
   const cache = of("cache");
@@ -115,13 +118,18 @@ export function pipeline(
   return next;
 }
 
-/** The idempotency key and the declared cost of a call site. */
-export function siteReads(sources: readonly PolicySource[]): { readonly idempotent: Read | undefined; readonly cost: Read | undefined } {
+/** The idempotency key, the declared cost and the undoing of a call site. */
+export function siteReads(
+  sources: readonly PolicySource[],
+  callable: (ref: CompiledCallable["ref"]) => CompiledCallable,
+): Pick<CallSite, "idempotent" | "cost" | "compensate"> {
   const idempotent = chosen(sources, "idempotent");
   const cost = chosen(sources, "cost");
+  const compensate = chosen(sources, "compensate")?.policy;
   return {
     idempotent:
       idempotent === undefined ? undefined : idempotent.policy.key === undefined ? () => undefined : idempotent.read(idempotent.policy.key),
     cost: cost === undefined ? undefined : cost.read(cost.policy.value),
+    compensate: compensate === undefined ? undefined : () => callable(compensate.callee),
   };
 }

@@ -4,10 +4,11 @@
  */
 import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies } from "../plan/ir.js";
 import { performAgent } from "./agent.js";
+import { compileAsk } from "./ask.js";
 import { binding } from "./binding.js";
 import { nodeDone, stopRound } from "./body.js";
 import { compileBranching } from "./branch.js";
-import { executeCall, performFlow, performTool } from "./call.js";
+import { executeCall } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { compileFork, compileRace } from "./fork.js";
@@ -15,7 +16,9 @@ import { type Eval, type Layout, layout, slotFor } from "./frame.js";
 import { compileFold, compileLoop, compileReduce } from "./iterate.js";
 import type { Attempt, CallSite, CompiledBody, CompiledCallable, CompiledNode, Instance, Intercept, Program } from "./machine.js";
 import { compileMap } from "./map.js";
+import { performFlow, performTool } from "./perform.js";
 import { type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
+import { declaration } from "./reach.js";
 import { redactor } from "./redact.js";
 import { executeRegion, guarded } from "./region.js";
 import type { Shapes } from "./shape.js";
@@ -84,7 +87,7 @@ export function program(options: ProgramOptions): Program {
     const stub = options.intercept?.(callee);
     const subject: Subject = callee.ir.kind === "flow" ? "flow" : callee.ir.kind === "tool" ? "tool" : "agent";
     const attempt = pipeline(sources, stub !== undefined && subject === "flow" ? "agent" : subject, callable, stub ?? performer(callee));
-    return { callee, attempt, rank, ...siteReads(sources) };
+    return { callee, attempt, rank, ...siteReads(sources, callable) };
   }
 
   function performer(callee: CompiledCallable): Attempt {
@@ -214,6 +217,7 @@ export function program(options: ProgramOptions): Program {
         };
       }
       case "ask":
+        return compileAsk(node, scope, compiler);
       case "read":
       case "set":
       case "send":
@@ -227,19 +231,6 @@ export function program(options: ProgramOptions): Program {
   }
 
   return { graph, shapes, callable, flowBody, body: compileBody, expr: compiler.expr };
-}
-
-export function declaration(graph: Graph, ref: CalleeRef): CompiledCallable["ir"] {
-  const found =
-    ref.kind === "flow"
-      ? graph.flows[ref.id]
-      : ref.kind === "agent"
-        ? graph.agents[ref.id]
-        : ref.kind === "tool"
-          ? graph.tools[ref.id]
-          : graph.capabilities[ref.id];
-  if (found === undefined) throw new Error(`the graph has no ${ref.kind} ${ref.id}`);
-  return found;
 }
 
 /** Nodes that run: those that must, and what they need the value of. */

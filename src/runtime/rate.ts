@@ -3,10 +3,10 @@
  * who waits is served by priority, with ageing. Shared by all calls of a callable or model in a run.
  */
 import { pump } from "./body.js";
-import { stopped } from "./call.js";
 import type { CallFailure } from "./failure.js";
 import { type Line, line, orderOf, type Waiting } from "./gate.js";
 import type { Attempt, Run, Step } from "./machine.js";
+import { stopped } from "./step.js";
 
 interface Rate {
   readonly tokens: number;

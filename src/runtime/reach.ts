@@ -1,7 +1,20 @@
 /** What a flow can reach: its callables and models, so that a run can load and check them before it starts. */
-import type { Body, CalleeRef, Graph, NodeIR } from "../plan/ir.js";
-import { declaration } from "./program.js";
+import type { AgentIR, Body, CalleeRef, CapabilityIR, FlowIR, Graph, NodeIR, Policies, ToolIR } from "../plan/ir.js";
 import { assertNever } from "./values.js";
+
+/** What a graph declares under a reference. */
+export function declaration(graph: Graph, ref: CalleeRef): FlowIR | AgentIR | ToolIR | CapabilityIR {
+  const found =
+    ref.kind === "flow"
+      ? graph.flows[ref.id]
+      : ref.kind === "agent"
+        ? graph.agents[ref.id]
+        : ref.kind === "tool"
+          ? graph.tools[ref.id]
+          : graph.capabilities[ref.id];
+  if (found === undefined) throw new Error(`the graph has no ${ref.kind} ${ref.id}`);
+  return found;
+}
 
 /** The bodies inside a node. */
 export function bodiesOf(node: NodeIR): readonly Body[] {
@@ -43,6 +56,14 @@ export function callsOf(body: Body): readonly CalleeRef[] {
   return body.nodes.flatMap((node) => [...(node.kind === "call" ? [node.callee] : []), ...bodiesOf(node).flatMap(callsOf)]);
 }
 
+/** Whether something holds for a node or for what a declaration or node is annotated with. */
+export function somewhere(graph: Graph, holds: (node: NodeIR | undefined, policies: Policies) => boolean): boolean {
+  const inBody = (body: Body): boolean => body.nodes.some((node) => holds(node, node.policies) || bodiesOf(node).some(inBody));
+  const flows = Object.values(graph.flows);
+  const declared = [...flows, ...Object.values(graph.agents), ...Object.values(graph.tools)];
+  return declared.some((callable) => holds(undefined, callable.policies)) || flows.some((flow) => inBody(flow.body));
+}
+
 export interface Reach {
   readonly callables: readonly CalleeRef[];
   readonly models: readonly string[];
@@ -63,7 +84,7 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
     if (callables.has(key) || ref.kind === "channel") return;
     callables.set(key, ref);
     const ir = declaration(graph, ref);
-    for (const fallback of ir.policies.fallback ?? []) callee(fallback);
+    policies(ir.policies);
     if (stops(ref)) return;
     if (ir.kind === "flow") body(ir.body);
     if (ir.kind === "capability") for (const implementation of ir.implementations) callee(implementation);
@@ -72,9 +93,13 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
       for (const tool of ir.tools) callee(tool);
     }
   };
+  const policies = ({ fallback, compensate }: Policies): void => {
+    for (const ref of fallback ?? []) callee(ref);
+    if (compensate !== undefined) callee(compensate.callee);
+  };
   const body = (of: Body): void => {
     for (const node of of.nodes) {
-      for (const fallback of node.policies.fallback ?? []) callee(fallback);
+      policies(node.policies);
       if (node.kind === "call") callee(node.callee);
       for (const inner of bodiesOf(node)) body(inner);
     }

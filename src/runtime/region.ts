@@ -1,10 +1,10 @@
 /** How a region is carried out: as a step with its policies around it, told when it starts and ends. */
 import { inside, nodeDone, pump } from "./body.js";
-import { stepOf } from "./call.js";
 import type { NewEvent } from "./events.js";
 import { failureValue, located, toFailure } from "./failure.js";
 import type { Attempt, CompiledNode, Done, Instance, Step } from "./machine.js";
 import { detach } from "./scope.js";
+import { stepOf } from "./step.js";
 
 type Region = Extract<NewEvent, { kind: "region.completed" }>["region"];
 

@@ -1,10 +1,12 @@
 /** `@retry`: further attempts after failures that may pass, never before the other side said, never after a stop. */
 import { pump } from "./body.js";
-import { rootOf, stopped } from "./call.js";
 import { type CallFailure, failureValue, transientKinds } from "./failure.js";
 import { randomFor } from "./hash.js";
 import type { Attempt, Done, Step } from "./machine.js";
+import type { PastAttempts } from "./past.js";
+import { failureOf } from "./reuse.js";
 import { cancelled, running } from "./scope.js";
+import { rootOf, stopped } from "./step.js";
 
 export type Read = (step: Step) => unknown;
 
@@ -42,7 +44,19 @@ export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
       again(step, attempt + 1, done);
     });
   };
-  return (step, done) => again(step, 1, done);
+  return (step, done) => {
+    const before = step.run.past?.attempts.get(step.path);
+    if (before === undefined) again(step, 1, done);
+    else resumed(policy, step, before, done, (attempt) => again(step, attempt, done));
+  };
+}
+
+/** Goes on counting where an earlier part of the run stopped. */
+function resumed(policy: RetryPolicy, step: Step, before: PastAttempts, done: Done, again: (attempt: number) => void): void {
+  const root = rootOf(step);
+  if (root.attempts < before.made) root.attempts = before.made;
+  if (before.used <= Number(policy.times(step))) again(before.used + 1);
+  else done(failureOf(step, before.last), null);
 }
 
 function mayRetry(policy: RetryPolicy, step: Step, failed: CallFailure): boolean {

@@ -36,7 +36,10 @@ export interface RunSummary extends Omit<RunStart, "graph" | "inputs"> {
 export interface StoredResult {
   readonly path: string;
   readonly guard: string;
-  readonly outcome: { readonly kind: "value"; readonly value: unknown } | { readonly kind: "failure"; readonly failure: FailureValue };
+  readonly outcome:
+    | { readonly kind: "value"; readonly value: unknown }
+    /** `account` is where the budget was opened that refused it. */
+    | { readonly kind: "failure"; readonly failure: FailureValue & { readonly account?: string } };
 }
 
 export type StoreRecord = { readonly kind: "event"; readonly event: RunEvent } | ({ readonly kind: "result" } & StoredResult);

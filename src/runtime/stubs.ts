@@ -5,15 +5,17 @@
 import type { AgentIR, Graph, StubIR, StubStepIR, TestIR } from "../plan/ir.js";
 import { request, settleRequest } from "./admission.js";
 import { begin, instanceOf, pump } from "./body.js";
-import { billOf, paramsOf, rootOf, stopped } from "./call.js";
 import { failure, isFailureKind } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame } from "./frame.js";
 import { nanoDollars } from "./ledger.js";
 import type { Attempt, CompiledBody, CompiledCallable, Done, Intercept, Run, Step } from "./machine.js";
 import type { Scope } from "./scope.js";
+import { billOf, paramsOf, rootOf, stopped } from "./step.js";
 
 export interface Stubs {
   readonly intercept: Intercept;
+  /** Answers in the place of a person. */
+  readonly stubbed: (what: "ask" | "approve") => Attempt;
   /** The prompt that a stubbed agent would have sent. */
   readonly promptOf: (path: string) => string | undefined;
   /** Where the values of the test's own names are. */
@@ -100,8 +102,19 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
     };
   };
 
+  const stubbed = (what: "ask" | "approve"): Attempt => {
+    const stub = byTarget.get(what);
+    if (stub !== undefined) return (step, done) => arrive(stub, around, step, done);
+    const message = `nobody can be asked in a test: add \`stub ${what} => …\` to it`;
+    return (step, done) => {
+      if (!missing.includes(message)) missing.push(message);
+      done(failure("denied", message, { path: step.path }), null);
+    };
+  };
+
   return {
     intercept,
+    stubbed,
     promptOf: (path) => prompts.get(path),
     within(scope, frame) {
       around = { scope, frame };

@@ -5,6 +5,7 @@
  */
 
 import type { Problem } from "../diagnostics/problems.js";
+import { REACHED } from "../plan/coverage.js";
 import type { CalleeRef, Graph, TestIR, TestStepIR } from "../plan/ir.js";
 import type { Span } from "../source/source.js";
 import { begin, instanceOf } from "./body.js";
@@ -13,9 +14,11 @@ import { type CallFailure, failureValue } from "./failure.js";
 import { eventFeed } from "./feed.js";
 import { type Frame, layout, newFrame, slotFor } from "./frame.js";
 import type { CompiledBody, Instance, KnownResult, Run } from "./machine.js";
+import type { RunOptions } from "./options.js";
+import { prepareProgram } from "./prepare.js";
 import { callsOf } from "./reach.js";
 import { type CallRecord, recordCalls } from "./recording.js";
-import { machineOf, newScope, prepareProgram, type RunOptions, rootContext } from "./run.js";
+import { machineOf, newScope, rootContext } from "./run.js";
 import { type Stubs, stubs } from "./stubs.js";
 import { shown } from "./values.js";
 
@@ -41,7 +44,10 @@ export interface TestResult {
   readonly events: readonly RunEvent[];
 }
 
-export type TestOptions = Pick<RunOptions, "clock" | "tools" | "models" | "environment" | "seed">;
+export type TestOptions = Pick<RunOptions, "clock" | "tools" | "models" | "environment" | "seed"> & {
+  /** Told each arm that an instrumented graph enters. */
+  readonly reached?: (arm: string) => void;
+};
 
 /** How a statement ended. */
 type Ended =
@@ -64,7 +70,12 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
   const runOptions: RunOptions = {
     ...options,
     intercept: stubbed.intercept,
-    hook: (name, args) => hook(name, args, recorded.calls, spend, clock.now() - startedAt),
+    stubbed: stubbed.stubbed,
+    hook: (name, args) => {
+      if (name !== REACHED) return hook(name, args, recorded.calls, spend, clock.now() - startedAt);
+      options.reached?.(String(args[0]));
+      return args[1];
+    },
     ...(crashing ? { known: (path, guard) => ofGuard(known.get(path), guard), remember: (path, result) => known.set(path, result) } : {}),
   };
   const prepared = await prepareProgram(graph, rootsOf(test), runOptions);

@@ -3,12 +3,17 @@
  * is never looked at; a region is cancelled and ends when what is inside has ended.
  */
 import { pump } from "./body.js";
-import { abort, attemptOf } from "./call.js";
 import { type CallFailure, failure } from "./failure.js";
-import type { Attempt } from "./machine.js";
+import type { Attempt, Run } from "./machine.js";
 import type { Read } from "./retry.js";
 import { cancelled, detach, stop } from "./scope.js";
+import { abort, attemptOf } from "./step.js";
 import { durationText } from "./values.js";
+
+/** Sets a timer that only ends what takes too long. */
+export function deadline(run: Run): Run["clock"]["after"] {
+  return run.suspense?.deadline ?? run.clock.after;
+}
 
 export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt {
   return (step, done) => {
@@ -17,7 +22,7 @@ export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt 
     const attempt = attemptOf(step);
     let late: CallFailure | undefined;
     let ended = false;
-    const cancelTimer = run.clock.after(ms, () => {
+    const cancelTimer = deadline(run)(ms, () => {
       if (ended) return;
       const committed = step.site?.callee.effect === "effect" ? "unknown" : "no";
       late = failure("timeout", `no answer within ${durationText(ms)}`, { path: step.path, committed });

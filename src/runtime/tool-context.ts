@@ -2,10 +2,11 @@
  * The second argument of a tool's function. Most tools look at little of it, so it is a small object whose properties
  * are worked out when they are read; the abort signal above all.
  */
-import { abort, rootOf } from "./call.js";
+
 import { randomFor } from "./hash.js";
 import type { Step } from "./machine.js";
 import { cancelled } from "./scope.js";
+import { abort, rootOf } from "./step.js";
 import type { ToolContext } from "./tool.js";
 
 const held: unique symbol = Symbol("step");

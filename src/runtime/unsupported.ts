@@ -1,8 +1,7 @@
 /** What a flow reaches that this version cannot carry out; a run with any of it is refused before it starts. */
-import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
+import type { Body, CalleeRef, Graph, NodeIR, Policies, TypeIR } from "../plan/ir.js";
 import type { Span } from "../source/source.js";
-import { declaration } from "./program.js";
-import { bodiesOf } from "./reach.js";
+import { bodiesOf, declaration } from "./reach.js";
 
 export interface Unsupported {
   readonly construct: string;
@@ -10,7 +9,6 @@ export interface Unsupported {
 }
 
 const nodes: Readonly<Partial<Record<NodeIR["kind"], string>>> = {
-  ask: "ask",
   read: "state",
   set: "set",
   send: "send",
@@ -32,8 +30,7 @@ export function unsupported(
   };
   const visited = new Set<string>();
   const visitPolicies = (policies: Policies, span: Span): void => {
-    if (policies.approve !== undefined) report("@approve", span);
-    if (policies.compensate !== undefined) report("@compensate", span);
+    if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
     if (policies.isolate !== undefined) report("@isolate", span);
     if (policies.reserve !== undefined) report("@reserve", span);
     if (policies.lock?.scope === "global") report("@lock across runs", span);
@@ -57,6 +54,7 @@ export function unsupported(
       if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
       if (ir.kind === "agent") {
+        if (ir.params.some((param) => holdsMedia(param.type))) report("images, audio and documents in prompts", ir.span);
         visitModel(ir.model);
         for (const tool of ir.tools) visitCallee(tool, ir.span);
       }
@@ -75,4 +73,24 @@ export function unsupported(
   for (const handler of graph.handlers) report("handlers (on …)", handler.span);
   for (const root of roots) visitCallee(root, { file: graph.file, start: 0, end: 0 });
   return found;
+}
+
+/** Whether a value of the type can hold media; recursive types are looked into where they are written out. */
+function holdsMedia(type: TypeIR): boolean {
+  switch (type.kind) {
+    case "image":
+    case "audio":
+    case "document":
+      return true;
+    case "list":
+    case "map":
+    case "secret":
+      return holdsMedia(type.of);
+    case "record":
+      return type.fields.some((field) => holdsMedia(field.type));
+    case "union":
+      return type.of.some(holdsMedia);
+    default:
+      return false;
+  }
 }

@@ -5,15 +5,17 @@
  */
 import type { NodeIR } from "../plan/ir.js";
 import { begin, instanceOf } from "./body.js";
-import { stopped } from "./call.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import { type Layout, layout, newFrame } from "./frame.js";
 import { gate, orderOf } from "./gate.js";
 import { canonical } from "./hash.js";
-import type { Attempt } from "./machine.js";
+import type { Attempt, Context } from "./machine.js";
+import { passOn, withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
+import { undo } from "./saga.js";
 import { cancelled, draining, running, stop } from "./scope.js";
+import { stopped } from "./step.js";
 import { deepEqual, type Fields, isFields } from "./values.js";
 
 type VoteNode = Extract<NodeIR, { kind: "vote" }>;
@@ -47,7 +49,10 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
     let first: CallFailure | undefined;
     let failing: CallFailure | undefined;
     let decided = false;
+    const contexts = new Map<number, Context>();
+    const isDecided = (): boolean => decided || run.past?.votes.has(step.path) === true;
     let left = planned;
+    let over = false;
     const keyOf = (value: unknown): unknown => {
       if (key === undefined || keyed === undefined) return value;
       const frame = newFrame(keyed, step.frame);
@@ -57,15 +62,24 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
 
     const finish = (): void => {
       const partial = { ok: ordered(answers).map((answer) => answer.value), failed: [...failures].sort((a, b) => a.index - b.index) };
-      if (failing !== undefined) done({ ...failing, partial }, null);
-      else if (step.halt !== running && !decided) done({ ...stopped(step), partial }, null);
-      else if (answers.length < required) done({ ...failed(first, answers.length, planned, required, step.path), partial }, null);
-      else done(undefined, evidence(ordered(answers), planned, keyOf, partial.failed));
+      const fail = (problem: CallFailure): void => close([], () => done({ ...problem, partial }, null));
+      if (failing !== undefined) fail(failing);
+      else if (step.halt !== running && !isDecided()) fail(stopped(step));
+      else if (answers.length < required) fail(failed(first, answers.length, planned, required, step.path));
+      else {
+        const evident = evidence(ordered(answers), planned, keyOf, partial.failed);
+        close(evident.groups[0]?.runs ?? [], () => done(undefined, evident));
+      }
+    };
+    /** Runs that did not give the leading answer are undone; what the others noted passes on. */
+    const close = (leading: readonly number[], then: () => void): void => {
+      for (const [number, context] of contexts) if (leading.includes(number)) passOn(context, step.context);
+      undo(run, [...contexts.values()], then);
     };
     const ended = (number: number, problem: CallFailure | undefined, value: unknown): void => {
       left--;
       if (problem === undefined && !decided) answers.push({ run: number, value });
-      else if (problem !== undefined && !(decided && problem.kind === "cancelled")) {
+      else if (problem !== undefined && !(isDecided() && problem.kind === "cancelled")) {
         first ??= problem;
         failures.push({ index: number - 1, key: String(number), error: failureValue(problem) });
         if (failing === undefined && step.halt === running && planned - failures.length < required) {
@@ -73,15 +87,25 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           stop(step, draining, failing);
         }
       }
-      if (!decided && certain !== undefined && left > 0 && answers.length >= required && isCertain(answers, keyOf, left, certain)) {
+      if (!isDecided() && certain !== undefined && left > 0 && answers.length >= required && isCertain(answers, keyOf, left, certain)) {
         decided = true;
-        run.emit({ kind: "choice", path: step.path, of: "vote", chosen: `decided after ${answers.length} of ${planned} runs` });
+        run.emit({
+          kind: "choice",
+          path: step.path,
+          of: "vote",
+          chosen: `decided after ${answers.length} of ${planned} runs`,
+          runs: answers.map((answer) => answer.run),
+        });
         stop(step, cancelled, failure("cancelled", "the vote was decided", { path: step.path }));
       }
-      if (left === 0) finish();
+      // Stopping the others may have ended the last of them, and the vote with it.
+      if (left > 0 || over) return;
+      over = true;
+      finish();
     };
 
     run.emit({ kind: "region.started", path: step.path, region: "vote", size: planned });
+    const counted = run.past?.votes.get(step.path);
     for (let number = 1; number <= planned; number++) {
       const start = (leave: (() => void) | undefined): void => {
         if (step.halt !== running) {
@@ -89,19 +113,23 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           ended(number, stopped(step), null);
           return;
         }
+        // An earlier part of the run has counted these runs and no others.
+        const others = counted !== undefined && !counted.includes(number);
+        const context = { ...withSaga(run, step.context), votes: `${step.context.votes}.${number}`, replay: step.context.replay || others };
+        contexts.set(number, context);
         begin(
           instanceOf({
             run,
             body,
             frame: step.frame,
             scope: step,
-            context: { ...step.context, votes: `${step.context.votes}.${number}` },
+            context,
             path: `${prefix}[${number}]`,
             rank: step.rank,
             position: number,
             done: (problem, value) => {
               leave?.();
-              ended(number, problem, value);
+              ended(number, problem ?? (others ? stopped(step) : undefined), value);
             },
           }),
         );
@@ -166,7 +194,7 @@ export function evidence(
   planned: number,
   keyOf: (value: unknown) => unknown,
   failures: readonly ItemFailure[],
-): unknown {
+) {
   const groups = groupsOf(answers, keyOf);
   const lead = groups[0];
   const inLead = new Set(lead?.runs ?? []);

@@ -50,4 +50,9 @@ export const runProblems = {
     help: ({ variable }) =>
       `Set ${variable} to the address of the endpoint, for example http://127.0.0.1:11434/v1 for Ollama, or write it as \`base_url\`. \`--sim\` runs every agent on the simulator.`,
   }),
+  storeFailed: error<{ reason: string }>("W0910", {
+    title: "The run was stopped because it could not be kept",
+    help: ({ reason }) =>
+      `${reason[0]?.toUpperCase() ?? ""}${reason.slice(1)}. Nothing was started that is not in the store; \`weave resume\` goes on from there once the store can be written again.`,
+  }),
 } as const;

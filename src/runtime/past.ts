@@ -1,0 +1,438 @@
+/**
+ * What an earlier part of a run left behind, read off its journal: results of finished calls, answers of models, how
+ * often each call was tried, what was spent and what may have been, which way was chosen. A pure function of the events
+ * and results, so that a resumed run can be tested without a store. What was in flight counts as spent in full.
+ *
+ * A run that was cut off keeps every failure that was told: what it led to is decided again the same way. A run that
+ * failed is tried again where its failure came from; failures that were recovered from or dropped stay as they were.
+ */
+import type { RunEvent } from "./events.js";
+import type { FailureValue } from "./failure.js";
+import { type Amount, nanoDollars } from "./ledger.js";
+import type { ModelAnswer } from "./provider.js";
+import type { StoredResult } from "./store.js";
+
+/** A finished call. */
+export interface PastCall {
+  readonly guard: string;
+  readonly outcome: StoredResult["outcome"];
+  /** Place among all that finished: what is undone is undone newest first. */
+  readonly order: number;
+  readonly committed: boolean;
+  /** When it ended, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface PastAttempts {
+  /** Attempts that failed, and how many of them count against the policy. */
+  readonly made: number;
+  readonly used: number;
+  readonly last: FailureValue;
+}
+
+export interface PastQuestion {
+  readonly deadline: number | undefined;
+  readonly expired: boolean;
+}
+
+export interface PastBreaker {
+  /** Milliseconds since 1970. */
+  readonly failures: readonly number[];
+  readonly openUntil: number | undefined;
+}
+
+export interface Past {
+  readonly calls: ReadonlyMap<string, PastCall>;
+  /** Values by what guards them, for caches. */
+  readonly byGuard: () => ReadonlyMap<string, { readonly path: string; readonly value: unknown; readonly at: number }>;
+  readonly answers: ReadonlyMap<string, { readonly guard: string; readonly answer: ModelAnswer }>;
+  readonly attempts: ReadonlyMap<string, PastAttempts>;
+  /** Failures after which each call went on to its next fallback. */
+  readonly fellBack: ReadonlyMap<string, readonly FailureValue[]>;
+  /** Effects that were about to be carried out when the process died. */
+  readonly unknown: ReadonlySet<string>;
+  readonly races: ReadonlyMap<string, string>;
+  readonly votes: ReadonlyMap<string, readonly number[]>;
+  /** Regions in which some item was done. */
+  readonly fruitful: ReadonlySet<string>;
+  readonly questions: ReadonlyMap<string, PastQuestion>;
+  readonly breakers: ReadonlyMap<string, PastBreaker>;
+  /** What was charged to the budget opened at a path, and the milliseconds it was open. */
+  readonly spent: ReadonlyMap<string, Amount & { readonly timeMs: number }>;
+  readonly totals: {
+    readonly cost: number;
+    readonly inputTokens: number;
+    readonly outputTokens: number;
+    readonly calls: number;
+    readonly toolCalls: number;
+  };
+  readonly finished: number;
+  /** Whether an event was told already. */
+  readonly told: (event: Told) => boolean;
+  readonly nextSeq: number;
+  readonly elapsedMs: number;
+}
+
+type Told = RunEvent extends infer E ? (E extends unknown ? Omit<E, "seq" | "at"> : never) : never;
+
+/** The key of a model's answer. */
+export function answerKey(path: string, attempt: number, turn: number): string {
+  return `${path} ${attempt} ${turn}`;
+}
+
+/** What happens again in the same way when a run is carried out again, by a text that is the same both times. */
+function retold(event: Told): string | undefined {
+  switch (event.kind) {
+    case "region.started":
+    case "region.completed":
+    case "region.failed":
+    case "budget.opened":
+    case "question.asked":
+    case "question.answered":
+    case "question.expired":
+      return `${event.kind} ${event.path}`;
+    case "item.completed":
+    case "item.failed":
+      return `${event.kind} ${event.path} ${event.index} ${event.key}`;
+    case "choice":
+      return `choice ${event.of} ${event.path}`;
+    case "answer.mended":
+      return `${event.kind} ${event.path} ${event.mends.join()}`;
+    case "answer.rejected":
+      return `${event.kind} ${event.path} ${event.repair} ${event.reasons.join()}`;
+    case "call.cached":
+      return `${event.kind} ${event.path}`;
+    case "undo.started":
+      return `${event.kind} ${event.path}`;
+    default:
+      return undefined;
+  }
+}
+
+interface Request {
+  readonly path: string;
+  readonly cost: number;
+  readonly tokens: number;
+  readonly input: number;
+}
+
+/** Reads a journal. `startedAt` is when the run was started, in milliseconds since 1970. */
+export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string, StoredResult>, startedAt: number): Past {
+  const again = endedInFailure(events);
+  const handled = again ? handling(events) : () => true;
+  const retrying = again ? unhandled(events, handled) : new Set<string>();
+  const guards = new Map<string, string>();
+  const callees = new Map<string, { readonly name: string; readonly tool: boolean }>();
+  const calls = new Map<string, PastCall>();
+  const answers = new Map<string, { guard: string; answer: ModelAnswer }>();
+  const attempts = new Map<string, PastAttempts>();
+  const fellBack = new Map<string, FailureValue[]>();
+  const attempted = new Map<string, boolean>();
+  /** Attempts of a call that were charged when they were made. */
+  const counted = new Set<string>();
+  const unknown = new Set<string>();
+  const races = new Map<string, string>();
+  const votes = new Map<string, readonly number[]>();
+  const fruitful = new Set<string>();
+  const questions = new Map<string, PastQuestion>();
+  const breakers = new Map<string, PastBreaker>();
+  const opened = new Map<string, number>();
+  const requests = new Map<string, Request[]>();
+  const told = new Set<string>();
+  const charges: { path: string; cost: number; tokens: number; calls: number }[] = [];
+  const totals = { cost: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0 };
+  let wall = startedAt;
+  let order = 0;
+  let last = 0;
+
+  const charge = (path: string, cost: number, input: number, output: number, count: number, tool: boolean): void => {
+    if (cost === 0 && input + output === 0 && count === 0) return;
+    charges.push({ path, cost, tokens: input + output, calls: count });
+    totals.cost += cost;
+    totals.inputTokens += input;
+    totals.outputTokens += output;
+    totals.calls += count;
+    if (tool) totals.toolCalls += count;
+  };
+  const ended = (path: string): void => {
+    attempted.delete(path);
+  };
+  const settled = (event: { path: string; model: string; turn: number }): void => {
+    const key = `${event.path} ${event.model} ${event.turn}`;
+    const open = requests.get(key);
+    open?.shift();
+    if (open?.length === 0) requests.delete(key);
+  };
+  const failedAt = (callee: string, at: number): void => {
+    const before = breakers.get(callee);
+    breakers.set(callee, { failures: [...(before?.failures ?? []).slice(-99), wall + at], openUntil: before?.openUntil });
+  };
+
+  for (const event of events) {
+    last = event.at;
+    const key = retold(event);
+    if (key !== undefined) told.add(key);
+    switch (event.kind) {
+      case "run.resumed":
+        wall = event.time - event.at;
+        break;
+      case "call.started":
+        callees.set(event.path, { name: event.callee, tool: event.of === "tool" });
+        counted.delete(event.path);
+        unknown.delete(event.path);
+        if (event.guard !== undefined) guards.set(event.path, event.guard);
+        break;
+      case "call.attempted":
+        attempted.set(event.path, event.effect);
+        counted.add(event.path);
+        charge(event.path, nanoDollars(event.costUsd ?? 0), 0, 0, 1, callees.get(event.path)?.tool === true);
+        break;
+      case "call.attempt_failed":
+        ended(event.path);
+        attempts.set(event.path, { made: event.attempt, used: event.attempt, last: event.failure });
+        failedAt(callees.get(event.path)?.name ?? event.path, event.at);
+        break;
+      case "call.fell_back": {
+        const before = fellBack.get(event.path);
+        if (before === undefined) fellBack.set(event.path, [event.failure]);
+        else before.push(event.failure);
+        ended(event.path);
+        break;
+      }
+      case "call.completed":
+      case "call.failed": {
+        ended(event.path);
+        const leaf = event.of === "tool" || event.of === "agent";
+        if (leaf && !counted.has(event.path)) charge(event.path, 0, 0, 0, event.attempts, event.of === "tool");
+        const stored = results.get(event.path);
+        const guard = guards.get(event.path);
+        if (guard === undefined) break;
+        const outcome =
+          event.kind === "call.failed"
+            ? ({ kind: "failure", failure: event.failure } as const)
+            : stored?.guard === guard
+              ? stored.outcome
+              : ({ kind: "value", value: event.value } as const);
+        if (event.kind === "call.failed") failedAt(event.callee, event.at);
+        const committed = event.kind === "call.completed" ? true : event.failure.committed === "yes";
+        // What was stopped has not ended; what led to the failure of the run is tried again.
+        if (event.kind === "call.failed" && (event.failure.kind === "cancelled" || retrying.has(event.path))) {
+          calls.delete(event.path);
+          if (event.of === "tool" && event.failure.committed === "unknown") unknown.add(event.path);
+          break;
+        }
+        calls.set(event.path, { guard, outcome, order: ++order, committed, at: wall + event.at });
+        break;
+      }
+      case "call.reused": {
+        if (event.guard === undefined) break;
+        const kept = results.get(event.path);
+        const value = kept?.guard === event.guard && kept.outcome.kind === "value" ? kept.outcome.value : event.value;
+        calls.set(event.path, {
+          guard: event.guard,
+          outcome: { kind: "value", value },
+          order: ++order,
+          committed: true,
+          at: wall + event.at,
+        });
+        break;
+      }
+      case "model.requested": {
+        const at = `${event.path} ${event.model} ${event.turn}`;
+        const request = {
+          path: event.path,
+          cost: nanoDollars(event.reserved.costUsd),
+          tokens: event.reserved.tokens,
+          input: event.inputTokens,
+        };
+        const open = requests.get(at);
+        if (open === undefined) requests.set(at, [request]);
+        else open.push(request);
+        break;
+      }
+      case "model.answered": {
+        settled(event);
+        charge(event.path, nanoDollars(event.costUsd), event.inputTokens, event.outputTokens, 0, false);
+        if (event.guard === undefined) break;
+        const at = answerKey(event.path, event.attempt, event.turn);
+        const stored = results.get(at);
+        const answer =
+          stored?.outcome.kind === "value"
+            ? (stored.outcome.value as ModelAnswer)
+            : {
+                text: event.text,
+                toolCalls: (event.toolCalls ?? []) as ModelAnswer["toolCalls"],
+                usage: { inputTokens: event.inputTokens, outputTokens: event.outputTokens },
+                finish: event.finish,
+                ...(event.replay === undefined ? {} : { replay: event.replay }),
+              };
+        answers.set(at, { guard: event.guard, answer });
+        break;
+      }
+      case "model.failed":
+        settled(event);
+        charge(event.path, nanoDollars(event.costUsd), event.inputTokens, event.outputTokens, 0, false);
+        break;
+      case "choice":
+        if (event.of === "race") races.set(event.path, event.chosen);
+        if (event.of === "vote" && event.runs !== undefined) votes.set(event.path, event.runs);
+        break;
+      case "item.completed":
+        fruitful.add(event.path);
+        break;
+      case "budget.opened":
+        if (!opened.has(event.path)) opened.set(event.path, event.at);
+        break;
+      case "question.asked":
+        questions.set(event.path, { deadline: event.deadline, expired: false });
+        break;
+      case "question.expired":
+        questions.set(event.path, { deadline: undefined, expired: true });
+        break;
+      case "breaker.opened":
+        breakers.set(event.callee, {
+          failures: breakers.get(event.callee)?.failures ?? [],
+          openUntil: wall + event.at + event.cooldownMs,
+        });
+        break;
+      case "breaker.closed":
+        breakers.delete(event.callee);
+        break;
+      default:
+    }
+  }
+  // What was sent and never settled may have cost all that was held for it.
+  for (const open of requests.values())
+    for (const { path, cost, tokens, input } of open) charge(path, cost, input, Math.max(0, tokens - input), 0, false);
+  // What was undone before the run failed has to be done again.
+  for (const path of [...calls.keys()]) {
+    if (!path.endsWith("/undo") || calls.get(path)?.outcome.kind !== "value") continue;
+    const undone = path.slice(0, -"/undo".length);
+    if (handled(undone)) continue;
+    calls.delete(path);
+    calls.delete(undone);
+  }
+  for (const path of retrying) forget(path, answers, attempts, fellBack);
+  for (const [path, effect] of attempted) if (effect) unknown.add(path);
+
+  return {
+    calls,
+    byGuard: once(() => {
+      const found = new Map<string, { path: string; value: unknown; at: number }>();
+      for (const [path, { guard, outcome, at }] of calls)
+        if (outcome.kind === "value") found.set(guard, { path, value: outcome.value, at });
+      return found;
+    }),
+    answers,
+    attempts,
+    fellBack,
+    unknown,
+    races,
+    votes,
+    fruitful,
+    questions,
+    breakers,
+    spent: spentOf(opened, charges, last),
+    totals,
+    finished: calls.size,
+    told: (event) => {
+      const key = retold(event);
+      return key !== undefined && told.has(key);
+    },
+    nextSeq: (events.at(-1)?.seq ?? -1) + 1,
+    elapsedMs: last,
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function forget(
+  path: string,
+  answers: Map<string, unknown>,
+  attempts: Map<string, PastAttempts>,
+  fellBack: Map<string, FailureValue[]>,
+): void {
+  for (const key of answers.keys()) if (key.startsWith(`${path} `)) answers.delete(key);
+  fellBack.delete(path);
+  const before = attempts.get(path);
+  // The last attempt is made again, and as many more as the policy allows.
+  if (before !== undefined) attempts.set(path, { ...before, made: Math.max(0, before.made - 1), used: 0 });
+}
+
+function endedInFailure(events: readonly RunEvent[]): boolean {
+  for (let i = events.length - 1; i >= 0; i--) {
+    const kind = events[i]?.kind;
+    if (kind === "run.failed") return true;
+    if (kind === "run.resumed" || kind === "run.completed" || kind === "run.cancelled") return false;
+  }
+  return false;
+}
+
+/** Whether a path is another or lies inside it. */
+export function isInside(path: string, outer: string): boolean {
+  if (!path.startsWith(outer)) return false;
+  const next = path.charAt(outer.length);
+  return next === "" || next === "/" || next === "[" || next === "~";
+}
+
+/** Every prefix of a path at which something may have been opened, the path itself first. */
+function* around(path: string): Generator<string> {
+  yield path;
+  for (let i = path.length - 1; i > 0; i--) {
+    const at = path.charAt(i);
+    if (at === "/" || at === "[" || at === "~") yield path.slice(0, i);
+  }
+}
+
+/** Tells of a path whether a failure there was recovered from, or dropped by a region or flow that went on to complete. */
+function handling(events: readonly RunEvent[]): (path: string) => boolean {
+  const absorbed = new Set<string>();
+  const recovered = new Set<string>();
+  for (const event of events) {
+    if (event.kind === "region.completed" || event.kind === "call.completed") absorbed.add(event.path);
+    if (event.kind === "choice" && event.of === "recover") recovered.add(event.path);
+  }
+  return (path) => {
+    for (const outer of around(path)) {
+      if (outer !== path && absorbed.has(outer)) return true;
+      if (recovered.has(outer) && !/^(?:~\d+)?\/recover(?:\/|$)/.test(path.slice(outer.length))) return true;
+    }
+    return false;
+  };
+}
+
+/** Paths of calls whose failure led to that of the run. */
+function unhandled(events: readonly RunEvent[], handled: (path: string) => boolean): Set<string> {
+  const failed = new Set<string>();
+  for (const event of events) {
+    if (event.kind === "call.failed") failed.add(event.path);
+    if (event.kind === "call.completed") failed.delete(event.path);
+  }
+  return new Set([...failed].filter((path) => !handled(path)));
+}
+
+function spentOf(
+  opened: ReadonlyMap<string, number>,
+  charges: readonly { readonly path: string; readonly cost: number; readonly tokens: number; readonly calls: number }[],
+  last: number,
+): ReadonlyMap<string, Amount & { readonly timeMs: number }> {
+  const spent = new Map<string, { cost: number; tokens: number; calls: number; timeMs: number }>();
+  for (const [path, at] of opened) spent.set(path, { cost: 0, tokens: 0, calls: 0, timeMs: last - at });
+  if (spent.size === 0) return spent;
+  for (const charge of charges) {
+    for (const path of around(charge.path)) {
+      const account = spent.get(path);
+      if (account === undefined) continue;
+      account.cost += charge.cost;
+      account.tokens += charge.tokens;
+      account.calls += charge.calls;
+    }
+  }
+  return spent;
+}

@@ -1,0 +1,147 @@
+/** Finds and loads everything that a run needs, its inputs first; what stands in the way is told before anything is spent. */
+import { d } from "../diagnostics/catalogue/catalogue.js";
+import { type Problem, problems } from "../diagnostics/problems.js";
+import type { CalleeRef, FlowIR, Graph } from "../plan/ir.js";
+import { compileExpr, type EvalContext } from "./evaluate.js";
+import { thrownMessage } from "./failure.js";
+import { layout, newFrame } from "./frame.js";
+import type { Models, RunOptions } from "./options.js";
+import { program } from "./program.js";
+import type { Provider } from "./provider.js";
+import { reach } from "./reach.js";
+import { shapes } from "./shape.js";
+import type { ToolFunction } from "./tool.js";
+import { typeProse } from "./type-prose.js";
+import { unsupported } from "./unsupported.js";
+import type { Fields } from "./values.js";
+
+export interface Prepared {
+  readonly graph: Graph;
+  readonly globals: ReadonlyMap<string, unknown>;
+  readonly tools: Map<string, ToolFunction>;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly simulated: boolean;
+  readonly problems: readonly Problem[];
+}
+
+/** Checks and loads everything that a run of this flow needs, its inputs first. */
+export async function prepare(
+  graph: Graph,
+  flow: FlowIR,
+  inputs: Fields,
+  options: RunOptions,
+): Promise<Prepared & { readonly inputs: Fields }> {
+  const found = problems();
+  const checked = await checkInputs(graph, flow, inputs, found);
+  const prepared = await prepareProgram(graph, [{ kind: "flow", id: flow.id }], options);
+  return { ...prepared, inputs: checked, problems: [...prepared.problems, ...found.list()] };
+}
+
+/** Checks and loads everything that calling these needs. */
+export async function prepareProgram(graph: Graph, roots: readonly CalleeRef[], options: RunOptions): Promise<Prepared> {
+  const found = problems();
+  const stubbed = isStubbed(graph, options);
+  const [first] = unsupported(graph, roots, stubbed);
+  if (first !== undefined) found.report(d.unsupportedConstruct, first.span, { construct: first.construct });
+  const globals = readGlobals(graph, options, found);
+  const { callables, models } = found.hasErrors() ? { callables: [], models: [] } : reach(graph, roots, stubbed);
+  const tools = await loadTools(graph, callables, options, stubbed, found);
+  const providers = findProviders(graph, models, options.models, found);
+  const simulated = [...providers.values()].some((provider) => provider.simulated);
+  return { graph, globals, tools, providers, simulated, problems: found.list().filter((problem) => problem.severity === "error") };
+}
+
+/** Stubs need neither their module nor a provider. */
+function isStubbed(graph: Graph, options: RunOptions): (ref: CalleeRef) => boolean {
+  const { intercept } = options;
+  if (intercept === undefined) return () => false;
+  const bare = program({ graph, shapes: shapes(graph.types), context: bareContext(graph, new Map()), intercept: undefined });
+  return (ref) => intercept(bare.callable(ref)) !== undefined;
+}
+
+type Sink = ReturnType<typeof problems>;
+
+/** In a test whatever a secret could reach is stubbed, so it need not be set there. */
+function readGlobals(graph: Graph, { environment, intercept }: RunOptions, found: Sink): ReadonlyMap<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const global of graph.globals) {
+    if (global.kind === "value") {
+      const scope = layout(undefined);
+      values.set(global.id, compileExpr(global.value, scope, bareContext(graph, values))(newFrame(scope, undefined)));
+      continue;
+    }
+    const value = environment(global.name) ?? (global.kind === "env" ? global.default : undefined);
+    const needed = global.kind === "env" || intercept === undefined;
+    if (value === undefined && needed)
+      found.report(d.missingEnvironment, global.span, { name: global.name, secret: global.kind === "secret" });
+    values.set(global.id, value ?? "");
+  }
+  return values;
+}
+
+function bareContext(graph: Graph, globals: ReadonlyMap<string, unknown>): EvalContext {
+  const { cut } = shapes(graph.types);
+  return { globals, cut, cast: () => (value) => value };
+}
+
+/** Inputs as the flow declares them: defaults filled in, cut to their types; what does not fit is reported. */
+export async function checkInputs(graph: Graph, flow: FlowIR, inputs: Fields, found: Sink): Promise<Fields> {
+  const { exactly } = shapes(graph.types);
+  const out: Record<string, unknown> = {};
+  const known = flow.params.map((param) => param.name);
+  for (const name of Object.keys(inputs)) {
+    if (!known.includes(name)) found.report(d.unknownArgument, flow.span, { flow: flow.name, name, known });
+  }
+  for (const param of flow.params) {
+    const value = inputs[param.name];
+    if (value === undefined) {
+      if (param.default !== undefined) continue;
+      if (exactly(param.type)(null)) out[param.name] = null;
+      else found.report(d.missingArgument, flow.span, { flow: flow.name, name: param.name, type: typeProse(param.type) });
+    } else if (exactly(param.type)(value)) out[param.name] = value;
+    else {
+      const { validate } = await import("./schema.js");
+      const checked = validate(param.type, value, graph.types);
+      if (checked.ok) out[param.name] = checked.value;
+      else found.report(d.wrongArgument, flow.span, { flow: flow.name, name: param.name, reason: checked.message });
+    }
+  }
+  return out;
+}
+
+async function loadTools(
+  graph: Graph,
+  callables: readonly CalleeRef[],
+  options: RunOptions,
+  stubbed: (ref: CalleeRef) => boolean,
+  found: Sink,
+): Promise<Map<string, ToolFunction>> {
+  const functions = new Map<string, ToolFunction>();
+  await Promise.all(
+    callables.map(async (ref) => {
+      const tool = ref.kind === "tool" ? graph.tools[ref.id] : undefined;
+      if (tool === undefined || tool.binding.kind !== "module" || stubbed(ref)) return;
+      try {
+        functions.set(ref.id, await options.tools.load(tool));
+      } catch (thrown) {
+        found.report(d.toolNotLoaded, tool.span, { tool: tool.name, reason: thrownMessage(thrown) });
+      }
+    }),
+  );
+  return functions;
+}
+
+function findProviders(graph: Graph, models: readonly string[], from: Models, found: Sink): ReadonlyMap<string, Provider> {
+  const providers = new Map<string, Provider>();
+  for (const id of models) {
+    const model = graph.models[id];
+    if (model === undefined || model.fallback !== undefined || model.balance !== undefined) continue;
+    const provider = from.provider(model);
+    if (!("missing" in provider)) providers.set(id, provider);
+    else if (provider.missing === "key")
+      found.report(d.missingKey, model.span, { model: model.name, provider: model.provider ?? "", variable: provider.variable });
+    else if (provider.missing === "address") found.report(d.missingAddress, model.span, { model: model.name, variable: provider.variable });
+    else found.report(d.providerNotHere, model.span, { model: model.name, provider: model.provider ?? "", known: provider.known });
+  }
+  return providers;
+}
