@@ -1,4 +1,5 @@
 /** Money, time and counts as people read them. */
+import { grouped } from "../source/digits.js";
 
 /** US dollars: `$0.0123`, `$1.20`. */
 export function money(usd: number): string {
@@ -16,5 +17,5 @@ export function seconds(ms: number): string {
 
 /** `1 call`, `12,000 calls`. */
 export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

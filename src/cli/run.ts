@@ -7,6 +7,7 @@ import type { FlowIR, Graph } from "../plan/ir.js";
 import type { RunEvent } from "../runtime/events.js";
 import { type CallFailure, causes, type PartialResult } from "../runtime/failure.js";
 import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
+import { grouped } from "../source/digits.js";
 import type { RunOptions } from "./commands.js";
 import { envelopes } from "./envelope.js";
 import { counted, money, seconds } from "./figures.js";
@@ -153,7 +154,7 @@ function summary(result: RunResult, to: Terminal): string {
     ...(agentCalls > 0 ? [counted(agentCalls, "agent call")] : []),
     ...(spend.toolCalls > 0 ? [counted(spend.toolCalls, "tool call")] : []),
     ...(spend.inputTokens + spend.outputTokens > 0
-      ? [`${counted(spend.inputTokens, "token")} in, ${spend.outputTokens.toLocaleString("en-US")} out`]
+      ? [`${counted(spend.inputTokens, "token")} in, ${grouped(spend.outputTokens)} out`]
       : []),
     ...(agentCalls > 0 || spend.costUsd > 0 ? [result.simulated ? `${money(spend.costUsd)} if it were real` : money(spend.costUsd)] : []),
   ];

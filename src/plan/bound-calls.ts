@@ -3,6 +3,8 @@
  * flow is bounded for the sizes of what it is called with, once for each; a capability for the dearest candidate that
  * could be chosen. Handlers count where a message or a state sets them off.
  */
+
+import { grouped } from "../source/digits.js";
 import type { Span } from "../source/source.js";
 import { type Count, isNumber, isOpen, symbol, times } from "./bound-algebra.js";
 import { type Amounts, add, addNumbers, type Bound, multiply, NO_BOUND, NOTHING, oneOfBounds, perhaps } from "./bound-amounts.js";
@@ -135,7 +137,7 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
   const model = graph.models[agent.model]?.name ?? agent.model;
   const notes = [
     `${count === 1 ? "1 request" : `${count} requests`} to ${model}`,
-    ...(used === 0 ? [] : [`${used.toLocaleString("en-US")} calls of tools`]),
+    ...(used === 0 ? [] : [`${grouped(used)} calls of tools`]),
     ...(isLimited(bytes.most) ? [] : unlimited(agent, scope)),
   ];
   const costly = tools.filter((tool) => tool.bound.most.cost !== 0);

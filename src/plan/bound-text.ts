@@ -1,4 +1,5 @@
 /** Bounds as people read them: `≤ 22 calls`, `$0.012·|paths| + $0.03`, `up to 33 paths`. */
+import { grouped } from "../source/digits.js";
 import { type Count, isNumber, termsOf } from "./bound-algebra.js";
 
 /** A symbol as it is shown. */
@@ -16,7 +17,7 @@ function formula(count: Count, number: (x: number) => string, nothing: string, s
 
 const whole = (x: number): string => {
   const up = Math.max(0, Math.ceil(x - 1e-9));
-  return up >= 1e15 ? up.toExponential(1) : up.toLocaleString("en-US");
+  return up >= 1e15 ? up.toExponential(1) : grouped(up);
 };
 
 /** A number of calls or tokens; `undefined` where it is not limited. */
@@ -39,7 +40,7 @@ export function dollarText(nano: number): string {
   if (nano <= 0) return "$0.00";
   const dollars = nano / 1e9;
   if (dollars >= 1e9) return `$${dollars.toExponential(2)}`;
-  if (dollars >= 100) return `$${Math.ceil(dollars - 1e-9).toLocaleString("en-US")}`;
+  if (dollars >= 100) return `$${grouped(Math.ceil(dollars - 1e-9))}`;
   const digits = dollars >= 1 ? 2 : Math.min(9, 1 - Math.floor(Math.log10(dollars)));
   const scale = 10 ** Math.max(2, digits);
   return `$${(Math.ceil(dollars * scale - 1e-6) / scale).toFixed(Math.max(2, digits))}`;

@@ -4,6 +4,7 @@
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems, Related } from "../diagnostics/problems.js";
+import { grouped } from "../source/digits.js";
 import { type Count, isNumber, largestWithin, plus, valueAt } from "./bound-algebra.js";
 import type { Amounts, Bound } from "./bound-amounts.js";
 import { costText, countText, symbolText } from "./bound-text.js";
@@ -82,7 +83,7 @@ export function worstOf(judged: readonly Judged[]): Judged | undefined {
 const sizeIn = ({ verdict }: Judged): number => (verdict.kind === "upTo" ? verdict.size : 0);
 
 function upToText({ symbol, size }: { readonly symbol: string; readonly size: number }): string {
-  const count = size.toLocaleString("en-US");
+  const count = grouped(size);
   return /^[\w ]+$/.test(symbol) ? `up to ${count} ${size === 1 ? singular(symbol) : symbol}` : `up to ${count} in ${symbolText(symbol)}`;
 }
 
