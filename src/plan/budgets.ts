@@ -121,6 +121,7 @@ export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): 
           name: site.name,
           cap,
           least: limitText(dimension, least) ?? "",
+          models: dimension !== "calls" && site.inside.least.requests > 0,
           from: from.map((cause) => `${cause.title} ${limitText(dimension, cause.amount)}`),
         },
         {

@@ -9,11 +9,11 @@ export interface BudgetFacts {
 }
 
 export const boundProblems = {
-  budgetTooSmall: error<BudgetFacts & { readonly least: string; readonly from: readonly string[] }>("W0801", {
+  budgetTooSmall: error<BudgetFacts & { readonly least: string; readonly from: readonly string[]; readonly models: boolean }>("W0801", {
     title: ({ name }) => `The budget of \`${name}\` is smaller than what it needs at least`,
     label: ({ cap, least }) => `${cap} are allowed, at least ${least} are needed`,
-    help: ({ from, least }) =>
-      `${from.length === 0 ? "" : `Where it comes from: ${from.join("; ")}. `}A model is asked only if its longest answer can still be paid for. Allow ${least} or more, or make answers shorter with \`max_output\`.`,
+    help: ({ from, least, models }) =>
+      `${from.length === 0 ? "" : `Where it comes from: ${from.join("; ")}. `}${models ? `A model is asked only if its longest answer can still be paid for. Allow ${least} or more, or make answers shorter with \`max_output\`.` : `Allow ${least} or more.`}`,
   }),
   budgetMayRunShort: note<
     BudgetFacts & { readonly most: string | undefined; readonly enough: string | undefined; readonly nothing: string | undefined }
