@@ -6,7 +6,7 @@
 import { askOutcome } from "./ask.js";
 import { inside, nodeDone, pump } from "./body.js";
 import type { Bill } from "./events.js";
-import { type CallFailure, failure, failureValue, located } from "./failure.js";
+import { type CallFailure, failure, failureValue, located, thrownMessage } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
 import { canonical, contentHash } from "./hash.js";
 import { dollars } from "./ledger.js";
@@ -245,16 +245,28 @@ export function checkArgs(
   });
 }
 
+/** A result that fits as it is or cut to its type, in an object of its own. */
+function taking(callee: CompiledCallable, value: unknown): { readonly value: unknown } | undefined {
+  if (callee.resultTest(value)) return { value: typeof value === "object" && value !== null ? copy(value) : value };
+  const cut = callee.resultCut(value);
+  return callee.resultTest(cut) ? { value: cut } : undefined;
+}
+
 /** A result as the callee declares it. */
 export function checkResult(step: Step, callee: CompiledCallable, found: unknown, done: Done): void {
   const value = found === undefined ? null : found;
-  if (callee.resultTest(value)) {
-    done(undefined, typeof value === "object" && value !== null ? copy(value) : value);
+  let taken: { readonly value: unknown } | undefined;
+  try {
+    taken = taking(callee, value);
+  } catch (thrown) {
+    // A getter that throws, or a value that holds itself and so has no end.
+    const reason = thrown instanceof RangeError ? "it is nested without end" : `reading it failed: ${thrownMessage(thrown)}`;
+    const committed = callee.effect === "effect" ? "yes" : "no";
+    done(failure("invalid_output", `${callee.ir.name} gave something that is no data: ${reason}`, { committed }), null);
     return;
   }
-  const cut = callee.resultCut(value);
-  if (callee.resultTest(cut)) {
-    done(undefined, cut);
+  if (taken !== undefined) {
+    done(undefined, taken.value);
     return;
   }
   withSchemas(step.run, (schemas) => {

@@ -6,6 +6,8 @@ import { moduleLoader } from "./module.js";
 import { standardModule } from "./std.js";
 
 export interface ToolOptions extends FileOptions {
+  /** How long a module may take to load; 30 seconds. */
+  readonly loadMs?: number;
   /** Functions that stand in for modules, by name of the tool: what an embedding program passes in. */
   readonly functions?: Readonly<Record<string, ToolFunction>>;
 }

@@ -12,7 +12,12 @@ import type { ToolFunction } from "../../runtime/tool.js";
 export interface ModuleOptions {
   /** Where relative paths of modules start. */
   readonly directory: string;
+  /** How long a module may take to load. */
+  readonly loadMs?: number;
 }
+
+/** A module that waits for something that never comes would hold the run before it has begun. */
+const LOAD_MS = 30_000;
 
 type Loaded = Readonly<Record<string, unknown>>;
 
@@ -25,7 +30,7 @@ export function moduleLoader(options: ModuleOptions): (tool: ToolIR) => Promise<
     const shown = relative(options.directory, path) || path;
     let module = loaded.get(path);
     if (module === undefined) {
-      module = load(path, shown);
+      module = within(options.loadMs ?? LOAD_MS, shown, load(path, shown));
       loaded.set(path, module);
     }
     const exports = await module;
@@ -41,6 +46,18 @@ export function moduleLoader(options: ModuleOptions): (tool: ToolIR) => Promise<
 
 function property(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Loaded)[name] : undefined;
+}
+
+async function within(ms: number, shown: string, loading: Promise<Loaded>): Promise<Loaded> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`Loading ${shown} did not end within ${ms / 1000} s.`)), ms);
+  });
+  try {
+    return await Promise.race([loading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function load(path: string, shown: string): Promise<Loaded> {

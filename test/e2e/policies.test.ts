@@ -1,0 +1,158 @@
+/** Each policy in a program as a user writes it, through the real command line, with tools that misbehave on purpose. */
+import { describe, expect, test } from "vitest";
+import { project, weave } from "../support/cli.js";
+
+const TOOLS = `let calls = 0;
+let open = 0;
+let most = 0;
+const at: number[] = [];
+const fail = (kind: string, more: object = {}) => Object.assign(new Error("not now"), { kind, ...more });
+const wait = (ms: number, signal?: AbortSignal) => new Promise<void>((done, stop) => {
+  const timer = setTimeout(done, ms);
+  signal?.addEventListener("abort", () => { clearTimeout(timer); stop(new Error("stopped")); });
+});
+export function flaky({ n }: { n: number }) { calls++; if (calls <= n) throw fail("overloaded"); return calls; }
+export function told({ n }: { n: number }) { at.push(Date.now()); if (at.length <= n) throw fail("rate_limit", { retryAfterMs: 150 }); return (at[1] ?? 0) - (at[0] ?? 0); }
+export function down() { calls++; throw fail("unavailable"); }
+export function broken() { throw new Error("for good"); }
+export function made() { return calls; }
+export async function slow({ ms }: { ms: number }, { signal }: { signal: AbortSignal }) { calls++; await wait(ms, signal); return calls; }
+export async function eager(_: object, { signal }: { signal: AbortSignal }) { calls++; const mine = calls; await wait(mine === 1 ? 5000 : 5, signal); return mine; }
+export async function alone({ n }: { n: number }) { open++; most = Math.max(most, open); await wait(5); open--; return most; }
+export async function once({ n }: { n: number }) { calls++; return calls; }
+`;
+
+async function run(program: string, ...args: string[]) {
+  const cwd = project({ "a.weave": program, "tools.ts": TOOLS });
+  const { code, out, err } = await weave(["run", "a.weave", "--events", ...args], { cwd });
+  expect(err).not.toMatch(/\n\s+at /);
+  const events = out
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line).event);
+  const kinds = events.map((event) => event.kind as string);
+  return { code, err, events, kinds, value: events.at(-1)?.value, of: (kind: string) => kinds.filter((each) => each === kind).length };
+}
+
+const tool = (name: string, params: string, more = ""): string => `${more} tool ${name}(${params}) -> int = module("./tools.ts")\n`;
+
+describe("@retry", () => {
+  test("tries again what may pass, and tells each attempt", async () => {
+    const ended = await run(`${tool("flaky", "n: int", "@retry(3, backoff: 1ms)")}flow main() -> int { flaky(2) }\n`);
+    expect(ended).toMatchObject({ code: 0, value: 3 });
+    expect([ended.of("call.attempt_failed"), ended.of("call.retried")]).toEqual([2, 2]);
+  });
+
+  test("never asks before the other side said", async () => {
+    const ended = await run(`${tool("told", "n: int", "@retry(2, backoff: 1ms)")}flow main() -> int { told(1) }\n`);
+    expect(ended.code).toBe(0);
+    expect(ended.value).toBeGreaterThanOrEqual(149);
+  });
+
+  test("gives up after its attempts, with the path, the kind and the count", async () => {
+    const ended = await run(`${tool("flaky", "n: int", "@retry(1, backoff: 1ms)")}flow main() -> int { flaky(9) }\n`);
+    expect(ended.code).toBe(1);
+    expect(ended.err).toContain("overloaded in main/flaky (2 attempts): not now");
+  });
+
+  test("leaves what cannot pass alone", async () => {
+    const ended = await run(`${tool("broken", "", "@retry(3, backoff: 1ms)")}flow main() -> int { broken() }\n`);
+    expect([ended.code, ended.of("call.retried")]).toEqual([1, 0]);
+  });
+});
+
+describe("other policies", () => {
+  test("@timeout aborts an attempt", async () => {
+    const ended = await run(`${tool("slow", "ms: int", "@timeout(50ms)")}flow main() -> int { slow(60_000) }\n`);
+    expect(ended.code).toBe(1);
+    expect(ended.err).toContain("timeout in main/slow: no answer within 50ms");
+  });
+
+  test("@fallback takes over after the last attempt", async () => {
+    const ended = await run(
+      `${tool("once", "n: int")}${tool("flaky", "n: int", "@retry(1, backoff: 1ms) @fallback(once)")}flow main() -> int { flaky(9) }\n`,
+    );
+    expect(ended).toMatchObject({ code: 0, value: 3 });
+    expect(ended.events.find((event) => event.kind === "call.fell_back")).toMatchObject({ to: "once", failure: { kind: "overloaded" } });
+  });
+
+  test("@breaker calls no more after its failures", async () => {
+    const ended = await run(
+      `${tool("down", "", "@breaker(failures: 2, window: 60s, cooldown: 60s)")}${tool("made", "")}flow main() -> int {
+  let all = @parallel(1) settle map i in range(6) { down() }
+  assert len(all.ok) == 0
+  @after(all) made()
+}
+`,
+    );
+    expect(ended).toMatchObject({ code: 0, value: 2 });
+    expect(ended.of("breaker.opened")).toBe(1);
+  });
+
+  test("@hedge starts another attempt of a slow call, and the first answer wins", async () => {
+    const ended = await run(`${tool("eager", "", "@hedge(after: 50ms)")}flow main() -> int { eager() }\n`);
+    expect(ended).toMatchObject({ code: 0, value: 2 });
+    expect(ended.of("call.hedged")).toBe(1);
+  });
+
+  test("@lock lets one in at a time, @parallel so many", async () => {
+    const flow = (mark: string, on: string): string =>
+      `${tool("alone", "n: int", mark)}flow main() -> int { (${on} map n in range(9) { alone(n) }) |> max ?? 0 }\n`;
+    expect((await run(flow('@lock("one")', ""))).value).toBe(1);
+    expect((await run(flow("", "@parallel(3)"))).value).toBe(3);
+  });
+
+  test("@cache calls once for equal inputs, a race takes the first success, @min_success drops what failed", async () => {
+    expect((await run(`${tool("once", "n: int", "@cache(1h)")}flow main() -> int[] { map n in [1, 1, 1] { once(n) } }\n`)).value).toEqual([
+      1, 1, 1,
+    ]);
+    const race = `${tool("slow", "ms: int")}${tool("broken", "")}flow main() -> int { race { broken(), slow(5), slow(60_000) } }\n`;
+    expect((await run(race)).code).toBe(0);
+    const share = `${tool("flaky", "n: int")}flow main() -> int { @parallel(1) @min_success(50%) map n in range(4) { flaky(2) } |> len }\n`;
+    expect(await run(share)).toMatchObject({ code: 0, value: 2 });
+  });
+
+  test("@budget ends a run, with exit code 4", async () => {
+    const program = `${tool("flaky", "n: int", "@retry(9, backoff: 1ms)")}@budget(calls: 3) flow main() -> int { flaky(9) }\n`;
+    const ended = await run(program);
+    expect(ended.code).toBe(4);
+    expect(ended.err).toContain("budget_exceeded");
+    expect(ended.of("call.attempt_failed")).toBe(3);
+  });
+
+  test("a policy bundle is its annotations, and one at a call replaces that of the declaration", async () => {
+    const program = `policy careful { @retry(5, backoff: 1ms) }
+${tool("flaky", "n: int", "@careful")}flow main() -> int { flaky(4) }
+flow once() -> int { @retry(1, backoff: 1ms) flaky(4) }
+`;
+    expect(await run(program)).toMatchObject({ code: 0, value: 5 });
+    expect((await run(program, "once")).code).toBe(1);
+  });
+});
+
+describe("failures of models, drawn by the simulator", () => {
+  const program = `model small { provider: "sim", name: "small" }
+@retry(8, backoff: 1ms) agent Say(n: int) -> string(..40) { model: small, prompt: "{{n}}" }
+flow main() -> string[] { map n in range(20) { Say(n) } }
+flow bare() -> string[] { @parallel(4) map n in range(20) { @retry(0) Say(n) } }
+`;
+
+  test.each(["rate_limit", "overloaded", "unavailable", "timeout"])("%s is ridden out by @retry", async (kind) => {
+    const ended = await run(program, "--sim-faults", `${kind}:20%`, "--seed", "3");
+    expect(ended.code).toBe(0);
+    expect(ended.events.filter((event) => event.kind === "call.attempt_failed").every((event) => event.failure.kind === kind)).toBe(true);
+    expect(ended.of("call.retried")).toBeGreaterThan(0);
+  });
+
+  test.each(["auth", "refused", "context_too_long"])("%s is not tried again", async (kind) => {
+    const ended = await run(program, "--sim-faults", `${kind}:100%`);
+    expect([ended.code, ended.of("call.retried")]).toEqual([1, 0]);
+    expect(ended.err).toContain(kind);
+  });
+
+  test("that are all the same permanent one end a fan-out early, told once with the count", async () => {
+    const ended = await run(program, "bare", "--sim-faults", "auth:100%");
+    expect(ended.code).toBe(1);
+    expect(ended.of("call.started")).toBeLessThan(15);
+  });
+});
