@@ -99,6 +99,7 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
     if (chance(0.3)) found.push(retry());
     if (chance(0.25)) found.push(`@timeout(${pick(["150ms", "2s", "60s", "60s", "60s"])})`);
     if (chance(0.15)) found.push(`@hedge(after: ${pick(["20ms", "100ms", "5s"])})`);
+    if (chance(0.08)) found.push("@cache(1h)");
     if (kind === "tool" && !inPlace && chance(0.6)) found.push(`@cost($${(random() * 0.01).toFixed(4)})`);
     if (kind === "flow" && !inPlace && chance(0.2)) found.push(`@parallel(${between(1, 3)})`);
     return found.length === 0 ? "" : `${found.join(" ")} `;
@@ -241,7 +242,7 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
         void bind(
           scope,
           "text",
-          `(vote ${between(1, 3)} by t => len(t)${chance(0.3) ? " early 80%" : ""} ${nested(scope, [], depth, "text", "  ")}).value`,
+          `(${chance(0.3) ? "@min_success(50%) " : ""}vote ${between(1, 3)} by t => len(t)${chance(0.3) ? " early 80%" : ""} ${nested(scope, [], depth, "text", "  ")}).value`,
         ),
       () => {
         const [a, b] = [nested(scope, [], depth, "text", "    "), nested(scope, [], depth, "text", "    ")];
@@ -297,6 +298,21 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
       `${policies("flow", false).replace(/@hedge\([^)]*\) /, "")}flow ${s.name}${params(s)} -> ${type} {`,
       ...scope.lines.map((line) => `  ${line}`),
       `  ${result}`,
+      `}`,
+    );
+    callables.push(s);
+  }
+  // An agent that commands agents and flows.
+  const team = callables.filter((each) => each.kind !== "tool" && chance(0.5)).slice(0, 2);
+  if (team.length > 0 && chance(0.4)) {
+    const s: Signature = { kind: "agent", name: name("Agent"), text: undefined, list: undefined, result: "text", open: true };
+    out.push(
+      `${policies("agent", false)}agent ${s.name}(x: string, ys: string[]) -> string {`,
+      `  model: ${pick(models)}`,
+      `  tools: [${team.map((each) => each.name).join(", ")}]`,
+      `  max_turns: 2`,
+      `  max_calls_per_turn: 1`,
+      `  prompt: "{{x}} {{json ys}}"`,
       `}`,
     );
     callables.push(s);
