@@ -22,7 +22,8 @@ export function compileFigures({ rounds, smoke }: Effort, child: string, write: 
   const peer = peersPresent ? (): number => processMs(node, [baml, "check"], project) : nothing;
   check();
   const taken = medians({ check, peer, nothing }, rounds);
-  const { ms, mb } = measured([child, "compile", path]);
+  const { ms } = measured([child, "compile", path]);
+  const { mb } = measured([child, "compile once", path]);
   const name = `weave check of ${lines.toLocaleString("en-US")} lines, a whole process`;
   return [
     peersPresent
@@ -35,6 +36,6 @@ export function compileFigures({ rounds, smoke }: Effort, child: string, write: 
         }
       : { name, value: taken.check, unit: "ms", limit: undefined, against: `node -e 0: ${taken.nothing.toFixed(0)} ms` },
     { name: "text to graph, warm", value: (lines / ms) * 1000, unit: "lines/s", limit: 200_000, atLeast: true },
-    { name: "memory of compiling it 15 times", value: mb, unit: "MB", limit: 300 },
+    { name: "memory of a process that compiles it", value: mb, unit: "MB", limit: 300 },
   ];
 }

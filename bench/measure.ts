@@ -1,6 +1,7 @@
 /** Measuring: fresh processes with a clean environment, in turns, medians, and a line for each figure beside its limit. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface Figure {
@@ -27,9 +28,11 @@ export const peerFolder = join(root, "bench", "peers");
 export const peersPresent = existsSync(join(peerFolder, "node_modules"));
 
 const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "" });
+/** The command line keeps what Node compiled; a program that measures gets the same, ours and the peers' alike. */
+const keeping = (): NodeJS.ProcessEnv => ({ ...environment(), NODE_COMPILE_CACHE: join(tmpdir(), "weave-bench-compile-cache") });
 
-function started(command: string, args: readonly string[], cwd?: string): string {
-  const result = spawnSync(command, args, { cwd, env: environment(), encoding: "utf8", maxBuffer: 1 << 28 });
+function started(command: string, args: readonly string[], cwd?: string, env = environment()): string {
+  const result = spawnSync(command, args, { cwd, env, encoding: "utf8", maxBuffer: 1 << 28 });
   if (result.status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${result.status}: ${result.stderr.slice(-2000)}`);
   return result.stdout;
 }
@@ -48,7 +51,7 @@ export interface Measured {
 
 /** What a process of its own measured and printed as JSON. */
 export function measured(args: readonly string[]): Measured {
-  return JSON.parse(started(process.execPath, args));
+  return JSON.parse(started(process.execPath, args, undefined, keeping()));
 }
 
 const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
