@@ -148,8 +148,9 @@ function refuse(run: Run, path: string, why: Shortage): CallFailure {
 export function shortageText(why: Shortage): string {
   const { account: of, dimension } = why;
   if (of.closed) return `the budget of ${of.path} is closed: more was used than a request had reserved`;
-  const text = (amount: number): string => (dimension === "cost" ? moneyText(dollars(amount)) : `${amount} ${dimension}`);
-  return `the budget of ${of.path} allows ${text(of.caps[dimension] ?? 0)}: ${text(of.spent[dimension])} are spent and this needs up to ${text(why.needed)}, ${text(Math.max(0, why.needed - why.left))} more than is left`;
+  const text = (amount: number): string =>
+    dimension === "cost" ? moneyText(dollars(amount)) : `${amount} ${amount === 1 ? dimension.replace(/s$/, "") : dimension}`;
+  return `the budget of ${of.path} allows ${text(of.caps[dimension] ?? 0)}: ${text(of.spent[dimension])} ${of.spent[dimension] === 1 && dimension !== "cost" ? "is" : "are"} spent and this needs up to ${text(why.needed)}, ${text(Math.max(0, why.needed - why.left))} more than is left`;
 }
 
 /** The innermost part of every call: limits of the regions around, then the budget for the attempt itself. */

@@ -11,7 +11,7 @@ import { checkArgs, startCall, withDefaults } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
-import { adapt, readJson } from "./lenient.js";
+import { readAs } from "./lenient.js";
 import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
 import { askModel, messageBytes } from "./model.js";
 import type { Message, ModelAnswer, ToolCallRequest, ToolDescription } from "./provider.js";
@@ -109,7 +109,10 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     repairs++;
     run.emit({ kind: "answer.rejected", path: step.path, reasons: [...read.reasons], repair: repairs });
     if (repairs > ir.repairs)
-      throw failure("invalid_output", `the answer does not fit after ${ir.repairs} repairs: ${read.reasons.join("; ")}`);
+      throw failure(
+        "invalid_output",
+        `the answer does not fit after ${ir.repairs === 1 ? "1 repair" : `${ir.repairs} repairs`}: ${read.reasons.join("; ")}`,
+      );
     messages.push(quoted(answer, output), { role: "user", text: repairText(read.reasons, ir.result.kind === "string") });
   }
 }
@@ -175,25 +178,19 @@ export async function readAnswer(
   text: string,
   cutOff: boolean,
 ): Promise<ReadAnswer> {
-  const { ir, callee } = agent;
+  const { ir } = agent;
   if (cutOff) return { ok: false, reasons: ["the answer was cut off because it is too long: answer more briefly"] };
   if (text.trim() === "") return { ok: false, reasons: ["the answer is empty"] };
   if (ir.result.kind === "string") {
     const checked = await fitted(run, ir.result, text);
     return checked.ok ? { ok: true, value: checked.value, mends: [] } : { ok: false, reasons: checked.reasons };
   }
-  const read = readJson(text);
-  if (!read.ok) {
-    // One word of a closed list needs no quotes to be understood.
-    const word = text.trim().replace(/\.$/, "");
-    if (callee.resultTest(word)) return { ok: true, value: word, mends: ["put quotes around the text"] };
-    return { ok: false, reasons: [read.reason] };
-  }
+  const read = readAs(text, ir.result, run.program.graph.types);
+  if (read.ok) return read;
+  if (read.value === undefined) return { ok: false, reasons: [read.reason] };
   const checked = await fitted(run, ir.result, read.value);
-  if (checked.ok) return { ok: true, value: checked.value, mends: read.mends };
-  const adapted = adapt(read.value, ir.result, (value) => callee.resultTest(callee.resultCut(value)));
-  if (adapted !== undefined) return { ok: true, value: callee.resultCut(adapted.value), mends: [...read.mends, adapted.mend] };
-  return { ok: false, reasons: checked.reasons };
+  const reasons = checked.ok ? ["the answer does not fit the type"] : checked.reasons;
+  return { ok: false, reasons: read.reason === "" ? reasons : [read.reason, ...reasons] };
 }
 
 /** A value as a type wants it; what explains a misfit is loaded when there is one. */

@@ -1,9 +1,10 @@
 /**
  * `@breaker`: after so many failures within the window a callable is not called for the cooldown; then one single call
- * probes whether it is back. All calls of a callable in a run share its breaker.
+ * probes whether it is back. All calls of a callable in a run share its breaker, and
+ * so do all requests to a model that has one.
  */
 import { type CallFailure, failure } from "./failure.js";
-import type { Attempt, Step } from "./machine.js";
+import type { Attempt, Done, Step } from "./machine.js";
 import type { Read } from "./retry.js";
 
 interface Breaker {
@@ -36,36 +37,46 @@ const telling: ReadonlySet<string> = new Set(["timeout", "rate_limit", "overload
 
 export function withBreaker(policy: BreakerPolicy, next: Attempt): Attempt {
   return (step, done) => {
-    const { run, site } = step;
-    const key = site?.callee.ref.id ?? step.path;
-    let breaker = run.breakers.get(key);
-    if (breaker === undefined) {
-      breaker = restored(step, site?.callee.ir.name ?? step.path);
-      run.breakers.set(key, breaker);
-    }
-    const state = breaker;
-    const name = site?.callee.ir.name ?? step.path;
-    if (state.openUntil === undefined) {
-      next(step, (failed, value) => {
-        // All is well, as nearly always: there is nothing to note.
-        if (failed !== undefined || state.failures.length > 0) record(step, policy, state, name, false, failed);
-        done(failed, value);
-      });
-      return;
-    }
-    const now = run.clock.now();
-    if (now < state.openUntil || state.probing) {
-      const left = Math.max(1, state.openUntil - now);
-      done(failure("unavailable", `the circuit breaker of ${name} is open`, { path: step.path, retryAfterMs: left }), null);
-      return;
-    }
-    state.probing = true;
-    run.emit({ kind: "breaker.probed", path: step.path, callee: name });
+    const { site } = step;
+    throughBreaker(step, { key: site?.callee.ref.id ?? step.path, name: site?.callee.ir.name ?? step.path }, policy, next, done);
+  };
+}
+
+/** What a breaker is for: a callable or a model. */
+export interface BreakerOf {
+  readonly key: string;
+  readonly name: string;
+}
+
+/** Lets an attempt pass, unless the breaker of what it calls is open. */
+export function throughBreaker(step: Step, { key, name }: BreakerOf, policy: BreakerPolicy, next: Attempt, done: Done): void {
+  const { run } = step;
+  let breaker = run.breakers.get(key);
+  if (breaker === undefined) {
+    breaker = restored(step, name);
+    run.breakers.set(key, breaker);
+  }
+  const state = breaker;
+  if (state.openUntil === undefined) {
     next(step, (failed, value) => {
-      record(step, policy, state, name, true, failed);
+      // All is well, as nearly always: there is nothing to note.
+      if (failed !== undefined || state.failures.length > 0) record(step, policy, state, name, false, failed);
       done(failed, value);
     });
-  };
+    return;
+  }
+  const now = run.clock.now();
+  if (now < state.openUntil || state.probing) {
+    const left = Math.max(1, state.openUntil - now);
+    done(failure("unavailable", `the circuit breaker of ${name} is open`, { path: step.path, retryAfterMs: left }), null);
+    return;
+  }
+  state.probing = true;
+  run.emit({ kind: "breaker.probed", path: step.path, callee: name });
+  next(step, (failed, value) => {
+    record(step, policy, state, name, true, failed);
+    done(failed, value);
+  });
 }
 
 function record(step: Step, policy: BreakerPolicy, state: Breaker, name: string, probe: boolean, failed: CallFailure | undefined): void {

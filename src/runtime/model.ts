@@ -6,13 +6,14 @@ import type { ModelIR } from "../plan/ir.js";
 import { inputLimit, MESSAGE_BYTES, outputLimit, requestCost } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
+import { throughBreaker } from "./breaker.js";
 import { compileExpr } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
 import { layout, newFrame } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
 import { canonical, contentHash } from "./hash.js";
 import { type Amount, dollars } from "./ledger.js";
-import type { Run, Step } from "./machine.js";
+import type { Attempt, Run, Step } from "./machine.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { takeToken } from "./rate.js";
@@ -134,7 +135,25 @@ function loadOf(run: Run, id: string): ModelLoad {
   return load;
 }
 
-async function askOne(step: Step, model: ModelIR, asking: Asking, guard: string | undefined): Promise<ModelAnswer> {
+function askOne(step: Step, model: ModelIR, asking: Asking, guard: string | undefined): Promise<ModelAnswer> {
+  const { breaker } = model;
+  if (breaker === undefined) return askNow(step, model, asking, guard);
+  const read = (expr: ModelIR["apiKey"]) => (): unknown => globalValue(step.run, expr);
+  const policy = { failures: read(breaker.failures), window: read(breaker.window), cooldown: read(breaker.cooldown) };
+  const attempt: Attempt = (of, done) => {
+    askNow(of, model, asking, guard).then(
+      (answer) => done(undefined, answer),
+      (thrown: unknown) => done(toFailure(thrown, "unavailable", false), null),
+    );
+  };
+  return new Promise((resolve, reject) => {
+    throughBreaker(step, { key: `model ${model.id}`, name: model.name }, policy, attempt, (failed, answer) =>
+      failed === undefined ? resolve(answer as ModelAnswer) : reject(failed),
+    );
+  });
+}
+
+async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string | undefined): Promise<ModelAnswer> {
   const { run } = step;
   // In a pause nothing more is sent; the run ends here and is resumed here.
   if (run.suspense?.pausing() === true) return new Promise(() => undefined);

@@ -97,7 +97,7 @@ describe("answers", () => {
     const never = await f.finish(graph({ result: score, repairs: 1 }), { provider: scripted(["no"]).provider });
     expect(never.result.failure).toMatchObject({
       kind: "invalid_output",
-      message: "the answer does not fit after 1 repairs: the answer holds no JSON",
+      message: "the answer does not fit after 1 repair: the answer holds no JSON",
     });
     expect(never.result.spend).toMatchObject({ inputTokens: 20, outputTokens: 10 });
   });

@@ -237,6 +237,35 @@ describe("@breaker", () => {
     expect(probes[0]).toBeGreaterThanOrEqual(30_000);
   });
 
+  it("of a model is shared by all requests to it, whichever agent sends them", async () => {
+    const sent: number[] = [];
+    const ask = (who: string, id: string, after: readonly string[]) => f.call(id, who, { x: f.k(1) }, { kind: "agent", after });
+    const tried = (id: string, who: string, after: readonly string[]) =>
+      f.map(id, f.k([0]), `${id}i`, f.body([ask(who, `${id}c`, [])], f.r(`${id}c`)), { settle: true, after });
+    const { result, events } = await f.finish(
+      f.graph({
+        flows: [f.flow("main", [], f.body([tried("a", "A", []), tried("b", "B", ["a"]), tried("c", "A", ["b"])], f.fn("json", f.r("c"))))],
+        agents: [f.agent("A"), f.agent("B")],
+        models: [f.model("m", { breaker: { failures: f.k(2), window: f.k(60_000), cooldown: f.k(30_000) } })],
+      }),
+      {
+        provider: {
+          name: "test",
+          simulated: false,
+          timed: false,
+          ask: (asked) => {
+            sent.push(asked.turn);
+            return Promise.reject(failure("unavailable", "down"));
+          },
+        },
+      },
+    );
+    expect(result.status).toBe("completed");
+    expect(result.value).toContain("the circuit breaker of m is open");
+    expect(sent).toHaveLength(2);
+    expect(kinds(events, "breaker.opened")).toBe(1);
+  });
+
   it("is not opened by failures that say nothing about the other side", async () => {
     const { events } = await f.finish(many(breaker), { inputs: { xs: [1, 2, 3, 4, 5] }, tools: { t: flaky(Array(5).fill("assertion")) } });
     expect(kinds(events, "breaker.opened")).toBe(0);
