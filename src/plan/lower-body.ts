@@ -8,7 +8,6 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import { substitute, type Type } from "../semantics/types.js";
 import type { Span } from "../source/source.js";
 import type { BlockExpr, Expr, Statement } from "../syntax/ast.js";
-import { symbol } from "./bound-algebra.js";
 import type { Body, ExprIR, NodeIR } from "./ir.js";
 import { type Builder, builder, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
 import { addNode, effectOfBody, failsOnPurpose, fit, mayStop } from "./nodes.js";

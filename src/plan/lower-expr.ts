@@ -5,7 +5,6 @@
  */
 
 import type { CallExpr, Expr, MatchArm, Pattern } from "../syntax/ast.js";
-import { symbol } from "./bound-algebra.js";
 import type { ArmIR, ExprIR, PatternIR } from "./ir.js";
 import { lowerBlock } from "./lower-body.js";
 import { type Builder, callOf, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";

@@ -32,7 +32,8 @@ test("a plain template is what Handlebars reads", () => {
   fc.assert(
     fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
       const text = parts.join("");
-      fc.pre(text.includes("{{") && !/\\\{\{|\{\{\{|\}\}\}|\{\{(?![a-z])/.test(text));
+      // Single braces that meet may open a tag that nothing closes.
+      fc.pre(/\{\{/.test(text) && !/\\\{\{|\{\{\{|\}\}\}|\{\{(?![a-z_.0-9]+\}\})/.test(text));
       expect(parsed(text).parts).toEqual(throughHandlebars(text).parts);
     }),
   );
