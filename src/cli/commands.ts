@@ -3,6 +3,8 @@
  * it is called. What a command does not know is an error with a suggestion and exit code 2.
  */
 import { Command, CommanderError, Option } from "commander";
+import type { ResumeOptions } from "./resume.js";
+import type { StoreOptions } from "./runs.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** What the commands that start a flow share. */
@@ -16,6 +18,9 @@ export interface RunOptions {
   readonly events?: boolean;
   readonly allowPath?: readonly string[];
   readonly confirmAbove?: number;
+  /** False: the run is not kept. */
+  readonly store?: string | false;
+  readonly reuse?: string;
 }
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -96,6 +101,9 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--model <name=provider/model>", "use another model", collect)
     .option("--allow-path <dir>", "let file tools reach outside the project", collect)
     .option("--confirm-above <usd>", "ask before a run that may cost more, at a terminal; $1.00 unless told", number)
+    .option("--reuse <run>", "use results of another run where definition and inputs are the same")
+    .option("--store <file>", "keep the run in this store")
+    .option("--no-store", "do not keep the run: it cannot be resumed")
     .option("--json", "print one JSON object with the result and what it cost")
     .option("--events", "print every event as a line of JSON")
     .action(
@@ -103,6 +111,72 @@ export async function execute(argv: readonly string[], version: string, to: Term
         (await import("./run.js")).runFlow(file, named(flow), rest(command, flow), options, to),
       ),
     );
+
+  program
+    .command("resume [run]")
+    .description("carry on a run that was cut off, stopped, failed or waits; the newest one unless named")
+    .option("--edited", "with the program as it is now: what changed runs again, the rest is reused")
+    .option("--keep <path>", "with --edited: go on with what this effect gave, although it changed", collect)
+    .option("--again <path>", "with --edited: carry this changed effect out again", collect)
+    .option("--store <file>", "the store that keeps the run")
+    .option("--json", "print one JSON object with the result and what it cost")
+    .option("--events", "print every event as a line of JSON")
+    .action(does(async (run: string | undefined, options: ResumeOptions) => (await import("./resume.js")).resume(run, options, to)));
+
+  program
+    .command("runs [prune]")
+    .description("list the runs that are kept, newest first; `runs prune` deletes old ones")
+    .option("--limit <n>", "how many; 20 unless told", number)
+    .option("--older-than <days>", "prune: runs that ended more days ago than this; 30 unless told", number)
+    .option("--store <file>", "the store to look in")
+    .option("--json", "print them as data")
+    .action(
+      does(async (action: string | undefined, options: StoreOptions & { limit?: number; olderThan?: number }) =>
+        (await import("./runs.js")).runs(action, options, to),
+      ),
+    );
+
+  program
+    .command("show [run]")
+    .description("show what happened in a run; the newest unless named")
+    .option("--json", "print what `weave run --json` printed")
+    .option("--events", "print every event as a line of JSON")
+    .option("--store <file>", "the store to look in")
+    .action(
+      does(async (run: string | undefined, options: StoreOptions & { events?: boolean }) =>
+        (await import("./runs.js")).show(run, options, to),
+      ),
+    );
+
+  program
+    .command("pause [run]")
+    .description("let what a run is doing end, and stop it there")
+    .option("--store <file>", "the store to look in")
+    .action(does(async (run: string | undefined, options: StoreOptions) => (await import("./runs.js")).pause(run, options, to)));
+
+  program
+    .command("cancel [run]")
+    .description("end a run for good and undo what it can undo")
+    .option("--store <file>", "the store to look in")
+    .action(does(async (run: string | undefined, options: StoreOptions) => (await import("./runs.js")).cancel(run, options, to)));
+
+  program
+    .command("answer <run> <words...>")
+    .usage("[options] <run> [question] <answer>")
+    .description("answer a question of a run; the question need only be named where there are several")
+    .option("--value <json>", "what an effect gave that did happen")
+    .option("--store <file>", "the store to look in")
+    .action(
+      does(async (run: string, words: string[], options: StoreOptions & { value?: string }) =>
+        (await import("./runs.js")).answer(run, words, options, to),
+      ),
+    );
+
+  program
+    .command("doctor")
+    .description("check the store of runs")
+    .option("--store <file>", "the store to look in")
+    .action(does(async (options: StoreOptions) => (await import("./runs.js")).doctor(options, to)));
 
   program
     .command("test [files...]")

@@ -7,13 +7,13 @@ import type { RunOptions as RuntimeOptions } from "../runtime/run.js";
 import type { RunOptions } from "./commands.js";
 
 /** The outside of a run, by the options of the command; undefined when `--sim-faults` cannot be read. */
-export function runHost(options: RunOptions): RuntimeOptions | undefined {
+export function runHost(options: Omit<RunOptions, "store"> & { readonly directory?: string }): RuntimeOptions | undefined {
   const environment = (name: string): string | undefined => process.env[name];
   const faults = options.simFaults === undefined ? undefined : parseFaults(options.simFaults);
   if (options.simFaults !== undefined && faults === undefined) return undefined;
   return {
     clock: realClock(),
-    tools: toolHost({ directory: process.cwd(), allowed: options.allowPath ?? [] }),
+    tools: toolHost({ directory: options.directory ?? process.cwd(), allowed: options.allowPath ?? [] }),
     models: models({ simulateAll: options.sim === true, environment, ...(faults === undefined ? {} : { sim: { faults } }) }),
     environment,
     ...(options.seed === undefined ? {} : { seed: options.seed }),

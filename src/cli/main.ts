@@ -3,6 +3,7 @@
  * `terminal.ts` when everything that was written has been passed on.
  */
 import { readFileSync } from "node:fs";
+import { catchStrays, finished } from "./strays.js";
 import { drained, EXIT, type ExitCode, terminal } from "./terminal.js";
 
 /** The version of this package. */
@@ -11,13 +12,33 @@ export function version(): string {
   return manifest.version;
 }
 
+/** What the system says about a file, with the path as it was given. */
+function said(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, path } = error as NodeJS.ErrnoException;
+  const reason = code === undefined ? undefined : SYSTEM[code];
+  return reason === undefined || path === undefined ? error.message : `${path.replace(/\.\d+\.tmp$/, "")}: ${reason}`;
+}
+
+const SYSTEM: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of this path is no folder",
+  EISDIR: "this is a folder",
+  EEXIST: "there is a file already",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "this disk is read-only",
+  ENOSPC: "the disk is full",
+};
+
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const shell = terminal();
+  catchStrays(shell);
   try {
     const { execute } = await import("./commands.js");
     return await execute(argv, version(), shell);
   } catch (error) {
-    shell.err(`weave: ${error instanceof Error ? error.message : String(error)}\n`);
+    shell.err(`weave: ${said(error)}\n`);
     if (process.env["WEAVE_DEBUG"] && error instanceof Error) shell.err(`${error.stack}\n`);
     return EXIT.failed;
   }
@@ -25,4 +46,5 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 
 const code = await main(process.argv.slice(2));
 await drained();
+finished();
 process.exit(code);

@@ -1,24 +1,31 @@
 /**
  * `weave run`: a flow with its inputs, from here to its result. The value goes to standard output; how the run goes,
- * what it cost and what went wrong to standard error. Ctrl-C cancels and waits for what must end; a second one does not.
+ * what it cost and what went wrong to standard error. The run is kept in the store, so that Ctrl-C, a
+ * failure or a crash is not its end: `weave resume` goes on.
  */
+import { resolve } from "node:path";
 import { problems } from "../diagnostics/problems.js";
-import type { FlowIR, Graph } from "../plan/ir.js";
+import type { Clock } from "../runtime/clock.js";
+import { runKept } from "../runtime/durable.js";
 import type { RunEvent } from "../runtime/events.js";
 import { type CallFailure, causes, type PartialResult } from "../runtime/failure.js";
+import { reusing } from "../runtime/reuse.js";
 import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
 import { grouped } from "../source/digits.js";
+import type { SourceFile } from "../source/source.js";
 import type { RunOptions } from "./commands.js";
 import { envelopes } from "./envelope.js";
 import { counted, money, seconds } from "./figures.js";
 import { chooseFlow } from "./flow.js";
 import { runHost } from "./host.js";
 import { inputsOf } from "./inputs.js";
+import { askerAt, chooseRun, keepingIn, stopOnInterrupt, storeOf, withStore } from "./kept.js";
 import { overrideModels } from "./override.js";
 import { showErrors, showProblems } from "./problems.js";
-import { loadProgram, type Program } from "./program.js";
+import { loadProgram } from "./program.js";
 import { progress } from "./progress.js";
 import { agreed } from "./spending.js";
+import { onStray } from "./strays.js";
 import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
 
 /** Runs a flow of a file. */
@@ -48,70 +55,98 @@ export async function runFlow(
     return EXIT.usage;
   }
   if (!(await agreed(graph, flow, inputs, options, to))) return EXIT.interrupted;
-  const result = await carryOut(graph, flow, inputs, host, options, file, to);
-  return conclude(result, program, options, to);
+  const files = program.compiled.files;
+  const ask = askerAt(to);
+  const asked: RuntimeOptions = { ...host, seed: host.seed ?? newSeed(), ...(ask === undefined ? {} : { ask }) };
+  const about = { title: `${file} · ${flow.name}`, files, clock: host.clock };
+  if (options.store === false)
+    return follow((onEvent) => run(graph, flow.name, inputs, { ...asked, onEvent }), { ...about, kept: false }, options, to);
+  const store = storeOf(file, options.store, to);
+  if (store === undefined) return EXIT.failed;
+  const code = await withStore(store, to, async (): Promise<ExitCode> => {
+    const reused = options.reuse === undefined ? undefined : chooseRun(store, options.reuse, () => true, "", to);
+    if (options.reuse !== undefined && reused === undefined) return EXIT.usage;
+    const known = reused === undefined ? {} : { known: reusing(reused) };
+    return follow(
+      (onEvent) =>
+        runKept(graph, flow.name, inputs, { ...asked, ...known, onEvent }, keepingIn(store), { file, options: startOptions(options) }),
+      { ...about, kept: true },
+      options,
+      to,
+    );
+  });
+  return code ?? EXIT.failed;
 }
 
-async function carryOut(
-  graph: Graph,
-  flow: FlowIR,
-  inputs: Readonly<Record<string, unknown>>,
-  host: RuntimeOptions,
-  options: RunOptions,
-  file: string,
+const newSeed = (): number => Math.floor(Math.random() * 1e9);
+
+/** What a resumed run has to know of how it was started. */
+function startOptions(options: RunOptions): Readonly<Record<string, string | boolean>> {
+  return {
+    directory: process.cwd(),
+    ...(options.sim === true ? { sim: true } : {}),
+    ...(options.simFaults === undefined ? {} : { simFaults: options.simFaults }),
+    ...(options.allowPath === undefined ? {} : { allowPath: options.allowPath.map((path) => resolve(path)).join("\n") }),
+    ...(options.model === undefined ? {} : { model: options.model.join("\n") }),
+  };
+}
+
+export interface Followed {
+  readonly title: string;
+  readonly files: ReadonlyMap<string, SourceFile>;
+  readonly kept: boolean;
+  readonly clock: Clock;
+}
+
+/** Shows a run from its start to its end. */
+export async function follow(
+  start: (onEvent: (event: RunEvent) => void) => RunHandle,
+  about: Followed,
+  options: Pick<RunOptions, "json" | "events">,
   to: Terminal,
-): Promise<RunResult> {
-  const view = options.events ? undefined : progress(`${file} · ${flow.name}`, to);
+): Promise<ExitCode> {
+  const view = options.events ? undefined : progress(about.title, to);
   const wrap = { envelope: undefined as ReturnType<typeof envelopes> | undefined };
   const early: RunEvent[] = [];
   const write = (event: RunEvent): void => {
     if (wrap.envelope === undefined) early.push({ ...event });
     else to.out(`${JSON.stringify(wrap.envelope(event))}\n`);
   };
-  const handle = run(graph, flow.name, inputs, {
-    ...host,
-    onEvent: (event) => {
-      view?.event(event);
-      if (options.events) write(event);
-    },
+  const handle = start((event) => {
+    view?.event(event);
+    if (options.events) write(event);
   });
-  wrap.envelope = envelopes(handle.id, host.clock.wall);
+  wrap.envelope = envelopes(handle.id, about.clock.wall);
   for (const event of early) write(event);
-  const release = cancelOnInterrupt(handle, to);
+  let strayed = false;
+  const endStrays = onStray((message) => {
+    strayed = true;
+    to.err(`weave: ${message}; it belongs to no call, so the run is stopped\n`);
+    if (about.kept) handle.interrupt("an error that belongs to no call");
+    else handle.cancel("an error that belongs to no call");
+  });
+  const release = stopOnInterrupt(handle, about.kept, to);
   const result = await handle.result;
   release();
+  endStrays();
   view?.stop();
-  return result;
+  const code = conclude(result, about, options, to);
+  return strayed && result.status !== "completed" ? EXIT.failed : code;
 }
 
-/** Ctrl-C and a reader that goes away cancel the run; the second Ctrl-C ends the process. */
-function cancelOnInterrupt(handle: RunHandle, to: Terminal): () => void {
-  let asked = false;
-  const interrupt = (): void => {
-    if (asked) process.exit(EXIT.interrupted);
-    asked = true;
-    to.err("\nCancelling; effects in flight are awaited. Ctrl-C again stops at once.\n");
-    handle.cancel("interrupted");
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  to.onClosed(() => handle.cancel("nobody reads the output any more"));
-  return () => {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  };
-}
-
-function conclude(result: RunResult, program: Program, options: RunOptions, to: Terminal): ExitCode {
+function conclude(result: RunResult, about: Followed, options: Pick<RunOptions, "json" | "events">, to: Terminal): ExitCode {
   if (result.problems.length > 0) {
-    showProblems(result.problems, program.compiled.files, to);
-    return EXIT.diagnostics;
+    showProblems(result.problems, about.files, to);
+    if (result.failure === undefined) return EXIT.diagnostics;
+    if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
+    return EXIT.failed;
   }
   if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
   else if (result.status === "completed" && !options.events) {
     to.out(typeof result.value === "string" ? `${result.value.replace(/\n?$/, "")}\n` : `${JSON.stringify(result.value, null, 2)}\n`);
   }
   to.err(summary(result, to));
+  if (about.kept) to.err(whatNext(result, to));
   switch (result.status) {
     case "completed":
       return EXIT.done;
@@ -123,6 +158,18 @@ function conclude(result: RunResult, program: Program, options: RunOptions, to: 
     case "failed":
       return result.failure?.kind === "budget_exceeded" ? EXIT.budget : EXIT.failed;
   }
+}
+
+/** How the run goes on, for one that is not over. */
+function whatNext(result: RunResult, to: Terminal): string {
+  const { run: id, status } = result;
+  const lines =
+    status === "waiting"
+      ? result.questions.map((path) => `  ${path} waits for an answer: weave answer ${id} ${path} …, then weave resume ${id}`)
+      : status === "paused" || status === "failed"
+        ? [`  weave resume ${id} goes on from here`]
+        : [];
+  return [...lines, `  run ${id}`].map((line) => `${dim(line, to.color)}\n`).join("");
 }
 
 /** The object that `--json` prints. */

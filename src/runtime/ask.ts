@@ -99,6 +99,10 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
     if (level === cancelled) end({ kind: "failed", failure: stopped(step) });
   };
 
+  if (step.context.replay) {
+    end({ kind: "failed", failure: stopped(step) });
+    return;
+  }
   if (before?.expired === true) {
     end({ kind: "expired" });
     return;

@@ -69,7 +69,7 @@ export function startCall(calling: Calling & { readonly site: CallSite }, done: 
       endWithEarlier(step, site, guard, found, done);
       return step;
     }
-    if (step.context.replay) {
+    if (step.context.replay && ir.kind !== "flow") {
       detach(step);
       done(stopped(step), null);
       return step;

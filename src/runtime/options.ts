@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly past?: Past;
   /** Told again what was told before, in a run that is carried on. */
   readonly onRetold?: (event: NewEvent) => void;
+  /** Only what is finished is looked at again; the run then ends as cancelled, for this reason. */
+  readonly replayOnly?: string;
   readonly choices?: ReadonlyMap<string, "keep" | "again">;
   /** Asks a person; without it, or where it gives nothing, the run ends waiting for an answer. */
   readonly ask?: Asker;

@@ -5,14 +5,24 @@
 
 import { type CallFailure, failure } from "./failure.js";
 import type { Account } from "./ledger.js";
-import type { CallSite, Step } from "./machine.js";
-import type { PastCall } from "./past.js";
+import type { CallSite, Run, Step } from "./machine.js";
+import { type PastCall, pastOf } from "./past.js";
+import type { StoredRun } from "./store.js";
 
 export type Found =
   | { readonly kind: "value"; readonly value: unknown; readonly told: boolean; readonly order: number }
   | { readonly kind: "failure"; readonly failure: CallFailure }
   /** An effect that may have happened: only a person can say. */
   | { readonly kind: "unknown" };
+
+/** Results of another run for calls at the same place with the same definition and inputs: pure ones only. */
+export function reusing(stored: StoredRun): NonNullable<Run["known"]> {
+  const { calls } = pastOf(stored.events, stored.results, stored.start.startedAt);
+  return (path, guard, callee) => {
+    const found = callee.effect === "none" ? calls.get(path) : undefined;
+    return found?.guard === guard && found.outcome.kind === "value" ? { guard, value: found.outcome.value } : undefined;
+  };
+}
 
 /** What is known of a call that is about to start. */
 export function earlier(step: Step, site: CallSite, guard: string): Found | undefined {

@@ -115,7 +115,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     if (prepared.problems.length > 0) return refused(id, prepared.problems);
     const made = machineOf(prepared, id, options, emit, waits, kept);
     machine = made;
-    const outcome = await Promise.race([carryOut(made, flow, prepared, root), ending]);
+    const outcome = await Promise.race([carryOut(made, flow, prepared, root, options.replayOnly), ending]);
     const result = concluded(made, outcome, prepared.simulated, clock.now() - startedAt + (past?.elapsedMs ?? 0));
     // Nothing goes on after the end of a run, whatever still comes back.
     made.dead = true;
@@ -297,7 +297,13 @@ export function rootContext(machine: Run): Context {
   return { account: machine.root, gates: undefined, priority: normalPriority, votes: "", saga: undefined, replay: false };
 }
 
-async function carryOut(machine: Run, flow: FlowIR, prepared: Prepared & { readonly inputs: Fields }, root: Scope): Promise<Outcome> {
+async function carryOut(
+  machine: Run,
+  flow: FlowIR,
+  prepared: Prepared & { readonly inputs: Fields },
+  root: Scope,
+  replayOnly: string | undefined,
+): Promise<Outcome> {
   const { past, commit } = machine;
   const callee = machine.program.callable({ kind: "flow", id: flow.id });
   const args = withDefaults(callee, prepared.inputs);
@@ -316,11 +322,27 @@ async function carryOut(machine: Run, flow: FlowIR, prepared: Prepared & { reado
   return new Promise((resolve) => {
     const frame = { slots: [], parent: undefined };
     startCall(
-      { run: machine, scope: root, context: rootContext(machine), site: callee.site, frame, args, path: flow.name, rank: 0 },
-      (failed, value) => resolve({ kind: "ended", failed, value }),
+      {
+        run: machine,
+        scope: root,
+        context: { ...rootContext(machine), replay: replayOnly !== undefined },
+        site: callee.site,
+        frame,
+        args,
+        path: flow.name,
+        rank: 0,
+      },
+      (failed, value) =>
+        resolve({ kind: "ended", failed: replayOnly === undefined ? failed : failure("cancelled", remaining(replayOnly, failed)), value }),
     );
     pump(machine);
   });
+}
+
+/** Why it was cancelled, and what could not be undone. */
+function remaining(reason: string, failed: CallFailure | undefined): string {
+  const at = failed?.message.indexOf("; not undone: ") ?? -1;
+  return at < 0 ? reason : `${reason}${failed?.message.slice(at) ?? ""}`;
 }
 
 function concluded(machine: Run, outcome: Outcome | Ending, simulated: boolean, elapsedMs: number): RunResult {

@@ -61,6 +61,8 @@ export function evolve(state: RunState, event: RunEvent): RunState {
   switch (event.kind) {
     case "run.started":
       return { ...state, status: "running", flow: event.flow, simulated: event.simulated };
+    case "run.resumed":
+      return { ...state, status: "running", failure: undefined };
     case "run.completed":
       return { ...state, status: "completed", value: event.value, spend: event.spend, elapsedMs: event.elapsedMs };
     case "run.failed":

@@ -106,13 +106,13 @@ const SLOW = {
 };
 
 describe("a run that is interrupted", () => {
-  test("cancels what runs and ends with 130", async () => {
+  test("stops what runs, says how it goes on and ends with 130", async () => {
     const run = start(["run", "a.weave"], { cwd: project(SLOW) });
     await run.said("waiting 2");
     run.signal("SIGINT");
     const { code, out, err } = await run.ended;
     expect([code, out]).toEqual([130, ""]);
-    expect(err).toContain("cancelled");
+    expect(err).toContain("weave resume");
   });
 
   test("by its reader going away ends quietly", async () => {

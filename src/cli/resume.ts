@@ -1,0 +1,102 @@
+/**
+ * `weave resume`: carries on a run that was cut off, stopped, failed or waits. What is finished is not done again. With
+ * `--edited` the program is compiled as it is now: what changed and what depends on it runs again, the rest is reused.
+ */
+
+import { problems } from "../diagnostics/problems.js";
+import { takeOver } from "../host/store/place.js";
+import type { Graph } from "../plan/ir.js";
+import { pastOfRun, resumeKept } from "../runtime/durable.js";
+import { vanished } from "../runtime/edited.js";
+import type { StoredRun } from "../runtime/store.js";
+import { money } from "./figures.js";
+import { runHost } from "./host.js";
+import { askerAt, chooseRun, keepingIn, storeOf, withStore } from "./kept.js";
+import { overrideModels } from "./override.js";
+import { showErrors } from "./problems.js";
+import { loadProgram } from "./program.js";
+import { follow } from "./run.js";
+import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
+
+export interface ResumeOptions {
+  readonly store?: string;
+  readonly edited?: boolean;
+  readonly keep?: readonly string[];
+  readonly again?: readonly string[];
+  readonly json?: boolean;
+  readonly events?: boolean;
+}
+
+/** Carries on a run; the newest unfinished one when none is named. */
+export async function resume(named: string | undefined, options: ResumeOptions, to: Terminal): Promise<ExitCode> {
+  const store = storeOf(undefined, options.store, to);
+  if (store === undefined) return EXIT.usage;
+  const code = await withStore(store, to, async (): Promise<ExitCode> => {
+    const stored = chooseRun(store, named, (run) => run.status !== "completed" && run.status !== "cancelled", "no run is unfinished", to);
+    if (stored === undefined) return EXIT.usage;
+    const { start, status } = stored;
+    if (status === "completed" || status === "cancelled") {
+      to.err(`The run ${start.run} is ${status}: there is nothing left to do. \`weave show ${start.run}\` shows it.\n`);
+      return status === "completed" ? EXIT.done : EXIT.usage;
+    }
+    const graph = options.edited === true ? editedGraph(start.file, start.options, to) : start.graph;
+    if (graph === undefined) return EXIT.diagnostics;
+    if (options.edited === true && !mayGoOn(stored, graph, new Set(options.keep), to)) return EXIT.usage;
+    const host = hostOf(stored);
+    if (host === undefined) return EXIT.usage;
+    const keeping = keepingIn(store);
+    const lease = takeOver(store, start.run, 15_000);
+    if (lease.kind === "taken") {
+      to.err(`error: the run ${start.run} is being carried out by ${lease.owner}; it can be taken over when that has ended\n`);
+      return EXIT.failed;
+    }
+    if (stored.damaged !== undefined) to.err(`warning: ${stored.damaged}; the run goes on from before it\n`);
+    const past = pastOfRun(stored);
+    to.err(`Resuming ${start.run}: ${past.finished} calls are done, ${money(past.totals.cost / 1e9)} spent.\n`);
+    const ask = askerAt(to);
+    const choices = new Map([
+      ...(options.keep ?? []).map((path) => [path, "keep"] as const),
+      ...(options.again ?? []).map((path) => [path, "again"] as const),
+    ]);
+    return follow(
+      (onEvent) =>
+        resumeKept(stored, { ...host, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }, keeping, {
+          graph,
+          fence: lease.fence,
+        }),
+      { title: `${start.file} · ${start.flow}`, files: new Map(), kept: true, clock: host.clock },
+      options,
+      to,
+    );
+  });
+  return code ?? EXIT.failed;
+}
+
+/** The outside of a run as it was when it was started. */
+export function hostOf({ start }: StoredRun): ReturnType<typeof runHost> {
+  const { options } = start;
+  return runHost({
+    seed: start.seed,
+    ...(options["sim"] === true ? { sim: true } : {}),
+    ...(typeof options["simFaults"] === "string" ? { simFaults: options["simFaults"] } : {}),
+    ...(typeof options["allowPath"] === "string" ? { allowPath: options["allowPath"].split("\n") } : {}),
+    ...(typeof options["directory"] === "string" ? { directory: options["directory"] } : {}),
+  });
+}
+
+function editedGraph(file: string, options: StoredRun["start"]["options"], to: Terminal): Graph | undefined {
+  const program = loadProgram(file);
+  showErrors(program.problems, program.compiled.files, file, to);
+  const { graph } = program.compiled;
+  if (graph === undefined) return undefined;
+  const models = typeof options["model"] === "string" ? options["model"].split("\n") : [];
+  return overrideModels(graph, models, problems());
+}
+
+/** Whether every effect that was carried out still has its place in the program. */
+function mayGoOn(stored: StoredRun, graph: Graph, kept: ReadonlySet<string>, to: Terminal): boolean {
+  const gone = vanished(stored, graph).filter((path) => !kept.has(path));
+  for (const path of gone)
+    to.err(`error: ${path} was carried out, and the program as it is now has no such call: \`--keep ${path}\` goes on all the same\n`);
+  return gone.length === 0;
+}

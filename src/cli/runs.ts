@@ -1,0 +1,246 @@
+/** History and control of stored runs: `weave runs`, `show`, `pause`, `cancel`, `answer`, `doctor`. */
+import { existsSync } from "node:fs";
+import { findStore, takeOver } from "../host/store/place.js";
+import { resumeKept } from "../runtime/durable.js";
+import { evolve, initialState } from "../runtime/state.js";
+import type { RunSummary, Store, StoredRun } from "../runtime/store.js";
+import { counted, money, seconds } from "./figures.js";
+import { chooseRun, keepingIn, readJson, storeOf, withStore } from "./kept.js";
+import { hostOf } from "./resume.js";
+import { bold, dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
+
+export interface StoreOptions {
+  readonly store?: string;
+  readonly json?: boolean;
+}
+
+async function inStore(options: StoreOptions, to: Terminal, work: (store: Store) => ExitCode | Promise<ExitCode>): Promise<ExitCode> {
+  const store = storeOf(undefined, options.store, to);
+  return store === undefined ? EXIT.usage : ((await withStore(store, to, () => work(store))) ?? EXIT.failed);
+}
+
+/** Lists runs, newest first, or deletes old ones. */
+export function runs(
+  action: string | undefined,
+  options: StoreOptions & { readonly limit?: number; readonly olderThan?: number },
+  to: Terminal,
+): Promise<ExitCode> {
+  if (action !== undefined && action !== "prune") {
+    to.err(`error: \`weave runs\` lists runs and \`weave runs prune\` deletes old ones; \`weave show ${action}\` shows one\n`);
+    return Promise.resolve(EXIT.usage);
+  }
+  return inStore(options, to, (store) => {
+    if (action === "prune") {
+      const count = store.prune(Date.now() - (options.olderThan ?? 30) * 86_400_000);
+      to.err(`${counted(count, "run")} deleted.\n`);
+      return EXIT.done;
+    }
+    const all = store.list(options.limit ?? 20);
+    if (options.json) to.out(`${JSON.stringify(all.map(summaryJson))}\n`);
+    else for (const run of all) to.out(`${line(run, to)}\n`);
+    return EXIT.done;
+  });
+}
+
+const MARKS = { completed: green, failed: red, cancelled: yellow, running: bold, waiting: yellow, paused: yellow } as const;
+
+function line(run: RunSummary, to: Terminal): string {
+  const took = run.endedAt === undefined ? "" : seconds(run.endedAt - run.startedAt);
+  const when = new Date(run.startedAt).toISOString().replace("T", " ").slice(0, 19);
+  return [
+    run.run,
+    MARKS[run.status](run.status.padEnd(9), to.outColor),
+    dim(when, to.outColor),
+    `${run.file} ${run.flow}`,
+    money(run.costUsd),
+    took,
+  ]
+    .join("  ")
+    .trimEnd();
+}
+
+function summaryJson({ run, file, flow, status, startedAt, endedAt, costUsd, calls }: RunSummary): unknown {
+  const ended = endedAt === undefined ? null : new Date(endedAt).toISOString();
+  return { run, file, flow, status, started: new Date(startedAt).toISOString(), ended, cost_usd: costUsd, calls };
+}
+
+/** Shows what happened in a run: each call with its time, its cost, what it waited for and how it ended. */
+export function show(named: string | undefined, options: StoreOptions & { readonly events?: boolean }, to: Terminal): Promise<ExitCode> {
+  return inStore(options, to, (store) => {
+    const stored = chooseRun(store, named, () => true, "there is no run yet", to);
+    if (stored === undefined) return EXIT.usage;
+    if (options.events) {
+      for (const event of stored.events) to.out(`${JSON.stringify(event)}\n`);
+      return EXIT.done;
+    }
+    if (options.json) to.out(`${JSON.stringify(shownJson(stored))}\n`);
+    else to.out(shownText(stored, to));
+    return EXIT.done;
+  });
+}
+
+function shownJson({ start, status, events }: StoredRun): unknown {
+  const last = events.findLast((event) => event.kind.startsWith("run.") && "spend" in event);
+  const spend = last !== undefined && "spend" in last ? last.spend : undefined;
+  return {
+    run: start.run,
+    status,
+    value: last?.kind === "run.completed" ? last.value : null,
+    failure: last?.kind === "run.failed" ? { kind: last.failure.kind, message: last.failure.message, call: last.failure.call } : null,
+    partial: last?.kind === "run.failed" ? (last.partial ?? null) : null,
+    spend:
+      spend === undefined
+        ? null
+        : {
+            cost_usd: spend.costUsd,
+            input_tokens: spend.inputTokens,
+            output_tokens: spend.outputTokens,
+            calls: spend.calls,
+            tool_calls: spend.toolCalls,
+            reused: spend.reused,
+          },
+    elapsed_ms: Math.round(events.at(-1)?.at ?? 0),
+    simulated: events.some((event) => event.kind === "run.started" && event.simulated),
+  };
+}
+
+function shownText({ start, status, events, damaged }: StoredRun, to: Terminal): string {
+  const color = to.outColor;
+  const state = events.reduce(evolve, initialState);
+  const lines = [
+    `${bold(start.run, color)}  ${start.file} ${start.flow}  ${MARKS[status](status, color)}  ${new Date(start.startedAt).toISOString()}`,
+    `inputs ${JSON.stringify(events.find((event) => event.kind === "run.started")?.inputs ?? {})}`,
+  ];
+  for (const event of events) if (event.kind === "run.resumed") lines.push(dim(`resumed ${new Date(event.time).toISOString()}`, color));
+  for (const call of state.calls.values()) {
+    if (call.of === "flow") continue;
+    const sign = { running: "…", completed: green("✓", color), failed: red("✗", color), reused: dim("↺", color) }[call.status];
+    const facts = [
+      call.elapsedMs === undefined ? "" : seconds(call.elapsedMs),
+      call.costUsd > 0 ? money(call.costUsd) : "",
+      call.attempts > 1 ? `${call.attempts} attempts` : "",
+    ];
+    lines.push(`${seconds(call.startedAt).padStart(8)} ${sign} ${[call.path, ...facts.filter((fact) => fact !== "")].join("  ")}`);
+    if (call.failure !== undefined) lines.push(`           ${red(call.failure.kind, color)}: ${call.failure.message}`);
+    for (const note of call.notes) lines.push(dim(`           ${note}`, color));
+  }
+  for (const [path, text] of openQuestions(events)) lines.push(yellow(`? ${path}: ${text}`, color));
+  if (state.failure !== undefined && status === "failed")
+    lines.push(`${red(state.failure.kind, color)} in ${state.failure.call}: ${state.failure.message}`);
+  if (status === "completed") lines.push(typeof state.value === "string" ? state.value : JSON.stringify(state.value, null, 2));
+  if (damaged !== undefined) lines.push(red(damaged, color));
+  return `${lines.join("\n")}\n`;
+}
+
+function openQuestions(events: StoredRun["events"]): ReadonlyMap<string, string> {
+  const open = new Map<string, string>();
+  for (const event of events) {
+    if (event.kind === "question.asked") open.set(event.path, `${event.question} (${event.answer})`);
+    if (event.kind === "question.answered" || event.kind === "question.expired") open.delete(event.path);
+  }
+  return open;
+}
+
+/** Answers a question of a run; the only open one when none is named. */
+export function answer(
+  named: string,
+  words: readonly string[],
+  options: StoreOptions & { readonly value?: string },
+  to: Terminal,
+): Promise<ExitCode> {
+  return inStore(options, to, (store) => {
+    const stored = chooseRun(store, named, () => true, "", to);
+    if (stored === undefined) return EXIT.usage;
+    const open = openQuestions(stored.events);
+    const [first = "", second] = words;
+    const path = second === undefined && open.size === 1 ? [...open.keys()][0] : first;
+    const text = second ?? first;
+    const question = path === undefined ? undefined : open.get(path);
+    if (path === undefined || question === undefined) {
+      to.err(
+        open.size === 0
+          ? `error: the run ${stored.start.run} asks nothing\n`
+          : `error: which question? It asks:\n${[...open].map(([at, asked]) => `  ${at}: ${asked}\n`).join("")}`,
+      );
+      return EXIT.usage;
+    }
+    const outcome = question.endsWith("(whether it happened)");
+    if (outcome && text !== "yes" && text !== "no") {
+      to.err("error: answer `yes` or `no`; with `yes`, `--value` is what the call gave, as JSON\n");
+      return EXIT.usage;
+    }
+    const value = outcome
+      ? { happened: text === "yes", value: options.value === undefined ? null : readJson(options.value) }
+      : text === "yes" || text === "no"
+        ? yesOrNo(question, text)
+        : readJson(text);
+    store.answer(stored.start.run, path, value);
+    to.err(`Answered. \`weave resume ${stored.start.run}\` goes on, where the run does not by itself.\n`);
+    return EXIT.done;
+  });
+}
+
+const yesOrNo = (question: string, text: string): unknown => (question.endsWith("(bool)") ? text === "yes" : text);
+
+/** Asks whoever carries a run out to let what runs end, and stop. */
+export function pause(named: string | undefined, options: StoreOptions, to: Terminal): Promise<ExitCode> {
+  return inStore(options, to, (store) => {
+    const stored = chooseRun(store, named, (run) => run.status === "running", "no run is going on", to);
+    if (stored === undefined) return EXIT.usage;
+    const { run } = stored.start;
+    if (!store.request(run, "pause")) {
+      to.err(`error: the run ${run} is ${stored.status}\n`);
+      return EXIT.usage;
+    }
+    to.err(`Asked ${run} to pause; \`weave resume ${run}\` goes on.\n`);
+    return EXIT.done;
+  });
+}
+
+/** Ends a run for good: what it did under @compensate is undone. */
+export function cancel(named: string | undefined, options: StoreOptions, to: Terminal): Promise<ExitCode> {
+  return inStore(options, to, async (store) => {
+    const unfinished = (run: RunSummary): boolean => run.status !== "completed" && run.status !== "cancelled";
+    const stored = chooseRun(store, named, unfinished, "no run is unfinished", to);
+    if (stored === undefined) return EXIT.usage;
+    const { run } = stored.start;
+    if (stored.status === "completed" || stored.status === "cancelled") {
+      to.err(`error: the run ${run} is ${stored.status}\n`);
+      return EXIT.usage;
+    }
+    const lease = takeOver(store, run, 15_000);
+    if (lease.kind === "taken") {
+      store.request(run, "cancel");
+      to.err(`Asked ${lease.owner} to cancel ${run}.\n`);
+      return EXIT.done;
+    }
+    // Nobody carries it out: what is finished is looked at again, nothing is started, and what is to be undone is undone.
+    const host = hostOf(stored);
+    if (host === undefined) return EXIT.usage;
+    const result = await resumeKept(stored, { ...host, replayOnly: "cancelled by a person" }, keepingIn(store), { fence: lease.fence })
+      .result;
+    to.err(
+      `The run ${run} is ${result.status}.${result.failure?.message.includes("not undone") === true ? ` ${result.failure.message}` : ""}\n`,
+    );
+    return EXIT.done;
+  });
+}
+
+/** Says what is wrong with the store. */
+export async function doctor(options: StoreOptions, to: Terminal): Promise<ExitCode> {
+  const file = options.store ?? findStore(".");
+  if (file === undefined || !existsSync(file)) {
+    to.err("There is no store of runs here.\n");
+    return EXIT.done;
+  }
+  return inStore(options, to, (store) => {
+    const found = store.check();
+    for (const problem of found) to.out(`${red("✗", to.outColor)} ${problem}\n`);
+    to.err(
+      found.length === 0
+        ? `${green("✓", to.color)} ${file}: ${counted(store.list(1e9).length, "run")}, all readable\n`
+        : "What stands before a damaged record can still be shown and resumed; runs that are not named are whole.\n",
+    );
+    return found.length === 0 ? EXIT.done : EXIT.failed;
+  });
+}

@@ -1,0 +1,64 @@
+/** Where the store of a program is: `.weave/weave.db` in the nearest folder upwards that has one, else where it is made. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import type { Lease, Store } from "../../runtime/store.js";
+import { sqliteStore } from "./sqlite.js";
+
+const FOLDER = ".weave";
+const FILE = "weave.db";
+
+/** The store that is nearest upwards from a folder. */
+export function findStore(folder: string): string | undefined {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const file = join(at, FOLDER, FILE);
+    if (existsSync(file)) return file;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+/** Where the runs of a program are kept: an existing store, else one in the working folder, or beside a program outside of it. */
+export function storeFor(program: string): string {
+  const folder = dirname(resolve(program));
+  const found = findStore(folder);
+  if (found !== undefined) return found;
+  const inside = !relative(process.cwd(), folder).startsWith("..");
+  return join(inside ? process.cwd() : folder, FOLDER, FILE);
+}
+
+/** Opens a store, made when it is not there; its folder keeps itself out of version control. */
+export function openStore(file: string): Store {
+  const folder = dirname(resolve(file));
+  if (!existsSync(folder) && folder.endsWith(FOLDER)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, ".gitignore"), "*\n");
+  }
+  return sqliteStore(file);
+}
+
+/** Who carries runs out here, for those who ask. */
+export function ownerHere(): string {
+  return `process ${process.pid} on ${hostname()}`;
+}
+
+/** Takes a run over; from a process of this machine that has ended without waiting for its time to pass. */
+export function takeOver(store: Store, run: string, leaseMs: number): Lease {
+  const first = store.acquire(run, ownerHere(), leaseMs);
+  if (first.kind === "held" || !hasEnded(first.owner)) return first;
+  const inItsPlace = store.acquire(run, first.owner, leaseMs);
+  if (inItsPlace.kind === "held") store.release(run, inItsPlace.fence);
+  return store.acquire(run, ownerHere(), leaseMs);
+}
+
+function hasEnded(owner: string): boolean {
+  const match = /^process (\d+) on (.*)$/.exec(owner);
+  if (match === null || match[2] !== hostname()) return false;
+  try {
+    process.kill(Number(match[1]), 0);
+    // One that was killed and not yet buried by its parent answers all the same.
+    const stat = `/proc/${match[1]}/stat`;
+    return existsSync(stat) && /\) Z /.test(readFileSync(stat, "utf8"));
+  } catch (thrown) {
+    return thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH";
+  }
+}
