@@ -57,7 +57,11 @@ export async function runFlow(
   if (!(await agreed(graph, flow, inputs, options, to))) return EXIT.interrupted;
   const files = program.compiled.files;
   const ask = askerAt(to);
-  const asked: RuntimeOptions = { ...host, seed: host.seed ?? newSeed(), ...(ask === undefined ? {} : { ask }) };
+  const asked: RuntimeOptions = {
+    ...host,
+    seed: host.seed ?? (options.sim === true ? SIM_SEED : newSeed()),
+    ...(ask === undefined ? {} : { ask }),
+  };
   const about = { title: `${file} · ${flow.name}`, files, clock: host.clock };
   if (options.store === false)
     return follow((onEvent) => run(graph, flow.name, inputs, { ...asked, onEvent }), { ...about, kept: false }, options, to);
@@ -77,6 +81,9 @@ export async function runFlow(
   });
   return code ?? EXIT.failed;
 }
+
+/** Simulated runs are alike unless another seed is asked for. */
+const SIM_SEED = 1;
 
 const newSeed = (): number => Math.floor(Math.random() * 1e9);
 
