@@ -14,7 +14,7 @@ import { type Keeping, resumeKept, runKept } from "../../src/runtime/durable.js"
 import type { RunOptions } from "../../src/runtime/options.js";
 import type { Provider } from "../../src/runtime/provider.js";
 import type { RunResult } from "../../src/runtime/run.js";
-import type { StoredRun, StoreRecord } from "../../src/runtime/store.js";
+import { type StoredRun, StoreError, type StoreRecord } from "../../src/runtime/store.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
 import type { DurableProgram } from "./durable-programs.js";
 import { onClock } from "./flows.js";
@@ -41,7 +41,7 @@ function fail(kind: string): never {
   throw Object.assign(new Error(`made to fail: ${kind}`), { kind, committed: "no" });
 }
 
-function toolsOf(seen: World): Readonly<Record<string, ToolFunction>> {
+function toolsOf(seen: World, replaced: Readonly<Record<string, ToolFunction>>): Readonly<Record<string, ToolFunction>> {
   const told =
     (then: ToolFunction): ToolFunction =>
     (args, context) => {
@@ -49,7 +49,7 @@ function toolsOf(seen: World): Readonly<Record<string, ToolFunction>> {
       return then(args, context);
     };
   const number = (value: unknown): number => (typeof value === "number" ? value : 0);
-  return {
+  const usual: Readonly<Record<string, ToolFunction>> = {
     t: told(({ x }) => number(x) + 1),
     slow: told(async ({ x }, context) => {
       await onClock(context.clock, 100, context);
@@ -67,6 +67,7 @@ function toolsOf(seen: World): Readonly<Record<string, ToolFunction>> {
     post: told(({ x }) => number(x)),
     refuse: told(() => fail("tool_error")),
   };
+  return { ...usual, ...Object.fromEntries(Object.entries(replaced).map(([name, then]) => [name, told(then)])) };
 }
 
 export interface Ran {
@@ -82,6 +83,9 @@ export async function carry(
   program: DurableProgram,
   seen: World,
   before?: { readonly run: string; readonly records: readonly StoreRecord[]; readonly seed: number },
+  /** The store fails after so many commits. */
+  good = Number.POSITIVE_INFINITY,
+  replaced: Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => unknown>> = {},
 ): Promise<Ran> {
   const clock = virtualClock();
   const inner = memoryStore(() => clock.wall());
@@ -89,6 +93,7 @@ export async function carry(
   const store = {
     ...inner,
     append: (run: string, fence: number, records: readonly StoreRecord[]): void => {
+      if (batches.length >= good) throw new StoreError("full", "the store cannot be used: the disk is full");
       inner.append(run, fence, records);
       batches.push(structuredClone(records));
     },
@@ -105,7 +110,7 @@ export async function carry(
       return answer;
     },
   };
-  const functions = toolsOf(seen);
+  const functions = toolsOf(seen, replaced);
   const answerOf = (question: Question): Promise<unknown> | undefined => {
     const answer = program.answers?.[question.text];
     if (question.kind === "outcome") return Promise.resolve({ happened: false });
