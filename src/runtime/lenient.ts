@@ -1,34 +1,96 @@
 /**
- * Reads the JSON of a model's answer the way a patient person would: text and fences around it, comments, trailing
- * commas, single quotes, names without quotes, a list that was meant as its only element. Every mend is recorded, and
- * nothing that was present is dropped or made null; what stays ambiguous is refused with a reason.
+ * Reads the answer of a model as a type: thoughts, text and fences around it, JSON as people write it, a value in a
+ * sentence. Of several candidates the one that fits counts; several that fit and differ are ambiguous, which is an error
+ * with its reason. Every mend is told, nothing that was present is lost, and the time is linear in the length.
  */
 import type { TypeIR } from "../plan/ir.js";
-import { setField } from "./values.js";
+import { type Fit, fitter, plainValue } from "./fit.js";
+import { type Fuel, type LooseNode, readLoose } from "./loose-json.js";
+import { named, shapes, type Types } from "./shape.js";
+import { deepEqual } from "./values.js";
 
 export type Read =
   | { readonly ok: true; readonly value: unknown; readonly mends: readonly string[] }
-  | { readonly ok: false; readonly reason: string };
+  /** `value` is what was read although it does not fit, for an explanation. */
+  | { readonly ok: false; readonly reason: string; readonly value?: unknown };
 
-/** Reads an answer as JSON. */
+interface Candidate {
+  readonly node: LooseNode;
+  readonly start: number;
+  readonly end: number;
+  readonly mends: readonly string[];
+}
+
+interface Found {
+  readonly candidates: readonly Candidate[];
+  readonly reason: string;
+  readonly cut: boolean;
+}
+
+const AROUND = "removed the text around the JSON";
+/** How much cheaper a reading must be than another to count although both fit. */
+const MARGIN = 10;
+const OUTSIDE_FENCE = 20;
+const MOST_CANDIDATES = 200;
+
+/** Reads an answer as JSON of any form. */
 export function readJson(text: string): Read {
   const trimmed = text.trim();
   if (trimmed === "") return { ok: false, reason: "the answer is empty" };
   const strict = parseStrict(trimmed);
   if (strict !== undefined) return { ok: true, value: strict.value, mends: [] };
-  const fenced = fencedParts(trimmed);
-  if (fenced.length > 1) {
-    const found = fenced.map(readLoose).filter((read) => read.ok);
-    if (found.length > 1) return { ok: false, reason: `the answer has ${found.length} blocks of JSON, one is expected` };
+  const { candidates, reason } = candidatesIn(trimmed);
+  const [only, second] = candidates;
+  if (only === undefined) return { ok: false, reason };
+  if (second !== undefined) return { ok: false, reason: `the answer has ${candidates.length} JSON values, one is expected` };
+  return { ok: true, value: plainValue(only.node), mends: only.mends };
+}
+
+/** Reads an answer as a type. */
+export function readAs(text: string, type: TypeIR, types: Types): Read {
+  const whole = text.trim();
+  if (whole === "") return { ok: false, reason: "the answer is empty" };
+  const exact = parseStrict(whole);
+  // A text that JSON writes in the same way hides no second field of a name and no digits.
+  if (exact !== undefined && shapes(types).exactly(type)(exact.value) && JSON.stringify(exact.value) === whole)
+    return { ok: true, value: exact.value, mends: [] };
+  const { rest: answer, removed } = withoutThoughts(whole);
+  if (answer === "") return { ok: false, reason: "the answer holds only thoughts" };
+  const fit = fitter(types);
+  const found = candidatesIn(answer);
+  const fences = found.candidates.some(({ start }) => inFence(answer, start));
+  const weighed = found.candidates.map((candidate) => {
+    const read = fit(candidate.node, type);
+    const outside = fences && !inFence(answer, candidate.start) ? OUTSIDE_FENCE : 0;
+    return { candidate, read: read.ok ? { ...read, cost: read.cost + outside, mends: [...candidate.mends, ...read.mends] } : read };
+  });
+  const best = choose(weighed.map(({ read }) => read));
+  const told = (read: Read): Read =>
+    read.ok && removed ? { ...read, mends: [...new Set([...read.mends, "removed the thoughts before the answer"])] } : read;
+  if (typeof best === "string") {
+    const lines = linesAsList(answer, found, type, fit, types);
+    return told(lines ?? { ok: false, reason: best });
   }
-  const [block] = fenced;
-  if (block !== undefined) {
-    const inner = parseStrict(block.trim());
-    if (inner !== undefined) return { ok: true, value: inner.value, mends: ["removed the text around the JSON"] };
-    const loose = readLoose(block);
-    if (loose.ok) return { ...loose, mends: ["removed the text around the JSON", ...loose.mends] };
+  if (best?.ok) {
+    const lines = found.candidates.length > 1 ? linesAsList(answer, found, type, fit, types) : undefined;
+    return told(lines ?? { ok: true, value: best.value, mends: best.mends });
   }
-  return readLoose(trimmed);
+  const [first] = found.candidates;
+  // What looks like JSON is not read as a sentence.
+  if (first === undefined && !found.cut) {
+    const sentence = readSentence(answer, type, types, fit);
+    if (sentence !== undefined) return told(sentence);
+  }
+  if (first === undefined) return exact === undefined ? { ok: false, reason: found.reason } : { ok: false, reason: "", value: exact.value };
+  const ambiguous = weighed.map(({ read }) => (read.ok ? undefined : read.ambiguous)).find((each) => each !== undefined);
+  if (ambiguous !== undefined) return { ok: false, reason: ambiguous };
+  if (found.candidates.length > 1)
+    return {
+      ok: false,
+      reason: `the answer has ${found.candidates.length} JSON values, none of which fits`,
+      value: plainValue(first.node),
+    };
+  return { ok: false, reason: "", value: exact === undefined ? plainValue(first.node) : exact.value };
 }
 
 function parseStrict(text: string): { readonly value: unknown } | undefined {
@@ -39,223 +101,176 @@ function parseStrict(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-function fencedParts(text: string): readonly string[] {
-  return [...text.matchAll(/```[a-zA-Z0-9_-]*[ \t]*\r?\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+/** The best of those that fit, a reason where several do, undefined where none does. */
+function choose(reads: readonly Fit[]): Extract<Fit, { ok: true }> | string | undefined {
+  let best: Extract<Fit, { ok: true }> | undefined;
+  for (const read of reads) if (read.ok && (best === undefined || read.cost < best.cost)) best = read;
+  if (best === undefined) return undefined;
+  const { cost, value } = best;
+  const rivals = reads.filter((read) => read.ok && read.cost < cost + MARGIN && !deepEqual(read.value, value));
+  return rivals.length > 0 ? `the answer has ${rivals.length + 1} JSON values that fit, one is expected` : best;
 }
 
-/** Finds the JSON in a text and reads it with every allowance. */
-function readLoose(text: string): Read {
-  const found: { value: unknown; mends: Set<string> }[] = [];
-  let reason = "the answer holds no JSON";
-  for (let at = 0; at < text.length; ) {
-    const start = nextOpening(text, at);
-    if (start < 0) break;
-    const mends = new Set<string>();
-    const reader = looseReader(text, start, mends);
-    const result = reader.value(0);
-    if (result.ok) {
-      if (/\S/.test(text.slice(0, start)) || /\S/.test(text.slice(reader.at()))) mends.add("removed the text around the JSON");
-      // A bracket in a sentence is not an answer.
-      if (typeof result.value === "object" && result.value !== null && (start === 0 || !isAside(result.value)))
-        found.push({ value: result.value, mends });
-      at = Math.max(reader.at(), start + 1);
-    } else {
-      reason = result.reason;
-      if (found.length === 0 && result.reason.startsWith("the JSON ends")) return { ok: false, reason };
-      at = start + 1;
-    }
+const thoughtTags = /^<(think|thinking|thought|thoughts|reasoning|analysis|scratchpad|reflection)>/i;
+
+/** What stands behind the thoughts that some models write before their answer. */
+function withoutThoughts(text: string): { readonly rest: string; readonly removed: boolean } {
+  let rest = text;
+  for (;;) {
+    const tag = thoughtTags.exec(rest)?.[1];
+    const end = tag === undefined ? -1 : rest.toLowerCase().indexOf(`</${tag.toLowerCase()}>`);
+    if (tag === undefined || end < 0) break;
+    rest = rest.slice(end + tag.length + 3).trim();
   }
-  if (found.length > 1) return { ok: false, reason: `the answer has ${found.length} JSON values, one is expected` };
-  const [only] = found;
-  if (only !== undefined) return { ok: true, value: only.value, mends: [...only.mends] };
-  return { ok: false, reason };
+  // Some servers cut the tag that opens.
+  const lone = rest.lastIndexOf("</think>");
+  if (rest === text && lone >= 0 && !rest.includes("<think>") && !/["}\]]/.test(rest.slice(0, 1))) rest = rest.slice(lone + 8).trim();
+  return { rest, removed: rest !== text };
 }
 
-/** Things like `[1]` or `[see above]` in prose. */
-function isAside(value: unknown): boolean {
-  return Array.isArray(value) && value.length <= 1 && typeof value[0] !== "object";
+function inFence(text: string, at: number): boolean {
+  const before = text.slice(Math.max(0, at - 200), at);
+  return /```[a-zA-Z0-9_-]*\s*(?:(?:\/\/|#)[^\n]*\n\s*)?$/.test(before);
 }
 
-function nextOpening(text: string, from: number): number {
-  for (let i = from; i < text.length; i++) if (text[i] === "{" || text[i] === "[") return i;
-  return -1;
-}
-
-type Part = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };
-
-const quotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", "“": "”", "`": "`" };
-const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f" };
-
-function looseReader(text: string, start: number, mends: Set<string>) {
-  let at = start;
-  const bad = (reason: string): Part => ({ ok: false, reason });
-
-  function space(): void {
-    for (;;) {
-      while (at < text.length && /\s/.test(text[at] ?? "")) at++;
-      if (text.startsWith("//", at)) {
-        mends.add("removed comments");
-        while (at < text.length && text[at] !== "\n") at++;
-      } else if (text.startsWith("/*", at)) {
-        mends.add("removed comments");
-        const end = text.indexOf("*/", at + 2);
-        at = end < 0 ? text.length : end + 2;
-      } else return;
-    }
-  }
-
-  function value(depth: number): Part {
-    space();
+/** Every list and record that stands in a text by itself. */
+function candidatesIn(text: string): Found {
+  const candidates: Candidate[] = [];
+  const fuel: Fuel = { left: 16 * text.length + 1000 };
+  const ends = closings(text);
+  let [reason, cut] = ["the answer holds no JSON", false];
+  for (let at = 0; at < text.length && fuel.left > 0 && candidates.length < MOST_CANDIDATES; ) {
     const c = text[at];
-    if (c === undefined) return bad("the JSON ends in the middle: it may have been cut off");
-    if (depth > 500) return bad("the JSON is nested too deeply");
-    if (c === "{") return record(depth);
-    if (c === "[") return list(depth);
-    if (quotes[c] !== undefined) return quoted();
-    return bare();
-  }
-
-  function record(depth: number): Part {
-    at++;
-    const out: Record<string, unknown> = {};
-    for (;;) {
-      space();
-      if (text[at] === "}") {
-        at++;
-        return { ok: true, value: out };
-      }
-      if (at >= text.length) return bad("the JSON ends in the middle: it may have been cut off");
-      const name = fieldName();
-      if (!name.ok) return name;
-      space();
-      if (text[at] !== ":") return bad(`a \`:\` is missing after ${JSON.stringify(name.value)}`);
+    if (c !== "{" && c !== "[") {
       at++;
-      const found = value(depth + 1);
-      if (!found.ok) return found;
-      if (Object.hasOwn(out, String(name.value))) return bad(`the field ${JSON.stringify(name.value)} is there twice`);
-      setField(out, String(name.value), found.value);
-      const next = separator("}");
-      if (next !== undefined) return bad(next);
+      continue;
     }
-  }
-
-  function fieldName(): Part {
-    if (quotes[text[at] ?? ""] !== undefined) return quoted();
-    const match = /^[\p{L}_$][\p{L}\p{N}_$-]*/u.exec(text.slice(at, at + 200));
-    if (match === null) return bad(`a field name is expected, found ${JSON.stringify(text.slice(at, at + 10))}`);
-    mends.add("put quotes around field names");
-    at += match[0].length;
-    return { ok: true, value: match[0] };
-  }
-
-  function list(depth: number): Part {
-    at++;
-    const out: unknown[] = [];
-    for (;;) {
-      space();
-      if (text[at] === "]") {
-        at++;
-        return { ok: true, value: out };
+    const read = readLoose(text, at, fuel);
+    if (read.ok) {
+      if (!isAside(text, at, read.node)) {
+        const mends = new Set(read.mends);
+        if (at > 0 || /\S/.test(text.slice(read.end, read.end + 1000))) mends.add(AROUND);
+        candidates.push({ node: read.node, start: at, end: read.end, mends: [...mends] });
       }
-      const found = value(depth + 1);
-      if (!found.ok) return found;
-      out.push(found.value);
-      const next = separator("]");
-      if (next !== undefined) return bad(next);
+      at = Math.max(read.end, at + 1);
+      continue;
     }
+    const serious = /^[{[]\s*(?:["'{[“]|[\w$-]+\s*:)/.test(text.slice(at, at + 200));
+    if (candidates.length === 0 || serious) reason = read.reason;
+    const end = ends.get(at) ?? -1;
+    // What stands inside of something broken is not the answer.
+    if (end < 0 && serious) {
+      cut = true;
+      break;
+    }
+    if (serious) cut = true;
+    at = end < 0 ? at + 1 : end + 1;
   }
-
-  /** Takes a comma, or leaves the closing bracket; undefined when that went well. */
-  function separator(close: string): string | undefined {
-    space();
-    if (text[at] === ",") {
-      at++;
-      space();
-      if (text[at] === close) mends.add("removed trailing commas");
-      return undefined;
-    }
-    if (text[at] === close) return undefined;
-    if (at >= text.length) return "the JSON ends in the middle: it may have been cut off";
-    return `a comma or \`${close}\` is expected, found ${JSON.stringify(text.slice(at, at + 10))}`;
-  }
-
-  function quoted(): Part {
-    const open = text[at] ?? '"';
-    const close = quotes[open] ?? '"';
-    if (open !== '"') mends.add("replaced quotes");
-    at++;
-    let out = "";
-    while (at < text.length) {
-      const c = text[at] ?? "";
-      if (c === close) {
-        at++;
-        return { ok: true, value: out };
-      }
-      if (c === "\\") {
-        const e = text[at + 1] ?? "";
-        if (e === "u" && /^[0-9a-fA-F]{4}$/.test(text.slice(at + 2, at + 6))) {
-          out += String.fromCharCode(Number.parseInt(text.slice(at + 2, at + 6), 16));
-          at += 6;
-        } else {
-          out += escapes[e] ?? e;
-          at += 2;
-        }
-      } else {
-        if (c === "\n") mends.add("escaped line breaks in texts");
-        out += c;
-        at++;
-      }
-    }
-    return bad("the JSON ends in the middle of a text: it may have been cut off");
-  }
-
-  function bare(): Part {
-    const match = /^[^\s,:{}[\]"']+/.exec(text.slice(at, at + 400));
-    if (match === null) return bad(`a value is expected, found ${JSON.stringify(text.slice(at, at + 10))}`);
-    const word = match[0];
-    const known = parseStrict(word);
-    if (known !== undefined && (typeof known.value !== "object" || known.value === null)) {
-      at += word.length;
-      return { ok: true, value: known.value };
-    }
-    const named: Readonly<Record<string, unknown>> = { True: true, False: false, None: null, TRUE: true, FALSE: false };
-    if (Object.hasOwn(named, word)) {
-      mends.add("replaced words of another language");
-      at += word.length;
-      return { ok: true, value: named[word] };
-    }
-    if (/^[+-]?(\d[\d_]*\.?\d*|\.\d+)$/.test(word)) {
-      mends.add("rewrote numbers");
-      at += word.length;
-      return { ok: true, value: Number(word.replaceAll("_", "")) };
-    }
-    return bad(`${JSON.stringify(word)} is not a JSON value`);
-  }
-
-  return { value, at: () => at };
+  if (fuel.left <= 0) return { candidates: [], reason: "the answer is too tangled to be read", cut: true };
+  // A value that cannot be read may be the one that is meant.
+  return cut ? { candidates: [], reason, cut } : { candidates, reason, cut };
 }
 
-/** Forms that only make sense with the wanted type: a lone value for a list, a lone text for an answer in one field. */
-export function adapt(
-  value: unknown,
+/** Where the bracket that opens at each place is closed, regardless of quotes. */
+function closings(text: string): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  const open: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === "{" || c === "[") open.push(i);
+    else if (c === "}" || c === "]") {
+      const at = open.pop();
+      if (at !== undefined) found.set(at, i);
+    }
+  }
+  return found;
+}
+
+/** Things like `[1]`, `[see above]` or `{x}` in prose. */
+function isAside(text: string, start: number, node: LooseNode): boolean {
+  if (start === 0 || node.kind !== "list" || node.of.length > 1) return false;
+  const [only] = node.of;
+  if (only?.kind === "record" || only?.kind === "list") return false;
+  const line = text.slice(Math.max(0, start - 200), start).replace(/^[\s\S]*\n/, "");
+  return line.trim() !== "" && !/(?:[:=]|\b(?:is|are))\s*[*`]*$/.test(line);
+}
+
+/** Several values one after another, where a list of them is wanted. */
+function linesAsList(
+  text: string,
+  found: Found,
   type: TypeIR,
-  accepts: (value: unknown) => boolean,
-): { readonly value: unknown; readonly mend: string } | undefined {
-  if (type.kind === "list" && !Array.isArray(value)) {
-    if (accepts([value])) return { value: [value], mend: "put the lone value into a list" };
-    const inner = onlyField(value);
-    if (Array.isArray(inner) && accepts(inner)) return { value: inner, mend: "took the list out of the record around it" };
+  fit: (node: LooseNode, type: TypeIR) => Fit,
+  types: Types,
+): Read | undefined {
+  const list = resolved(type, types);
+  if (list.kind !== "list" || found.candidates.length < 2) return undefined;
+  for (const [i, { start }] of found.candidates.entries()) {
+    const before = found.candidates[i - 1];
+    if (before !== undefined && !/^[\s,;]*$/.test(text.slice(before.end, start))) return undefined;
   }
-  if (type.kind !== "list" && Array.isArray(value) && value.length === 1 && accepts(value[0]))
-    return { value: value[0], mend: "took the only element out of the list around it" };
-  const inner = onlyField(value);
-  if (type.kind !== "record" && type.kind !== "map" && inner !== undefined && accepts(inner))
-    return { value: inner, mend: "took the value out of the record around it" };
-  return undefined;
+  const read = fit({ kind: "list", of: found.candidates.map(({ node }) => node) }, list);
+  if (!read.ok) return undefined;
+  const mends = new Set([...found.candidates.flatMap((each) => each.mends), ...read.mends, "put the values into a list"]);
+  return { ok: true, value: read.value, mends: [...mends] };
 }
 
-function onlyField(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const values = Object.values(value);
-  return values.length === 1 ? values[0] : undefined;
+function resolved(type: TypeIR, types: Types): TypeIR {
+  if (type.kind === "ref") return resolved(named(types, type.name), types);
+  return type.kind === "secret" ? resolved(type.of, types) : type;
+}
+
+/** A value that stands in a sentence or in lines of its own. */
+function readSentence(text: string, type: TypeIR, types: Types, fit: (node: LooseNode, type: TypeIR) => Fit): Read | undefined {
+  const wanted = resolved(type, types);
+  const mends: string[] = [];
+  let said = text;
+  const fence = /^([\s\S]*?)```[a-zA-Z0-9_-]*[ \t]*\r?\n([\s\S]*?)\n?```([\s\S]*)$/.exec(text.slice(0, 20_000));
+  const inner = fence?.[2];
+  if (inner !== undefined && text.length <= 20_000) {
+    if (fence?.[3]?.includes("```")) return undefined;
+    said = inner.trim();
+    mends.push(AROUND);
+  }
+  const tagged = /^<(answer|output|result|response|final_answer|json)>\s*([\s\S]*?)\s*<\/\1>$/i.exec(said);
+  if (tagged?.[2] !== undefined) {
+    said = tagged[2];
+    mends.push(AROUND);
+  }
+  if (wanted.kind === "list") return bullets(said, wanted, fit, mends);
+  if (wanted.kind === "record" || wanted.kind === "map" || wanted.kind === "json") return undefined;
+  const quoted = parseStrict(said);
+  const node: LooseNode =
+    typeof quoted?.value === "string" ? { kind: "text", text: quoted.value } : { kind: scalarWord(said) ? "word" : "text", text: said };
+  const read = fit(node, type);
+  if (!read.ok) return read.ambiguous === undefined ? undefined : { ok: false, reason: read.ambiguous };
+  const bare = typeof read.value === "string" && typeof quoted?.value !== "string" ? ["put quotes around the text"] : [];
+  return { ok: true, value: read.value, mends: [...new Set([...mends, ...read.mends, ...bare])] };
+}
+
+function scalarWord(text: string): boolean {
+  return /^(?:null|None|true|false|True|False|TRUE|FALSE|-?[\d.eE+-]+)$/.test(text);
+}
+
+/** A list in lines that begin with a mark or a number. */
+function bullets(
+  text: string,
+  type: Extract<TypeIR, { kind: "list" }>,
+  fit: (node: LooseNode, type: TypeIR) => Fit,
+  mends: readonly string[],
+): Read | undefined {
+  const quoted = parseStrict(text);
+  if (quoted !== undefined) {
+    const node: LooseNode = typeof quoted.value === "string" ? { kind: "text", text: quoted.value } : { kind: "word", text };
+    const lone = fit(node, type);
+    if (lone.ok) return { ok: true, value: lone.value, mends: [...mends, ...lone.mends] };
+    return lone.ambiguous === undefined ? undefined : { ok: false, reason: lone.ambiguous };
+  }
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const rows = /:\s*\**$/.test(lines[0] ?? "") ? lines.slice(1) : lines;
+  const items = rows.map((line) => /^(?:[-*•]|\d{1,3}[.)])\s+(.+)$/.exec(line.trimEnd())?.[1]);
+  if (items.length === 0 || items.includes(undefined)) return undefined;
+  const of = items.map((item): LooseNode => ({ kind: "text", text: (item ?? "").trim() }));
+  const read = fit({ kind: "list", of }, type);
+  return read.ok ? { ok: true, value: read.value, mends: [...new Set([...mends, ...read.mends, "made a list of the lines"])] } : undefined;
 }
