@@ -149,6 +149,25 @@ export async function execute(argv: readonly string[], version: string, to: Term
     );
 
   program
+    .command("why <run> [call]")
+    .description("say why calls ran, ran again or were reused")
+    .option("--store <file>", "the store to look in")
+    .action(
+      does(async (run: string, path: string | undefined, options: StoreOptions) =>
+        (await import("./runs.js")).whyRan(run, path, options, to),
+      ),
+    );
+
+  program
+    .command("diff <first> <second>")
+    .description("compare two runs, call by call")
+    .option("--store <file>", "the store to look in")
+    .option("--json", "print the differences as data")
+    .action(
+      does(async (first: string, second: string, options: StoreOptions) => (await import("./runs.js")).diff(first, second, options, to)),
+    );
+
+  program
     .command("pause [run]")
     .description("let what a run is doing end, and stop it there")
     .option("--store <file>", "the store to look in")

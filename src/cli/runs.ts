@@ -4,6 +4,7 @@ import { findStore, takeOver } from "../host/store/place.js";
 import { resumeKept } from "../runtime/durable.js";
 import { evolve, initialState } from "../runtime/state.js";
 import type { RunSummary, Store, StoredRun } from "../runtime/store.js";
+import { differences, why } from "../runtime/why.js";
 import { counted, money, seconds } from "./figures.js";
 import { chooseRun, keepingIn, readJson, storeOf, withStore } from "./kept.js";
 import { hostOf } from "./resume.js";
@@ -139,6 +140,42 @@ function openQuestions(events: StoredRun["events"]): ReadonlyMap<string, string>
     if (event.kind === "question.answered" || event.kind === "question.expired") open.delete(event.path);
   }
   return open;
+}
+
+/** Says why calls of a run ran, ran again or were reused; all that did not simply run, unless one is named. */
+export function whyRan(named: string, path: string | undefined, options: StoreOptions, to: Terminal): Promise<ExitCode> {
+  return inStore(options, to, (store) => {
+    const stored = chooseRun(store, named, () => true, "", to);
+    if (stored === undefined) return EXIT.usage;
+    const { events } = stored;
+    const paths = [...new Set(events.flatMap((event) => ("path" in event && event.path !== "" ? [event.path] : [])))];
+    const wanted = path === undefined ? paths : paths.filter((each) => each === path || each.endsWith(`/${path}`));
+    if (wanted.length === 0) {
+      to.err(`error: nothing of the run ${stored.start.run} is at ${path ?? ""}\n`);
+      return EXIT.usage;
+    }
+    for (const each of wanted) {
+      const told = why(events, each);
+      // Without a name, what ran once and completed needs no explanation.
+      if (path === undefined && told.every((text) => /^It (?:ran because nothing|completed after 1 )/.test(text))) continue;
+      to.out(`${bold(each, to.outColor)}\n${told.map((text) => `  ${text}\n`).join("")}`);
+    }
+    return EXIT.done;
+  });
+}
+
+/** Compares two runs, call by call. */
+export function diff(first: string, second: string, options: StoreOptions, to: Terminal): Promise<ExitCode> {
+  return inStore(options, to, (store) => {
+    const a = chooseRun(store, first, () => true, "", to);
+    const b = a === undefined ? undefined : chooseRun(store, second, () => true, "", to);
+    if (a === undefined || b === undefined) return EXIT.usage;
+    const found = differences({ graph: a.start.graph, events: a.events }, { graph: b.start.graph, events: b.events });
+    if (options.json) to.out(`${JSON.stringify(found)}\n`);
+    else for (const { path, what } of found) to.out(`${bold(path, to.outColor)}  ${what}\n`);
+    if (found.length === 0) to.err("Both made the same calls with the same results.\n");
+    return EXIT.done;
+  });
 }
 
 /** Answers a question of a run; the only open one when none is named. */

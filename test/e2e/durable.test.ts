@@ -147,6 +147,10 @@ describe("after an edit", () => {
     writeFileSync(join(cwd, "a.weave"), `${HEAD}${body(100, "let p = put(a)\n  assert p > 0")}\n`);
     expect(await weave(["resume", "--edited"], { cwd })).toMatchObject({ code: 0, out: "204\n" });
     expect(calls(cwd)).toEqual(["work 1", "work 3", "put 2", "work 102"]);
+    const id = JSON.parse((await weave(["runs", "--json"], { cwd })).out)[0].run as string;
+    expect((await weave(["why", id, "main/b/work"], { cwd })).out + (await weave(["why", id], { cwd })).out).toContain(
+      "It ran again because of its input n.",
+    );
   });
 
   test("a committed effect that changed or went away is refused", async () => {
@@ -169,6 +173,10 @@ describe("after an edit", () => {
     const again = await weave(["run", "a.weave", "--reuse", id, "--json"], { cwd });
     expect(JSON.parse(again.out)).toMatchObject({ value: 4, spend: { calls: 0 } });
     expect(calls(cwd)).toEqual(["work 1", "work 2"]);
+    writeFileSync(join(cwd, "a.weave"), `${HEAD}flow main() -> int { work(work(2)) }\n`);
+    const third = JSON.parse((await weave(["run", "a.weave", "--json"], { cwd })).out).run as string;
+    const compared = JSON.parse((await weave(["diff", id, third, "--json"], { cwd })).out) as { path: string; what: string }[];
+    expect(compared).toContainEqual({ path: "main/work", what: "input n; result 2 → 4" });
   });
 });
 
