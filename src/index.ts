@@ -7,21 +7,30 @@ import { type JsonDiagnostic, renderProblems, toJson } from "./diagnostics/rende
 import { realClock } from "./host/clock.js";
 import { fileHost, shown } from "./host/files.js";
 import { models } from "./host/providers/models.js";
+import { ownerHere, takeOver } from "./host/store/place.js";
 import { toolHost } from "./host/tools/host.js";
 import type { Graph } from "./plan/ir.js";
+import type { Asker } from "./runtime/ask.js";
+import { type Keeping, resumeKept, runKept } from "./runtime/durable.js";
 import type { RunEvent, SpendReport } from "./runtime/events.js";
 import type { FailureValue } from "./runtime/failure.js";
 import { failureValue } from "./runtime/failure.js";
+import type { RunOptions as RuntimeOptions } from "./runtime/options.js";
 import type { Provider } from "./runtime/provider.js";
-import { type RunResult, run as runGraph } from "./runtime/run.js";
+import { type RunHandle, type RunResult, run as runGraph } from "./runtime/run.js";
+import type { Store } from "./runtime/store.js";
 import type { ToolFunction } from "./runtime/tool.js";
 import type { SourceFile } from "./source/source.js";
 
 export type { JsonDiagnostic } from "./diagnostics/render.js";
+export { memoryStore } from "./host/store/memory.js";
+export { openStore } from "./host/store/place.js";
 export type { Graph } from "./plan/ir.js";
+export type { Asker, Question } from "./runtime/ask.js";
 export type { RunEvent, SpendReport } from "./runtime/events.js";
 export type { FailureKind, FailureValue } from "./runtime/failure.js";
 export type { Provider } from "./runtime/provider.js";
+export type { Store } from "./runtime/store.js";
 export type { ToolContext, ToolFunction } from "./runtime/tool.js";
 
 /** The program has errors; its message is what `weave check` prints. */
@@ -37,7 +46,9 @@ export class CompileError extends Error {
 /** The run did not start, failed or was cancelled. */
 export class RunError extends Error {
   override readonly name = "RunError";
-  readonly status: "refused" | "failed" | "cancelled";
+  readonly status: "refused" | "failed" | "cancelled" | "waiting" | "paused";
+  /** Paths of the questions it waits for. */
+  readonly questions: readonly string[];
   readonly runId: string;
   readonly failure: FailureValue | undefined;
   /** What a failed fan-out still has. */
@@ -50,7 +61,8 @@ export class RunError extends Error {
     super(
       problems.length > 0 ? renderProblems(problems, files) : failure === undefined ? result.status : `${failure.kind}: ${failure.message}`,
     );
-    this.status = problems.length > 0 ? "refused" : result.status === "cancelled" ? "cancelled" : "failed";
+    this.status = problems.length > 0 ? "refused" : result.status === "completed" ? "failed" : result.status;
+    this.questions = result.questions;
     this.runId = result.run;
     this.failure = failure === undefined ? undefined : failureValue(failure);
     this.partial = result.partial;
@@ -112,6 +124,10 @@ export interface RunOptions {
   /** Paths outside it that file tools may use. */
   readonly allowPaths?: readonly string[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the run is kept, so that it can be resumed. */
+  readonly store?: Store;
+  /** Asks a person; without it a run with a question ends waiting, to be resumed with an answer in the store. */
+  readonly ask?: Asker;
 }
 
 export interface Completed {
@@ -128,14 +144,18 @@ export interface Run {
   /** Rejects with a `RunError` when the run does not complete. */
   readonly result: Promise<Completed>;
   readonly cancel: (reason?: string) => void;
+  /** Lets what runs end and stops, to be resumed. */
+  readonly pause: (reason?: string) => void;
+  /** Answers a question that the run waits for; false when it does not. */
+  readonly answer: (path: string, value: unknown) => boolean;
 }
 
-/** Starts a flow. */
-export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Run {
+/** The outside of a run, by its options. */
+function outside(options: RunOptions): RuntimeOptions {
   const variables = options.environment ?? process.env;
   const environment = (name: string): string | undefined => variables[name];
-  const { tools, providers, seed, signal, onEvent } = options;
-  const handle = runGraph(flow.graph, flow.name, inputs, {
+  const { tools, providers, seed, signal, onEvent, ask } = options;
+  return {
     clock: realClock(),
     environment,
     tools: toolHost({
@@ -147,12 +167,41 @@ export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, 
     ...(seed === undefined ? {} : { seed }),
     ...(signal === undefined ? {} : { signal }),
     ...(onEvent === undefined ? {} : { onEvent }),
-  });
+    ...(ask === undefined ? {} : { ask }),
+  };
+}
+
+const keeping = (store: Store): Keeping => ({ store, owner: ownerHere(), soon: setImmediate });
+
+function running(handle: RunHandle, files: ReadonlyMap<string, SourceFile>): Run {
   const result = handle.result.then((ended): Completed => {
-    if (ended.status !== "completed") throw new RunError(ended, flow.files);
+    if (ended.status !== "completed") throw new RunError(ended, files);
     return { runId: ended.run, value: ended.value, spend: ended.spend, elapsedMs: ended.elapsedMs, simulated: ended.simulated };
   });
   // Whoever only reads the events has no use for the rejection.
   result.catch(() => undefined);
-  return { runId: handle.id, events: handle.events, result, cancel: handle.cancel };
+  const { id, events, cancel, pause, answer } = handle;
+  return { runId: id, events, result, cancel, pause, answer };
+}
+
+/** Starts a flow. */
+export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Run {
+  const { store } = options;
+  const host = outside(options);
+  const handle =
+    store === undefined
+      ? runGraph(flow.graph, flow.name, inputs, host)
+      : runKept(flow.graph, flow.name, inputs, host, keeping(store), { file: flow.graph.file, options: {} });
+  return running(handle, flow.files);
+}
+
+/** Carries on a run that a store keeps; nothing that is finished is done again. Throws where that cannot be done. */
+export function resume(runId: string, options: RunOptions & { readonly store: Store }): Run {
+  const { store } = options;
+  const stored = store.load(runId);
+  if (stored === undefined) throw new Error(`the run ${runId} is not in the store`);
+  if (stored.status === "completed" || stored.status === "cancelled") throw new Error(`the run ${runId} is ${stored.status}`);
+  const lease = takeOver(store, runId, 15_000);
+  if (lease.kind === "taken") throw new Error(`the run ${runId} is being carried out by ${lease.owner}`);
+  return running(resumeKept(stored, outside(options), keeping(store), { fence: lease.fence }), new Map());
 }

@@ -1,6 +1,6 @@
 /** Weave as a library. */
 import { describe, expect, test } from "vitest";
-import { CompileError, compile, RunError, run } from "../src/index.js";
+import { CompileError, compile, memoryStore, RunError, resume, run } from "../src/index.js";
 
 const sources = {
   "main.weave": `tool shout(text: string) -> string = module("./none.ts")
@@ -96,4 +96,32 @@ describe("run", () => {
     );
     await expect(handle.result).rejects.toMatchObject({ status: "cancelled" });
   });
+});
+
+const FAILS_ONCE = `tool begin() -> int = module("./t.ts")
+tool finish(after: int) -> int = module("./t.ts")
+flow main() -> int {
+  let a = begin()
+  a + finish(a)
+}
+`;
+
+test("a run that is kept is resumed", async () => {
+  const store = memoryStore();
+  const program = await compile("a.weave", { sources: { "a.weave": FAILS_ONCE } });
+  let made = 0;
+  const tools = {
+    begin: () => {
+      made++;
+      return 1;
+    },
+    finish: () => {
+      throw new Error("not yet");
+    },
+  };
+  const first = run(program.flow("main"), {}, { store, tools });
+  await expect(first.result).rejects.toThrow("not yet");
+  const again = resume(first.runId, { store, tools: { ...tools, finish: () => 2 } });
+  expect((await again.result).value).toBe(3);
+  expect(made).toBe(1);
 });
