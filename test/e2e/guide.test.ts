@@ -1,7 +1,7 @@
 /**
  * The sessions in the documentation are real: the named files of a page are written to a folder in the order of the
- * page, its commands are carried out there, and what they print is what the page shows. Times differ from run to run
- * and are not compared.
+ * page, its commands are carried out there, and what they print is what the page shows. Times
+ * and names of runs differ and are not compared.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -22,10 +22,10 @@ function printed(command: string, cwd: string): string {
   return stdout;
 }
 
-/** Without times: they and the spaces before them differ. */
-const comparable = (text: string): string => text.replace(/ *\b\d+(\.\d+)?(ms|s)\b/g, " …");
+/** Without times and names of runs: they, and the spaces before them, differ. */
+const comparable = (text: string): string => text.replace(/ *\b\d+(\.\d+)?(ms|s)\b/g, " …").replace(/\brm[a-z0-9]{11}\b/g, "…");
 
-/** A page with the output of every command worked out anew; where only times differ it stays as it is. */
+/** A page with the output of every command worked out anew; where only times and names of runs differ it stays as it is. */
 function worked(text: string): string {
   const folder = project({});
   const lines = text.split("\n");

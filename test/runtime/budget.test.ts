@@ -140,7 +140,9 @@ describe("@budget", () => {
   it("fails with what there is and what would have been needed", async () => {
     const { result } = await f.finish(agents(budget({ calls: 3 })), { provider: simulator(), inputs: xs(5) });
     expect(result.failure).toMatchObject({ kind: "budget_exceeded" });
-    expect(result.failure?.message).toMatch(/the budget of main allows 3 calls: 3 calls are spent and this needs up to 1 call, 1 call more/);
+    expect(result.failure?.message).toMatch(
+      /the budget of main allows 3 calls: 3 calls are spent and this needs up to 1 call, 1 call more/,
+    );
     expect(result.partial).toMatchObject({ ok: [expect.any(String), expect.any(String), expect.any(String)] });
     expect(result.spend.calls).toBe(3);
   });
