@@ -14,7 +14,14 @@ export default defineConfig({
     coverage: { include: ["src/**/*.ts"], reporter: ["text-summary", "html"] },
     projects: [
       { test: { ...shared, name: "core", include: ["test/**/*.test.ts"], exclude: ["test/e2e/**", "test/chaos/**"] } },
-      { test: { ...shared, name: "e2e", include: ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts"], globalSetup: ["test/support/build.ts"] } },
+      {
+        test: {
+          ...shared,
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts", "test/chaos/**/*.test.ts"],
+          globalSetup: ["test/support/build.ts"],
+        },
+      },
     ],
   },
 });
