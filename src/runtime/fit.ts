@@ -73,7 +73,7 @@ export function fitter(types: Types): (node: LooseNode, type: TypeIR) => Fit {
         return fitNull(node);
       case "int":
       case "float":
-        return fitScalar(node, exactly(type), (text) => numberIn(text, type) ?? (type.kind === "int" ? wholeIn(text) : undefined));
+        return fitScalar(node, exactly(type), (text) => (type.kind === "int" ? wholeIn(text) : undefined) ?? numberIn(text, type));
       case "bool":
         return fitScalar(node, exactly(type), truthIn);
       case "duration":
@@ -259,7 +259,7 @@ export function fitter(types: Types): (node: LooseNode, type: TypeIR) => Fit {
 
   /** Takes a value out of a record or list that only stands around it. */
   function unwrap(node: LooseNode, type: TypeIR): Fit {
-    if (type.kind === "map" || type.kind === "json" || type.kind === "union" || type.kind === "ref" || type.kind === "secret") return NO;
+    if (type.kind === "map" || type.kind === "json" || type.kind === "ref" || type.kind === "secret") return NO;
     if (node.kind === "record") {
       const inner = wrapped(node);
       return inner === undefined ? NO : dearer(fit(inner, type), HEAVY, "took the value out of the record around it");

@@ -57,6 +57,10 @@ export function readAs(text: string, type: TypeIR, types: Types): Read {
   const { rest: answer, removed } = withoutThoughts(whole);
   if (answer === "") return { ok: false, reason: "the answer holds only thoughts" };
   const fit = fitter(types);
+  if (typeof exact?.value === "string") {
+    const quoted = fit({ kind: "text", text: exact.value }, type);
+    if (quoted.ok) return { ok: true, value: quoted.value, mends: quoted.mends };
+  }
   const found = candidatesIn(answer);
   const fences = found.candidates.some(({ start }) => inFence(answer, start));
   const weighed = found.candidates.map((candidate) => {
@@ -116,7 +120,7 @@ const thoughtTags = /^<(think|thinking|thought|thoughts|reasoning|analysis|scrat
 /** What stands behind the thoughts that some models write before their answer. */
 function withoutThoughts(text: string): { readonly rest: string; readonly removed: boolean } {
   let rest = text;
-  for (;;) {
+  for (let blocks = 0; blocks < 20; blocks++) {
     const tag = thoughtTags.exec(rest)?.[1];
     const end = tag === undefined ? -1 : rest.toLowerCase().indexOf(`</${tag.toLowerCase()}>`);
     if (tag === undefined || end < 0) break;
@@ -136,7 +140,7 @@ function inFence(text: string, at: number): boolean {
 /** Every list and record that stands in a text by itself. */
 function candidatesIn(text: string): Found {
   const candidates: Candidate[] = [];
-  const fuel: Fuel = { left: 16 * text.length + 1000 };
+  const fuel: Fuel = { left: 4 * text.length + 1000 };
   const ends = closings(text);
   let [reason, cut] = ["the answer holds no JSON", false];
   for (let at = 0; at < text.length && fuel.left > 0 && candidates.length < MOST_CANDIDATES; ) {
@@ -225,7 +229,7 @@ function readSentence(text: string, type: TypeIR, types: Types, fit: (node: Loos
   const wanted = resolved(type, types);
   const mends: string[] = [];
   let said = text;
-  const fence = /^([\s\S]*?)```[a-zA-Z0-9_-]*[ \t]*\r?\n([\s\S]*?)\n?```([\s\S]*)$/.exec(text.slice(0, 20_000));
+  const fence = /^([\s\S]*?)```[a-zA-Z0-9_-]*[ \t]*\r?\n([\s\S]*?)\n?(?:```([\s\S]*)|$)$/.exec(text.slice(0, 20_000));
   const inner = fence?.[2];
   if (inner !== undefined && text.length <= 20_000) {
     if (fence?.[3]?.includes("```")) return undefined;
@@ -267,7 +271,7 @@ function bullets(
     return lone.ambiguous === undefined ? undefined : { ok: false, reason: lone.ambiguous };
   }
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  const rows = /:\s*\**$/.test(lines[0] ?? "") ? lines.slice(1) : lines;
+  const rows = /:\s*\**$/.test((lines[0] ?? "").slice(-20)) ? lines.slice(1) : lines;
   const items = rows.map((line) => /^(?:[-*•]|\d{1,3}[.)])\s+(.+)$/.exec(line.trimEnd())?.[1]);
   if (items.length === 0 || items.includes(undefined)) return undefined;
   const of = items.map((item): LooseNode => ({ kind: "text", text: (item ?? "").trim() }));

@@ -232,6 +232,7 @@ export function readLoose(text: string, start: number, fuel: Fuel): LooseRead {
   }
 
   const found = value(0, false);
+  fuel.left -= at - start;
   return found.ok ? { ok: true, node: found.node, end: at, mends } : found;
 }
 

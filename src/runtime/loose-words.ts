@@ -8,6 +8,8 @@ export interface Meant {
   readonly mend: string;
 }
 
+/** A longer text is no value with an explanation. */
+const LONGEST = 2000;
 const numberWords = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 const lead =
   /^(?:(?:so|okay|ok|sure|well)[,.!]?\s+)?(?:(?:the|my|your)\s+)?(?:(?:final|correct|best)\s+)?(?:answer|result|category|label|class|classification|sentiment|verdict|rating|score|value|output|decision|priority|severity|type|kind|number|total|count)(?:\s+(?:is|would be|should be)\s*:?|\s*[:=])\s*/i;
@@ -35,6 +37,7 @@ export function plainText(text: string): string {
 
 /** A number as people write it, for a type between `min` and `max`. */
 export function numberIn(text: string, type: { readonly min?: number; readonly max?: number }): Meant | undefined {
+  if (text.length > LONGEST) return undefined;
   const plain = plainText(text).replace(/\.$/, "").replaceAll("−", "-");
   const written = numberWritten(plain);
   if (written !== undefined) return { value: written, mend: "rewrote numbers" };
@@ -47,12 +50,16 @@ export function numberIn(text: string, type: { readonly min?: number; readonly m
   const part = /^(\d+(?:\.\d+)?)\s*(?:\/|out of|of)\s*(\d+)$/i.exec(plain);
   if (part !== null) return Number(part[2]) === type.max ? { value: Number(part[1]), mend: "rewrote numbers" } : undefined;
   // One number alone in a sentence, at its start or end.
-  const all = plain.slice(0, 2000).match(/\d[\d,._]*/g) ?? [];
-  if (all.length !== 1 || plain.length > 2000) return undefined;
+  const all = plain.match(/\d[\d,._]*/g) ?? [];
+  const [lone] = all;
+  if (lone === undefined || all.length > 1) return undefined;
   const found =
     /^([+-]?\d[\d,]*(?:\.\d+)?)\s*(?:[-–—:;,(\n]|because\b|since\b|as\b)/i.exec(plain) ??
     /\b(?:is|are|be|equals|=|:)\s*\**([+-]?\d[\d,]*(?:\.\d+)?)\**$/i.exec(plain);
-  const number = found?.[1] === undefined ? undefined : numberWritten(found[1].replace(/,$/, ""));
+  const number =
+    found?.[1] === undefined || found[1].replace(/^[+-]|,$/g, "") !== lone.replace(/[,.]$/, "")
+      ? undefined
+      : numberWritten(found[1].replace(/,$/, ""));
   return number === undefined ? undefined : { value: number, mend: "took the number out of the text around it" };
 }
 
@@ -68,12 +75,14 @@ function numberWritten(text: string): number | undefined {
 
 /** A whole number with thousands marked by commas: only where no fraction can be meant. */
 export function wholeIn(text: string): Meant | undefined {
+  if (text.length > LONGEST) return undefined;
   const plain = plainText(text).replace(/\.$/, "");
   return /^[+-]?\d{1,3}(?:,\d{3})+$/.test(plain) ? { value: Number(plain.replaceAll(",", "")), mend: "rewrote numbers" } : undefined;
 }
 
 /** US dollars: `$4.50`, `4.50 USD`. */
 export function moneyIn(text: string): Meant | undefined {
+  if (text.length > LONGEST) return undefined;
   const plain = plainText(text);
   const found =
     /^(?:US\$|\$|USD\s*)\s*(\d[\d,]*(?:\.\d+)?)$/i.exec(plain) ?? /^(\d[\d,]*(?:\.\d+)?)\s*(?:USD|dollars?|US dollars?)$/i.exec(plain);
@@ -88,6 +97,7 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 
 /** Milliseconds: `5s`, `1h 30m`, `2 minutes`. */
 export function durationIn(text: string): Meant | undefined {
+  if (text.length > LONGEST) return undefined;
   const plain = plainText(text).toLowerCase();
   let total = 0;
   let rest = plain;
@@ -125,7 +135,7 @@ export function spelling(text: string): string {
 /** The one of a closed list that a text names. */
 export function choiceIn(text: string, choices: readonly (string | number | boolean)[]): Meant | undefined {
   const shortText = text.trim();
-  if (shortText.length > 4000) return undefined;
+  if (shortText.length > LONGEST) return undefined;
   for (const candidate of new Set([shortText, plainText(shortText)])) {
     const exact = choices.filter((choice) => String(choice) === candidate);
     const near = exact.length > 0 ? exact : choices.filter((choice) => sameSpelling(String(choice), candidate));
