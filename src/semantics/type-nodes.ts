@@ -51,12 +51,17 @@ const PLAIN: Readonly<Record<string, Type>> = {
   document: { kind: "document" },
 };
 
+/** Parts of a type when its names are written out, as in the schema a model is shown. */
+const LARGEST = 20_000;
+
 export function typeReader(resolved: Resolved, problems: Problems, memo: Map<TypeNode, Type>): TypeReader {
   const bodies = new Map<TypeDecl, Type>();
   const named = new Map<string, Type>();
   const reading = new Set<TypeDecl>();
   const finite = new Set<Type>();
   const deferred: (() => void)[] = [];
+  const sizes = new Map<string, number>();
+  let large = false;
 
   function read(node: TypeNode, scope: ModuleScope, vars?: ReadonlyMap<string, Type>): Type {
     const known = memo.get(node);
@@ -247,6 +252,31 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     }
   }
 
+  /** How many parts a type has when it is written out; one that refers to itself counts once there. */
+  function sizeOf(type: Type): number {
+    switch (type.kind) {
+      case "named": {
+        const before = sizes.get(type.id);
+        if (before !== undefined) return before;
+        sizes.set(type.id, 1);
+        const size = sizeOf(type.expand());
+        sizes.set(type.id, size);
+        return size;
+      }
+      case "record":
+        return type.fields.reduce((sum, f) => sum + sizeOf(f.type), 1);
+      case "union":
+        return type.of.reduce((sum, m) => sum + sizeOf(m), 1);
+      case "list":
+      case "map":
+      case "secret":
+      case "untrusted":
+        return 1 + sizeOf(type.of);
+      default:
+        return 1;
+    }
+  }
+
   function refine(node: NamedNode, plain: Type): Type {
     if (node.bounds !== undefined) {
       if (plain.kind !== "int" && plain.kind !== "float" && plain.kind !== "string") {
@@ -296,6 +326,13 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     declared,
     finish() {
       for (const check of deferred.splice(0)) check();
+      for (const [decl, body] of bodies) {
+        const size = sizeOf(body);
+        if (size > LARGEST && !large) {
+          problems.report(d.typeTooLarge, decl.name.span, { name: decl.name.text, most: LARGEST });
+          large = true;
+        }
+      }
     },
   };
 }

@@ -408,6 +408,11 @@ export const typeProblems = {
     label: "it calls an agent, a tool or a flow",
     help: "Compute the values first, with `map x in xs { … }`.",
   }),
+  typeTooLarge: error<{ name: string; most: number }>("W0390", {
+    title: ({ name, most }) => `\`${name}\` has more than ${most} parts when the types it names are written out`,
+    label: "types that hold each other several times multiply",
+    help: "Let it hold an id or a summary instead of the whole, or make the recursion explicit with a list.",
+  }),
   resultTooFar: error<{ name: string; most: number }>("W0389", {
     title: ({ name, most }) => `What \`${name}\` returns would have to be inferred through more than ${most} flows`,
     label: "write its result type: `-> Type`",
