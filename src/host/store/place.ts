@@ -33,7 +33,8 @@ export function openStore(file: string): Store {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, ".gitignore"), "*\n");
   }
-  return sqliteStore(file);
+  // What is kept as a result is what the events hide: all of it is sealed.
+  return sqliteStore(file, { sensitive: () => true });
 }
 
 /** Who carries runs out here, for those who ask. */
