@@ -53,6 +53,11 @@ export function inferMatch(c: Checker, expr: MatchExpr, env: Env, context: Conte
     }
     return { type: c.infer(arm.body, inner, context, expected), expr: arm.body };
   });
+  const misspelt = new Set(expr.arms.flatMap((arm) => arm.patterns.flatMap((p) => meant(p, type) ?? [])));
+  rest = rest.filter((m) => {
+    const t = expand(m);
+    return !(t.kind === "literal" && misspelt.has(String(t.value)));
+  });
   if (!isError(type) && rest.length > 0) {
     const names = rest.map((m) => caseText(m, intervals));
     const last = expr.arms[expr.arms.length - 1];
@@ -200,6 +205,16 @@ function possible(pattern: Pattern, type: Type): boolean {
   return casesOf(type).some((m) => taken1(pattern, m).length > 0);
 }
 
+/** The case that a misspelt text must have meant: it is told there, and not as missing as well. */
+function meant(pattern: Pattern, type: Type): string | undefined {
+  if (pattern.kind !== "LiteralPattern" || typeof pattern.value !== "string" || possible(pattern, type)) return undefined;
+  const options = members(type).flatMap((m) => {
+    const t = expand(m);
+    return t.kind === "literal" ? [String(t.value)] : [];
+  });
+  return nearest(pattern.value, options);
+}
+
 /** Reports patterns that can never match, and binds the names of record patterns. */
 function checkPattern(c: Checker, pattern: Pattern, type: Type, env: Env, context: Context, alternative: boolean): void {
   if (isError(type)) {
@@ -210,11 +225,7 @@ function checkPattern(c: Checker, pattern: Pattern, type: Type, env: Env, contex
   }
   if (pattern.kind === "LiteralPattern" || pattern.kind === "RangePattern") {
     if (possible(pattern, type)) return;
-    const options = members(type).flatMap((m) => {
-      const t = expand(m);
-      return t.kind === "literal" ? [String(t.value)] : [];
-    });
-    const near = pattern.kind === "LiteralPattern" && typeof pattern.value === "string" ? nearest(pattern.value, options) : undefined;
+    const near = meant(pattern, type);
     const fixes = near === undefined ? [] : [{ title: `write "${near}"`, edits: [{ span: pattern.span, text: JSON.stringify(near) }] }];
     c.problems.report(d.patternNeverMatches, pattern.span, { type: typeText(type), near }, { fixes });
     return;

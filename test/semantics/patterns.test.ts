@@ -19,3 +19,7 @@ test("what is missing is told with the values that are left", () => {
   const found = problem(match('{ kind: "a" | "b" | "c", n: int }', '{ kind: "a" } => 1\n{ kind: "b" } => 2'), "W0361");
   expect(found.label).toBe('missing: `{ kind: "c", n: int }`');
 });
+
+test("a misspelt case is one mistake", () => {
+  expect(codes(match('"bug" | "feature"', '"bug" => 1\n"featur" => 2'))).toEqual(['W0364 «"featur"»']);
+});
