@@ -19,6 +19,8 @@ export function made() { return calls; }
 export async function slow({ ms }: { ms: number }, { signal }: { signal: AbortSignal }) { calls++; await wait(ms, signal); return calls; }
 export async function eager(_: object, { signal }: { signal: AbortSignal }) { calls++; const mine = calls; await wait(mine === 1 ? 5000 : 5, signal); return mine; }
 export async function alone({ n }: { n: number }) { open++; most = Math.max(most, open); await wait(5); open--; return most; }
+export function stamp() { return Date.now(); }
+export function order() { calls++; return calls; }
 export async function once({ n }: { n: number }) { calls++; return calls; }
 `;
 
@@ -120,6 +122,48 @@ describe("other policies", () => {
     expect(ended.of("call.attempt_failed")).toBe(3);
   });
 
+  test("@rate lets no more start in any second than it says", async () => {
+    const program = `${tool("stamp", "n: int", "@rate(20/s)")}flow main() -> int[] { map n in range(25) { stamp(n) } }\n`;
+    const ended = await run(program);
+    expect(ended.code).toBe(0);
+    const starts = [...(ended.value as number[])].sort((a, b) => a - b);
+    // The 21st may start only a whole second after the first; a millisecond for the rounding of two clocks.
+    expect((starts[20] ?? 0) - (starts[0] ?? 0)).toBeGreaterThanOrEqual(999);
+  });
+
+  test("@priority goes first where a limit is full", async () => {
+    const calls = `tool stamp(n: int) -> int = module("./tools.ts")
+@parallel(1) flow main() -> { first: int, low: int, urgent: int } {
+  fork { first: slow(40), low: @priority("low") order(1), urgent: @priority("urgent") order(2) }
+}
+`;
+    const ended = await run(`${tool("slow", "ms: int")}${tool("order", "n: int")}${calls}`);
+    expect(ended.code).toBe(0);
+    expect(ended.value.urgent).toBeLessThan(ended.value.low);
+  });
+
+  test("a person who does not agree ends the call as denied, and it is not tried again", async () => {
+    const program = `@approve("sure?") effect tool once(n: int) -> int = module("./tools.ts")\nflow main() -> int { once(1) }\n`;
+    const cwd = project({ "a.weave": program, "tools.ts": TOOLS });
+    const asked = await weave(["run", "a.weave"], { cwd });
+    expect(asked.code).toBe(5);
+    const { out } = await weave(["runs", "--json"], { cwd });
+    const run = /"run":\s*"([^"]+)"/.exec(out)?.[1] ?? "";
+    expect((await weave(["answer", run, "false"], { cwd })).code).toBe(0);
+    const ended = await weave(["resume", "--events"], { cwd });
+    expect(ended.err).toContain("denied in main/once");
+    expect([ended.code, ended.out.includes("call.retried")]).toEqual([1, false]);
+  });
+
+  test("what needs a failed item is skipped", async () => {
+    const program = `${tool("flaky", "n: int")}flow main() -> string[] {
+  let s = settle map t in [{ id: "a", needs: [] }, { id: "b", needs: ["a"] }] by t.id after t.needs { flaky(9) }
+  map f in s.failed { "{{f.key}} {{f.error.kind}}" }
+}
+`;
+    expect(await run(program)).toMatchObject({ code: 0, value: ["a overloaded", "b skipped"] });
+  });
+
   test("a policy bundle is its annotations, and one at a call replaces that of the declaration", async () => {
     const program = `policy careful { @retry(5, backoff: 1ms) }
 ${tool("flaky", "n: int", "@careful")}flow main() -> int { flaky(4) }
@@ -148,6 +192,20 @@ flow bare() -> string[] { @parallel(4) map n in range(20) { @retry(0) Say(n) } }
     const ended = await run(program, "--sim-faults", `${kind}:100%`);
     expect([ended.code, ended.of("call.retried")]).toEqual([1, 0]);
     expect(ended.err).toContain(kind);
+  });
+
+  test("a balanced model spreads its requests, a fallback takes over from one that is down", async () => {
+    const models = `model one { provider: "sim", name: "one", latency: 20ms }
+model two { provider: "sim", name: "two", latency: 20ms }
+model pool { balance: [one, two] }
+agent Say(n: int) -> string(..40) { model: pool, prompt: "{{n}}" }
+flow main() -> string[] { map n in range(10) { Say(n) } }
+`;
+    const ended = await run(models);
+    expect(ended.code).toBe(0);
+    const asked = ended.events.filter((event) => event.kind === "model.requested").map((event) => event.model as string);
+    expect(new Set(asked)).toEqual(new Set(["one", "two"]));
+    expect(Math.abs(asked.filter((name) => name === "one").length - 5)).toBeLessThanOrEqual(1);
   });
 
   test("that are all the same permanent one end a fan-out early, told once with the count", async () => {
