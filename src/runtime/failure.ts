@@ -109,12 +109,15 @@ export function causes(found: CallFailure): readonly CallFailure[] {
   return chain;
 }
 
-/** Turns anything thrown into a failure; `kind` is used where the thrown value names none. */
+/**
+ * Turns anything thrown into a failure; `kind` is used where the thrown value names none. Only the run cancels: what a
+ * tool or provider gave up by itself, with whatever name, is a failure like any other.
+ */
 export function toFailure(thrown: unknown, kind: FailureKind, effect: boolean): CallFailure {
   if (isFailure(thrown)) return thrown;
   const named = property(thrown, "kind");
-  const aborted = property(thrown, "name") === "AbortError";
-  const found: FailureKind = isFailureKind(named) ? named : aborted ? "cancelled" : kind;
+  const late = property(thrown, "name") === "TimeoutError";
+  const found: FailureKind = isFailureKind(named) && named !== "cancelled" ? named : late ? "timeout" : kind;
   const told = property(thrown, "committed");
   const committed: Committed =
     told === "no" || told === "yes" || told === "unknown" ? told : !effect || rejectedKinds.has(found) ? "no" : "unknown";
