@@ -1,5 +1,6 @@
 /** Each policy in a program as a user writes it, through the real command line, with tools that misbehave on purpose. */
 import { describe, expect, test } from "vitest";
+import { type FailureKind, failureKinds } from "../../src/runtime/failure.js";
 import { project, weave } from "../support/cli.js";
 
 const TOOLS = `let calls = 0;
@@ -212,5 +213,38 @@ flow main() -> string[] { map n in range(10) { Say(n) } }
     const ended = await run(program, "bare", "--sim-faults", "auth:100%");
     expect(ended.code).toBe(1);
     expect(ended.of("call.started")).toBeLessThan(15);
+  });
+});
+
+describe("every kind of failure", () => {
+  const program = `flow raise(kind: FailureKind) -> string { fail(kind, "as told") }
+flow main(kinds: FailureKind[]) -> string[] { map kind in kinds { try raise(kind) recover err { "{{err.kind}}: {{err.message}}" } } }
+`;
+
+  test("is raised by a program and seen by recover, which never sees a cancellation", async () => {
+    const kinds = failureKinds.filter((kind) => kind !== "cancelled");
+    const ended = await run(program, "--kinds", JSON.stringify(kinds));
+    expect(ended).toMatchObject({ code: 0, value: kinds.map((kind) => `${kind}: as told`) });
+    expect((await run(program, "--kinds", '["cancelled"]')).code).toBe(130);
+  });
+
+  test.each<[FailureKind, number]>([
+    ["plan_rejected", 1],
+    ["tool_error", 1],
+    ["budget_exceeded", 4],
+    ["cancelled", 130],
+  ])("%s that nobody handles ends the run, with exit code %i", async (kind, code) => {
+    const ended = await run(program, "raise", "--kind", kind);
+    expect(ended.code).toBe(code);
+    if (code !== 130) expect(ended.err).toContain(`${kind} in raise: as told`);
+  });
+
+  test("of a tool that gave up by itself is one of the tool, not a cancellation of the run", async () => {
+    const cwd = project({
+      "a.weave":
+        'tool give_up() -> string = module("./t.ts")\nflow main() -> string { try give_up() recover err { "{{err.kind}}: {{err.message}}" } }\n',
+      "t.ts": 'export function give_up() { throw new DOMException("I gave up", "AbortError"); }\n',
+    });
+    expect(await weave(["run", "a.weave"], { cwd })).toMatchObject({ code: 0, out: "tool_error: I gave up\n" });
   });
 });
