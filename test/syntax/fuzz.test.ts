@@ -4,7 +4,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { compile } from "../../src/compile.js";
 import { problems } from "../../src/diagnostics/problems.js";
+import { fileHost } from "../../src/host/files.js";
 import { parseTemplate } from "../../src/syntax/template.js";
 import { lex } from "../../src/syntax/tokens.js";
 import { walk } from "../../src/syntax/walk.js";
@@ -63,6 +65,19 @@ const mutated = fc
     }
     return parts.join("");
   });
+
+/** Everything up to the graph and its bounds. */
+function compiles(text: string): void {
+  const { problems: found, ok } = compile("main.weave", fileHost(new Map([["main.weave", text]])));
+  expect(ok).toBe(!found.some((problem) => problem.severity === "error"));
+  for (const problem of found) expect(`${problem.title} ${problem.help ?? ""}`).not.toMatch(/undefined|\[object|NaN/);
+}
+
+describe("the compiler survives", () => {
+  test("programs with words dropped, doubled, swapped and inserted", { timeout: 60_000 + RUNS * 100 }, () => {
+    fc.assert(fc.property(mutated, compiles), { numRuns: Math.ceil(RUNS / 4) });
+  });
+});
 
 describe("the front end survives", () => {
   test("programs with words dropped, doubled, swapped and inserted", () => {
