@@ -722,6 +722,11 @@ export abstract class ExpressionRules extends TypeRules {
             giving = this.OPTION1(() => {
               this.CONSUME(K.giving);
               const name = this.name(4, "the results of the needs");
+              // A brace here opens the body, not the type that was forgotten.
+              if (this.is(T.LBrace)) {
+                this.expected(`\`: T[]\`, the type of the list of results, after \`${name.text}\``);
+                return { name, type: { kind: "MissingType", span: this.empty() } };
+              }
               this.colon(5, `\`${name.text}\``);
               return { name, type: this.SUBRULE(this.type) };
             });

@@ -182,6 +182,7 @@ export const statements: readonly Mistake[] = [
   ["map x xs { 1 }", "W0130", "xs"],
   ["map x in { 1 }", "W0124", "{"],
   ["map x in xs by x where x > 1 { x }", "W0142", "where"],
+  ["map x in xs by x after x giving y { f(y) }", "W0130", "{"],
   ["match x { }", "W0129", "match"],
   ["match x { 1 -> 2 }", "W0130", "->"],
   ["match x { 1: 2 }", "W0130", ":"],
