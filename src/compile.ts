@@ -6,6 +6,7 @@
 import { d } from "./diagnostics/catalogue/catalogue.js";
 import { problems as collect, type Problem, type Problems } from "./diagnostics/problems.js";
 import { withholdConsequences } from "./diagnostics/withhold.js";
+import { checkAbilities } from "./plan/abilities.js";
 import { bounds } from "./plan/bounds.js";
 import { checkBudgets } from "./plan/budgets.js";
 import { checkGraph } from "./plan/graph.js";
@@ -62,6 +63,7 @@ export function compile(entry: string, host: CompilerHost): Compiled {
 /** What is looked for in the graph of a program that has no errors so far. */
 function examine(typed: Typed, graph: Graph, problems: Problems): void {
   checkGraph(graph, problems);
+  checkAbilities(graph, problems);
   checkBudgets(graph, bounds(graph), problems);
   checkInformationFlow(graph, problems);
   checkSpeculation(graph, problems);

@@ -163,7 +163,12 @@ function outside(options: RunOptions): RuntimeOptions {
       allowed: options.allowPaths ?? [],
       ...(tools === undefined ? {} : { functions: tools }),
     }),
-    models: models({ simulateAll: options.simulate === true, environment, ...(providers === undefined ? {} : { providers }) }),
+    models: models({
+      directory: options.directory ?? process.cwd(),
+      simulateAll: options.simulate === true,
+      environment,
+      ...(providers === undefined ? {} : { providers }),
+    }),
     ...(seed === undefined ? {} : { seed }),
     ...(signal === undefined ? {} : { signal }),
     ...(onEvent === undefined ? {} : { onEvent }),

@@ -14,7 +14,12 @@ export function runHost(options: Omit<RunOptions, "store"> & { readonly director
   return {
     clock: realClock(),
     tools: toolHost({ directory: options.directory ?? process.cwd(), allowed: options.allowPath ?? [] }),
-    models: models({ simulateAll: options.sim === true, environment, ...(faults === undefined ? {} : { sim: { faults } }) }),
+    models: models({
+      directory: options.directory ?? process.cwd(),
+      simulateAll: options.sim === true,
+      environment,
+      ...(faults === undefined ? {} : { sim: { faults } }),
+    }),
     environment,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   };

@@ -15,6 +15,7 @@ import {
   MESSAGE_BYTES,
   outputLimit,
   overhead,
+  perRequest,
   quotedBytes,
   REFUSAL_BYTES,
   REFUSED_CALLS,
@@ -178,7 +179,7 @@ function costOf(model: ModelIR, input: Count, output: number): Count {
     return Number.isFinite(input) ? requestCost(model, input, output) : dearest(model).input === 0 ? requestCost(model, 0, output) : input;
   const rate = dearest(model);
   // Rounding up happens for each request, so it is counted for each.
-  return plus(times(input, rate.input), output * rate.output + 1);
+  return plus(times(input, rate.input), output * rate.output + perRequest(model) + 1);
 }
 
 /** Where sizes are not numbers the context is the bound, if the model has one. */

@@ -172,8 +172,17 @@ export interface ModelIR {
   readonly model?: string;
   readonly baseUrl?: ExprIR;
   readonly apiKey?: ExprIR;
-  /** US dollars per million tokens. */
-  readonly price?: { readonly input: number; readonly output: number; readonly cachedInput?: number; readonly cacheWrite?: number };
+  /** A program that answers, with its arguments; what of the environment it is given beside the usual. */
+  readonly command?: readonly ExprIR[];
+  readonly env?: ExprIR;
+  /** US dollars per million tokens, and for a request. */
+  readonly price?: {
+    readonly input: number;
+    readonly output: number;
+    readonly cachedInput?: number;
+    readonly cacheWrite?: number;
+    readonly request?: number;
+  };
   /** Tokens. */
   readonly context?: number;
   readonly maxOutput?: number;

@@ -24,7 +24,7 @@ export function lowerModel(l: Lowering, symbol: DeclSymbol, decl: ModelDecl): Mo
       ? new Map(price.entries.flatMap((e) => (e.kind === "Field" ? [[e.name.text, numberOf(l, e.value)] as const] : [])))
       : undefined;
   const options: Record<string, Json> = {};
-  for (const name of ["options", "latency", "seed", "command"]) {
+  for (const name of ["options", "latency", "seed", "input", "output"]) {
     const found = property(name);
     const value = found === undefined ? undefined : jsonOf(l, found);
     if (value !== undefined) options[name] = value;
@@ -39,14 +39,24 @@ export function lowerModel(l: Lowering, symbol: DeclSymbol, decl: ModelDecl): Mo
   const key = property("api_key");
   put("baseUrl", url === undefined ? undefined : l.expr(url, builder(u)));
   put("apiKey", key === undefined ? undefined : l.expr(key, builder(u)));
+  const command = property("command");
+  if (command?.kind === "List")
+    put(
+      "command",
+      command.elements.map(({ value }) => l.expr(value, builder(u))),
+    );
+  const env = property("env");
+  put("env", env === undefined ? undefined : l.expr(env, builder(u)));
   if (prices !== undefined) {
     const cached = prices.get("cached_input");
     const write = prices.get("cache_write");
+    const request = prices.get("request");
     put("price", {
       input: prices.get("input") ?? 0,
       output: prices.get("output") ?? 0,
       ...(cached === undefined ? {} : { cachedInput: cached }),
       ...(write === undefined ? {} : { cacheWrite: write }),
+      ...(request === undefined ? {} : { request }),
     });
   }
   put("context", number("context"));

@@ -46,8 +46,11 @@ export function dearest(model: ModelIR): { readonly input: number; readonly outp
   return { input: Math.max(price.input, price.cacheWrite ?? 0, price.cachedInput ?? 0) * 1000, output: price.output * 1000 };
 }
 
+/** Nano-dollars that each request costs, whatever is in it. */
+export const perRequest = (model: ModelIR): number => (model.price?.request ?? 0) * 1e9;
+
 /** Nano-dollars that a request costs at most. */
 export function requestCost(model: ModelIR, input: number, output: number): number {
   const rate = dearest(model);
-  return Math.ceil(input * rate.input + output * rate.output);
+  return Math.ceil(input * rate.input + output * rate.output + perRequest(model));
 }

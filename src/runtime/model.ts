@@ -3,7 +3,7 @@
  * sent and settled after it. What was sent is always charged: by the usage that comes back, or in full where none does.
  */
 import type { ModelIR } from "../plan/ir.js";
-import { inputLimit, MESSAGE_BYTES, outputLimit, requestCost } from "../plan/request-size.js";
+import { inputLimit, MESSAGE_BYTES, outputLimit, perRequest, requestCost } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
 import { throughBreaker } from "./breaker.js";
@@ -12,7 +12,7 @@ import { type CallFailure, failure, failureValue, toFailure } from "./failure.js
 import { layout, newFrame } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
 import { canonical, contentHash } from "./hash.js";
-import { type Amount, dollars } from "./ledger.js";
+import { type Amount, dollars, nanoDollars } from "./ledger.js";
 import type { Attempt, Run, Step } from "./machine.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
@@ -20,7 +20,7 @@ import { takeToken } from "./rate.js";
 import { cancelled } from "./scope.js";
 import { abort, billOf, rootOf, stopped } from "./step.js";
 import { signalOf } from "./tool-context.js";
-import { utf8Length } from "./values.js";
+import { isFields, plainText, utf8Length } from "./values.js";
 
 interface ModelLoad {
   /** Estimated tokens of what is in flight. */
@@ -30,7 +30,7 @@ interface ModelLoad {
 export type ModelLoads = Map<string, ModelLoad>;
 
 /** What an agent wants to ask, before a model is chosen. */
-export type Asking = Omit<ModelRequest, "model" | "maxOutput" | "inputBound" | "temperature" | "apiKey" | "baseUrl"> & {
+export type Asking = Omit<ModelRequest, "model" | "maxOutput" | "inputBound" | "temperature" | "apiKey" | "baseUrl" | "command"> & {
   readonly temperature: number | undefined;
   readonly maxOutput: number | undefined;
   readonly hidePrompt: boolean;
@@ -111,7 +111,8 @@ export function messageBytes(message: Message): number {
 /** The cost of a usage in nano-dollars; never less than what the other side will bill. */
 export function costOf(model: ModelIR, usage: Usage): number {
   const { price } = model;
-  if (price === undefined) return 0;
+  if (usage.costUsd !== undefined) return nanoDollars(usage.costUsd);
+  if (price === undefined || usage.inputTokens + usage.outputTokens === 0) return 0;
   const cached = usage.cachedInputTokens ?? 0;
   const written = usage.cacheWriteTokens ?? 0;
   const plain = Math.max(0, usage.inputTokens - cached - written);
@@ -120,7 +121,8 @@ export function costOf(model: ModelIR, usage: Usage): number {
       (plain * price.input +
         cached * (price.cachedInput ?? price.input) +
         written * (price.cacheWrite ?? price.input) +
-        usage.outputTokens * price.output) -
+        usage.outputTokens * price.output) +
+      perRequest(model) -
       1e-6,
   );
 }
@@ -181,6 +183,7 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
       temperature: asking.temperature ?? model.temperature,
       apiKey: globalValue(run, model.apiKey),
       baseUrl: globalValue(run, model.baseUrl),
+      command: commandOf(run, model),
     };
     run.emit({
       kind: "model.requested",
@@ -218,6 +221,18 @@ function globalValue(run: Run, expr: ModelIR["apiKey"]): unknown {
   const scope = layout(undefined);
   const never = () => (value: unknown) => value;
   return compileExpr(expr, scope, { globals: run.globals, cast: never, cut: never })(newFrame(scope, undefined));
+}
+
+/** The program of a model, with its arguments and variables filled in. */
+function commandOf(run: Run, model: ModelIR): ModelRequest["command"] {
+  if (model.command === undefined) return undefined;
+  const env: Record<string, string> = {};
+  const given = globalValue(run, model.env);
+  if (isFields(given)) for (const [name, value] of Object.entries(given)) if (value !== null) env[name] = plainText(value);
+  const secrets = run.program.graph.globals.flatMap((global) =>
+    global.kind === "secret" ? [String(run.globals.get(global.id) ?? "")] : [],
+  );
+  return { argv: model.command.map((part) => plainText(globalValue(run, part))), env, secrets };
 }
 
 function waiting(start: (then: (failed: CallFailure | undefined) => void) => void): Promise<void> {
@@ -371,7 +386,8 @@ function usageIn(thrown: unknown): Usage | undefined {
   const usage = thrown.usage;
   if (typeof usage !== "object" || usage === null || !("inputTokens" in usage) || !("outputTokens" in usage)) return undefined;
   const { inputTokens, outputTokens } = usage;
-  return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens } : undefined;
+  const costUsd = "costUsd" in usage && typeof usage.costUsd === "number" ? { costUsd: usage.costUsd } : {};
+  return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens, ...costUsd } : undefined;
 }
 
 function isUsageUnknown(thrown: unknown): boolean {

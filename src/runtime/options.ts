@@ -18,6 +18,7 @@ export interface Models {
     | Provider
     | { readonly missing: "key"; readonly variable: string }
     | { readonly missing: "address"; readonly variable: string }
+    | { readonly missing: "program"; readonly program: string }
     | { readonly missing: "provider"; readonly known: readonly string[] };
 }
 

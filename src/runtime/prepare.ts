@@ -141,6 +141,7 @@ function findProviders(graph: Graph, models: readonly string[], from: Models, fo
     else if (provider.missing === "key")
       found.report(d.missingKey, model.span, { model: model.name, provider: model.provider ?? "", variable: provider.variable });
     else if (provider.missing === "address") found.report(d.missingAddress, model.span, { model: model.name, variable: provider.variable });
+    else if (provider.missing === "program") found.report(d.missingProgram, model.span, { model: model.name, program: provider.program });
     else found.report(d.providerNotHere, model.span, { model: model.name, provider: model.provider ?? "", known: provider.known });
   }
   return providers;

@@ -49,6 +49,10 @@ export interface ModelRequest {
   readonly inputBound: number;
   readonly apiKey: unknown;
   readonly baseUrl: unknown;
+  /** The program of a model that is one, with what of the environment it is given, and what of that nobody may see. */
+  readonly command?:
+    | { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly secrets: readonly string[] }
+    | undefined;
   /** Tool calls that one turn may ask for, turns that are left after this one, repairs that are left. */
   readonly limits: { readonly calls: number; readonly turns: number; readonly repairs: number };
 }
@@ -60,6 +64,8 @@ export interface Usage {
   readonly cacheWriteTokens?: number;
   /** Part of the output. */
   readonly reasoningTokens?: number;
+  /** US dollars, where the other side says what it cost. */
+  readonly costUsd?: number;
 }
 
 export interface ModelAnswer {

@@ -15,6 +15,7 @@ import {
   HTTP_METHODS,
   mcpProperties,
   modelProperties,
+  PRICE,
   type PropertySpec,
   type PropertyTable,
   stateProperties,
@@ -225,6 +226,7 @@ function checkModelTogether(name: Name, values: Values, context: PropertyContext
       problems.report(d.propertyMissing, name.span, { owner: "A model", name: key, form: spec.form });
   };
   missing("provider");
+  checkPrice(values.get("price"), problems);
   if (kind === "command") missing("command");
   else if (kind !== "sim" && (kind !== undefined || provider === undefined)) missing("name");
   if (kind === "openai_compatible") missing("base_url");
@@ -234,10 +236,24 @@ function checkModelTogether(name: Name, values: Values, context: PropertyContext
       problems.report(d.propertyOfOther, expr.span, { name: key, needs: needs.map((n) => `\`provider: "${n}"\``).join(" or ") });
     }
   };
-  only("command", ["command"]);
+  for (const key of ["command", "env", "input", "output"]) only(key, ["command"]);
   only("latency", ["sim"]);
+  only("options", ["anthropic", "openai", "google", "openai_compatible", "sim"]);
+  only("temperature", ["anthropic", "openai", "google", "openai_compatible", "sim"]);
   only("base_url", ["anthropic", "openai", "google", "openai_compatible"]);
   only("api_key", ["anthropic", "openai", "google", "openai_compatible"]);
+}
+
+/** What tokens cost, unless a request has a price of its own. */
+function checkPrice(price: Expr | undefined, problems: Problems): void {
+  if (price?.kind !== "Record") return;
+  const names = price.entries.flatMap((entry) => (entry.kind === "Field" ? [entry.name.text] : []));
+  if (names.some((name) => !PRICE.has(name))) return;
+  const needed = names.includes("request") && !names.includes("input") && !names.includes("output") ? [] : ["input", "output"];
+  for (const name of needed) {
+    const form = PRICE.get(name)?.form ?? name;
+    if (!names.includes(name)) problems.report(d.propertyMissing, price.span, { owner: "`price`", name, form });
+  }
 }
 
 /** What belongs to the members of a fallback or balance, not to the group. */
@@ -247,6 +263,9 @@ const MEMBER_OWNED: ReadonlySet<string> = new Set([
   "base_url",
   "api_key",
   "command",
+  "env",
+  "input",
+  "output",
   "price",
   "context",
   "token_factor",

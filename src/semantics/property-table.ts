@@ -39,9 +39,11 @@ function table(rows: Readonly<Record<string, PropertySpec>>): PropertyTable {
   return new Map(Object.entries(rows));
 }
 
-const PRICE = table({
-  input: { value: constant(MONEY), required: true, form: "input: $1.00" },
-  output: { value: constant(MONEY), required: true, form: "output: $5.00" },
+export const PRICE = table({
+  /** Required together, unless there is a price of a request. */
+  input: { value: constant(MONEY), form: "input: $1.00" },
+  output: { value: constant(MONEY), form: "output: $5.00" },
+  request: { value: constant(MONEY), form: "request: $0.25" },
   cached_input: { value: constant(MONEY), form: "cached_input: $0.10" },
   cache_write: { value: constant(MONEY), form: "cache_write: $1.25" },
 });
@@ -51,12 +53,19 @@ const MAX_OUTPUT: PropertySpec = { value: whole(1), form: "max_output: 4k" };
 
 export const PROVIDERS = ["anthropic", "openai", "google", "openai_compatible", "command", "sim"] as const;
 
+/** How a program that is a model gets its prompt, and how its answer is read. */
+export const COMMAND_INPUTS = ["stdin", "argument"] as const;
+export const COMMAND_OUTPUTS = ["auto", "text", "json"] as const;
+
 export const modelProperties: PropertyTable = table({
   provider: { value: { kind: "choice", of: PROVIDERS }, form: 'provider: "anthropic"' },
   name: { value: constant(STRING), form: 'name: "claude-haiku-4-5-20251001"' },
   base_url: { value: TEXT, form: 'base_url: "http://127.0.0.1:11434/v1"' },
   api_key: { value: { kind: "value", type: { kind: "secret", of: STRING }, secret: true }, form: 'api_key: secret("API_KEY")' },
   command: { value: { kind: "argv" }, form: 'command: ["my-model", "--json"]' },
+  env: { value: { kind: "texts", secret: true }, form: 'env: { API_KEY: secret("API_KEY") }' },
+  input: { value: { kind: "choice", of: COMMAND_INPUTS }, form: 'input: "argument"', default: '"stdin"' },
+  output: { value: { kind: "choice", of: COMMAND_OUTPUTS }, form: 'output: "json"', default: '"auto"' },
   price: { value: { kind: "record", of: PRICE }, form: "price: { input: $1.00, output: $5.00 }" },
   context: { value: whole(1), form: "context: 200k" },
   max_output: MAX_OUTPUT,

@@ -245,3 +245,43 @@ model robust { fallback: [fast, other] }
     expect(server.asked.map(({ protocol }) => protocol)).toEqual(["anthropic", "openai"]);
   });
 });
+
+describe("a program as a model", () => {
+  const agent = (more: string): string => `
+model helper { provider: "command", command: ["${process.execPath}", "helper.mjs"], env: { KEY: secret("HELPER_KEY") }, ${more} }
+agent Answer(question: string(..100)) -> { answer: int } { model: helper, prompt: "{{question}}" }
+@budget($1.00)
+flow main(question: string(..100) = "Six times seven?") -> int { Answer(question).answer }
+`;
+  const helper = (cost: number): string => `
+import { readFileSync } from "node:fs";
+const asked = readFileSync(0, "utf8");
+if (!asked.includes("Six times seven?") || process.env.KEY !== "helper-key-0123456789") process.exit(3);
+console.log(JSON.stringify({ type: "result", subtype: "success", result: "It is {answer: 42} " + process.env.KEY, total_cost_usd: ${cost}, usage: { input_tokens: 9000, output_tokens: 1000 } }));
+`;
+  const run = (cost: number, args: readonly string[] = []) => {
+    const cwd = project({ "a.weave": agent("price: { request: $0.25 }"), "helper.mjs": helper(cost) });
+    return weave(["run", "a.weave", ...args], { cwd, env: { HELPER_KEY: "helper-key-0123456789" } });
+  };
+
+  test("answers with a typed value, costs what it reports, and its key is nowhere", async () => {
+    const { code, out } = await run(0.0123, ["--json"]);
+    expect([code, JSON.parse(out)]).toMatchObject([0, { value: 42, spend: { cost_usd: 0.0123, input_tokens: 9000, output_tokens: 1000 } }]);
+    const events = await run(0.0123, ["--events"]);
+    expect(events.code).toBe(0);
+    expect(events.out).toContain("It is {answer: 42} [key]");
+    expect(events.out + events.err).not.toContain("helper-key");
+  });
+
+  test("that costs more than it may is told, and nothing more is sent under the budget", async () => {
+    const { out } = await run(0.4, ["--events"]);
+    expect(out).toContain("budget.overran");
+  });
+
+  test("has a bound by the price of a request, and none without a price", async () => {
+    const check = (more: string) => weave(["check", "a.weave"], { cwd: project({ "a.weave": agent(more) }) });
+    expect((await check("price: { request: $0.25 }")).out).toContain("cost ≤ $0.75");
+    const { code, err } = await check('output: "text"');
+    expect([code, err]).toEqual([3, expect.stringContaining("W0803")]);
+  });
+});

@@ -47,6 +47,12 @@ export const propertyProblems = {
     title: ({ name, needs }) => `\`${name}\` means something only with ${needs}`,
     label: "nothing reads it here",
   }),
+  // model m { provider: "command", command: ["m"] } agent A() -> string { model: m, tools: [t], prompt: "x" }
+  toolsOfCommand: error<{ agent: string; model: string }>("W0570", {
+    title: ({ agent, model }) => `\`${agent}\` has tools, and its model \`${model}\` cannot call them`,
+    label: ({ model }) => `\`${model}\` is a program, which only answers`,
+    help: "Give the tools to an agent with another model, or leave them out and let the program use its own.",
+  }),
   // tool t() -> string = 3
   notABinding: error<{ near: string | undefined }>("W0560", {
     title: "A tool is bound with `module(…)`, `exec(…)`, `http(…)` or `mcp(…)`",

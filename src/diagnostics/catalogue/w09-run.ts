@@ -50,6 +50,14 @@ export const runProblems = {
     help: ({ variable }) =>
       `Set ${variable} to the address of the endpoint, for example http://127.0.0.1:11434/v1 for Ollama, or write it as \`base_url\`. \`--sim\` runs every agent on the simulator.`,
   }),
+  missingProgram: error<{ model: string; program: string }>("W0920", {
+    title: ({ model, program }) => `The model \`${model}\` is the program \`${program}\`, which is not here`,
+    label: "declared here",
+    help: ({ program }) =>
+      program.includes("/")
+        ? `There is no program at ${program}; paths are relative to the folder the command runs in. \`--sim\` runs every agent on the simulator.`
+        : `Install ${program}, or write its path; it is looked for in PATH. \`--sim\` runs every agent on the simulator.`,
+  }),
   storeFailed: error<{ reason: string }>("W0910", {
     title: "The run was stopped because it could not be kept",
     help: ({ reason }) =>

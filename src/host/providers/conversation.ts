@@ -37,10 +37,12 @@ export function callOptions(
   signal: AbortSignal,
 ): LanguageModelV4CallOptions {
   const { tools, limits, temperature, maxOutput } = request;
+  const { seed } = request.model.options;
   return {
     prompt: prompt(request, form),
     maxOutputTokens: Math.max(1, maxOutput - thinkingBudget(options)),
     ...(temperature === undefined ? {} : { temperature }),
+    ...(typeof seed === "number" ? { seed } : {}),
     ...(form.schema === undefined ? {} : { responseFormat: { type: "json" as const, schema: form.schema, name: "answer" } }),
     ...(tools.length === 0
       ? {}

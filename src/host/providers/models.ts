@@ -6,12 +6,15 @@ import type { ModelIR } from "../../plan/ir.js";
 import type { Provider } from "../../runtime/provider.js";
 import type { Models } from "../../runtime/run.js";
 import { aiSdk, isSdkProvider, sdkProviders, variables } from "./ai-sdk.js";
+import { findProgram } from "./find-program.js";
 import { type SimOptions, simulator } from "./sim.js";
 
 export interface ModelOptions {
   /** Every model is simulated. */
   readonly simulateAll: boolean;
   readonly sim?: SimOptions;
+  /** Where programs that are models work; the current one. */
+  readonly directory?: string;
   readonly environment: (name: string) => string | undefined;
   /** Providers beyond those that ship, by name. */
   readonly providers?: Readonly<Record<string, Provider>>;
@@ -25,6 +28,11 @@ export function models(options: ModelOptions): Models {
       const name = model.provider ?? "";
       const given = options.providers?.[name];
       if (given !== undefined) return given;
+      if (name === "command" && model.command !== undefined) {
+        const directory = options.directory ?? process.cwd();
+        const program = findProgram(model, directory, options.environment("PATH"));
+        return program === undefined ? commandLine(directory) : { missing: "program", program };
+      }
       if (isSdkProvider(name)) {
         const { key, required, address } = variables[name];
         const given = (variable: string | undefined): string | undefined =>
@@ -36,7 +44,12 @@ export function models(options: ModelOptions): Models {
         if (address !== undefined && !addressed && settings.baseUrl === undefined) return { missing: "address", variable: address };
         return aiSdk(name, settings);
       }
-      return { missing: "provider", known: ["sim", ...sdkProviders, ...Object.keys(options.providers ?? {})] };
+      return { missing: "provider", known: ["sim", ...sdkProviders, "command", ...Object.keys(options.providers ?? {})] };
     },
   };
+}
+
+function commandLine(directory: string): Provider {
+  const ask: Provider["ask"] = async (request, context) => (await import("./command.js")).askProgram(request, context, directory);
+  return { name: "command", simulated: false, timed: false, ask };
 }

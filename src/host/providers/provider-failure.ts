@@ -59,10 +59,14 @@ const tooLong =
 const filtered = /content[_ ](?:filter|policy)|safety system|responsibleai|flagged/i;
 const noAccess = /api[_ ]key[_ ](?:not valid|invalid)|invalid[_ ]api[_ ]key|insufficient_quota|credit balance|billing|authentication/i;
 
-function kindOf(status: number | undefined, body: string): FailureKind {
+/** The kind of a failure by an HTTP status, where there is one, and by what was said. */
+export function kindOf(status: number | undefined, body: string): FailureKind {
   if (status === undefined) {
     if (/overloaded/i.test(body)) return "overloaded";
-    if (/rate[_ ]limit/i.test(body)) return "rate_limit";
+    if (/rate[_ -]?limit|usage limit|too many requests/i.test(body)) return "rate_limit";
+    if (tooLong.test(body)) return "context_too_long";
+    if (noAccess.test(body) || /not logged in|please (?:run )?log ?in/i.test(body)) return "auth";
+    if (/timed? ?out/i.test(body)) return "timeout";
     return "unavailable";
   }
   if (status === 401 || status === 402 || status === 403) return "auth";
@@ -106,8 +110,15 @@ function message(kind: FailureKind, status: number | undefined, thrown: unknown,
 /** A message of the other side on one line, of bounded length, without the key or anything that begins like it. */
 function readable(text: string, { key }: Circumstances): string {
   const line = text.replace(/\s+/g, " ").trim();
-  const hidden = key === undefined || key.length < 8 ? line : line.split(key).join("[key]").replace(startsLike(key), "[key]");
+  const hidden = hideSecrets(line, key === undefined ? [] : [key]);
   return hidden.length > 400 ? `${hidden.slice(0, 400)}…` : hidden;
+}
+
+/** A text without these secrets or anything that begins like one of them; short ones could be any word. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  let out = text;
+  for (const secret of secrets) if (secret.length >= 8) out = out.split(secret).join("[key]").replace(startsLike(secret), "[key]");
+  return out;
 }
 
 function startsLike(key: string): RegExp {

@@ -11,6 +11,8 @@ export interface Spawning {
   readonly input: string | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Told what it prints, while it prints it. */
+  readonly onOut?: (part: Uint8Array) => void;
 }
 
 export interface Finished {
@@ -73,6 +75,7 @@ export function runProgram(spawning: Spawning): Promise<Finished> {
       } else into.push(part);
     };
     child.stdout.on("data", collect(out));
+    if (spawning.onOut !== undefined) child.stdout.on("data", spawning.onOut);
     child.stderr.on("data", collect(err));
     // A program may end without reading all of its input.
     child.stdin.on("error", () => undefined);
