@@ -1,84 +1,10 @@
 /**
- * One measurement of the runtime in a process of its own: `child CASE SIZE` prints milliseconds and the peak of memory
- * as JSON. Everything is on: what goes in and out of the tools is validated, every event is told.
+ * One measurement of the compiler in a process of its own: `child CASE FILE` prints milliseconds and the peak of memory
+ * as JSON.
  */
-import pLimit from "p-limit";
 import { compile } from "../src/compile.js";
-import { realClock } from "../src/host/clock.js";
 import { fileHost } from "../src/host/files.js";
-import { models } from "../src/host/providers/models.js";
-import { toolHost } from "../src/host/tools/host.js";
 import { bounds } from "../src/plan/bounds.js";
-import { run } from "../src/runtime/run.js";
-import type { ToolFunction } from "../src/runtime/tool.js";
-import { criticalPath, fiveTools, latencies, layered, predecessors, wait } from "./shapes.js";
-
-const TOOL = 'tool step(n: int) -> int = module("./step.ts")\n';
-const FAN_OUT = `${TOOL}flow main(size: int) -> int { @parallel(100) map n in range(size) { step(n) } |> sum }\n`;
-const nothing: ToolFunction = ({ n }) => n;
-
-/** Milliseconds of one run of a program with one tool, which must be called so many times; compiling is not counted. */
-async function runMs(source: string, size: number, step: ToolFunction, calls = size): Promise<number> {
-  const { graph, problems } = compile("bench.weave", fileHost(new Map([["bench.weave", source]])));
-  if (graph === undefined) throw new Error(problems[0]?.title);
-  const environment = (): undefined => undefined;
-  let events = 0;
-  let made = 0;
-  const counted: ToolFunction = (args, context) => {
-    made++;
-    return step(args, context);
-  };
-  const start = performance.now();
-  const { status, failure } = await run(
-    graph,
-    "main",
-    { size },
-    {
-      clock: realClock(),
-      tools: toolHost({ directory: ".", allowed: [], functions: { step: counted } }),
-      models: models({ simulateAll: true, environment }),
-      environment,
-      onEvent: () => events++,
-    },
-  ).result;
-  const ms = performance.now() - start;
-  if (status !== "completed") throw new Error(failure?.message ?? status);
-  if (made !== calls || events < calls) throw new Error(`${made} calls and ${events} events instead of ${calls}`);
-  return ms;
-}
-
-const chain = (length: number): string =>
-  `${TOOL}flow main(size: int) -> int {\n${Array.from({ length }, (_, i) => `  let v${i} = step(${i === 0 ? "size" : `v${i - 1}`})\n`).join("")}  v${length - 1}\n}\n`;
-
-/** A layered graph, where each call waits for two of the layer before. */
-function layers(size: number): string {
-  const { width } = layered(size);
-  const lines = Array.from({ length: size }, (_, at) => {
-    const [a, b] = predecessors(at, width);
-    return `  let v${at} = step(${a === undefined ? "size" : `v${a}`}, ${b === undefined ? "size" : `v${b}`}, ${at})\n`;
-  });
-  const last = Array.from({ length: width }, (_, i) => `v${size - width + i}`).join(" + ");
-  return `tool step(a: int, b: int, at: int) -> int = module("./step.ts")\nflow main(size: int) -> int {\n${lines.join("")}  ${last}\n}\n`;
-}
-
-const budgets = (nested: boolean): string => {
-  const on = (amount: number): string => (nested ? `@budget($${amount}) ` : "");
-  return `@cost($0.0001) tool step(n: int) -> int = module("./step.ts")
-${on(30)}flow main(size: int) -> int { middle(size) }
-${on(20)}flow middle(size: int) -> int { inner(size) }
-${on(10)}flow inner(size: int) -> int { @parallel(100) map n in range(size) { step(n) } |> sum }
-`;
-};
-
-/** Every call fails once, and waits for 100 ms before it is tried again. */
-function failsOnce(): ToolFunction {
-  const seen = new Set<unknown>();
-  return ({ n }) => {
-    if (seen.has(n)) return n;
-    seen.add(n);
-    throw Object.assign(new Error("busy"), { kind: "rate_limit" });
-  };
-}
 
 /** The best time of compiling a file so many times. */
 async function compileMs(path: string, rounds: number): Promise<number> {
@@ -104,57 +30,9 @@ async function boundsMs(path: string): Promise<number> {
   return performance.now() - start;
 }
 
-const cases: Readonly<Record<string, (size: number) => Promise<number>>> = {
-  "fan-out": (size) => runMs(FAN_OUT, size, nothing),
-  "fan-out with idle policies": (size) =>
-    runMs(FAN_OUT.replace("tool", '@retry(3) @timeout(30s) @rate(1000000000/s) @priority("high")\ntool'), size, nothing),
-  "p-limit": async (size) => {
-    const limit = pLimit(100);
-    const step = (n: number): number => n;
-    const start = performance.now();
-    await Promise.all(Array.from({ length: size }, (_, n) => limit(async () => step(n))));
-    return performance.now() - start;
-  },
-  chain: (size) => runMs(chain(size), 1, nothing, size),
-  "layered graph": (size) => runMs(layers(size), 1, ({ a, b }) => Math.max(Number(a), Number(b)), size),
-  "slow fan-out": (size) => runMs(FAN_OUT, size, async ({ n }) => await wait(50).then(() => n)),
-  "slow p-limit": async (size) => {
-    const limit = pLimit(100);
-    const start = performance.now();
-    await Promise.all(Array.from({ length: size }, () => limit(() => wait(50))));
-    return performance.now() - start;
-  },
-  "slow layered graph": async (size) => {
-    const table = latencies(size);
-    return runMs(layers(size), 1, async ({ a, at }) => await wait(table[Number(at)] ?? 0).then(() => a), size);
-  },
-  "critical path": async (size) => criticalPath(size),
-  "five tools": () => runMs(fiveTools("./step.ts"), 1, nothing, 5),
-  agents: (size) =>
-    runMs(
-      `model slow { provider: "sim", latency: 200ms }
-agent Answer(n: int) -> string { model: slow, prompt: "{{n}}" }
-flow main(size: int) -> int { map n in range(size) { Answer(n) } |> len }
-`,
-      size,
-      nothing,
-      0,
-    ),
-  "retried fan-out": (size) =>
-    runMs(FAN_OUT.replace("tool", "@retry(2, backoff: 100ms, jitter: false)\ntool"), size, failsOnce(), 2 * size),
-  "without budgets": (size) => runMs(budgets(false), size, nothing),
-  "with three budgets": (size) => runMs(budgets(true), size, nothing),
-};
-
-const [name = "", size = "0"] = process.argv.slice(2);
+const [name = "", file = ""] = process.argv.slice(2);
 const measured =
-  name === "compile"
-    ? compileMs(size, 15)
-    : name === "compile once"
-      ? compileMs(size, 1)
-      : name === "bounds"
-        ? boundsMs(size)
-        : cases[name]?.(Number(size));
+  name === "compile" ? compileMs(file, 15) : name === "compile once" ? compileMs(file, 1) : name === "bounds" ? boundsMs(file) : undefined;
 if (measured === undefined) throw new Error(`no case ${name}`);
 const ms = await measured;
 console.log(JSON.stringify({ ms, mb: process.resourceUsage().maxRSS / 1024 }));

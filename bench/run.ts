@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
-import { bundleIfStale } from "../scripts/build.js";
+import { bundleIfStale, bundleLibrary } from "../scripts/build.js";
 import { boundFigures } from "./bounds.js";
 import { compileFigures } from "./compile.js";
 import { type Effort, peersPresent, report, root } from "./measure.js";
@@ -26,6 +26,7 @@ try {
     return path;
   };
   await bundleIfStale();
+  await bundleLibrary();
   await build({
     entryPoints: [join(root, "bench", "child.ts")],
     outfile: child,
@@ -47,7 +48,7 @@ try {
     report("Starting", startFigures(effort), smoke),
     report("Compiling", compileFigures(effort, child, write), smoke),
     report("Bounding", await boundFigures(effort, child, write), smoke),
-    report("Running", runtimeFigures(effort, child, write), smoke),
+    report("Running", runtimeFigures(effort, write), smoke),
   ];
   process.exitCode = kept.every((each) => each) ? 0 : 1;
 } finally {

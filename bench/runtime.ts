@@ -12,6 +12,7 @@ import {
   peerFolder,
   peersPresent,
   processMs,
+  root,
   shown,
   weave,
 } from "./measure.js";
@@ -29,9 +30,9 @@ const can: Readonly<Record<string, readonly Peer[]>> = {
 };
 
 /** Figures of running. */
-export function runtimeFigures({ rounds, smoke }: Effort, child: string, write: (name: string, text: string) => string): Figure[] {
+export function runtimeFigures({ rounds, smoke }: Effort, write: (name: string, text: string) => string): Figure[] {
   const scale = (size: number): number => (smoke ? Math.max(5, size / 20) : size);
-  const once = (name: string, size: number): Measured => measured([child, name, String(size)]);
+  const once = (name: string, size: number): Measured => measured([join(root, "bench", "run-case.ts"), name, String(size)]);
   const peer = (name: string, size: number): string => {
     const who = peersPresent ? (can[name] ?? []) : [];
     return who

@@ -1,7 +1,7 @@
 /**
- * Bundles the command line into `dist/cli`, split so that each command loads only what it uses. With `--if-stale` it
- * does nothing when no source is newer than the last bundle. The library (`dist/index.js` and its types) comes from
- * `tsc -p tsconfig.build.json`.
+ * Bundles the command line into `dist/cli`, split so that each command loads only what it uses, and the library into
+ * `dist/index.js`, whose types come from `tsc -p tsconfig.build.json`. With `--if-stale` it does nothing when no source is
+ * newer than the last bundle, and leaves the library alone.
  */
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -52,11 +52,37 @@ export async function bundle(): Promise<void> {
   writeFileSync(stamp, "");
 }
 
+/** Bundles the library; packages stay outside. It is marked to be compiled when it is loaded, since nearly all of it is used. */
+export async function bundleLibrary(): Promise<void> {
+  const [{ build }, { eager }] = await Promise.all([import("esbuild"), import("./eager.ts")]);
+  const folder = join(root, "dist");
+  rmSync(join(folder, "chunks"), { recursive: true, force: true });
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: { index: "src/index.ts" },
+    outdir: folder,
+    bundle: true,
+    packages: "external",
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node22.13",
+    chunkNames: "chunks/[name]-[hash]",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    write: false,
+    logLevel: "warning",
+  });
+  mkdirSync(join(folder, "chunks"), { recursive: true });
+  for (const { path, text } of outputFiles) writeFileSync(path, eager(text));
+}
+
 /** Bundles when a source changed since the last time. */
 export async function bundleIfStale(): Promise<void> {
   if (stale()) await bundle();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await (process.argv.includes("--if-stale") ? bundleIfStale() : bundle());
+  if (process.argv.includes("--if-stale")) await bundleIfStale();
+  else await Promise.all([bundle(), bundleLibrary()]);
 }
