@@ -6,19 +6,27 @@
 
 import { grouped } from "../source/digits.js";
 import type { Span } from "../source/source.js";
-import { type Count, isNumber, isOpen, symbol, times } from "./bound-algebra.js";
-import { type Amounts, add, addNumbers, type Bound, multiply, NO_BOUND, NOTHING, oneOfBounds, perhaps } from "./bound-amounts.js";
+import { type Count, isNumber, times } from "./bound-algebra.js";
+import { type Amounts, add, addNumbers, type Bound, capped, multiply, NO_BOUND, NOTHING, oneOfBounds, perhaps } from "./bound-amounts.js";
+import { choice } from "./bound-choice.js";
 import { type Scope, scopeIn, shapeOf } from "./bound-expressions.js";
-import { byPosition, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
-import { promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
-import { ANY, jsonBytes, listOf, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
-import { dollarText, timeText } from "./bound-text.js";
+import { nameLists, paramScope, paramShapes } from "./bound-params.js";
+import { capsOf, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
+import { plainRequests, promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
+import { ANY, jsonBytes, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
 import type { Args, Called, Evaluated, Part, Place, World } from "./bound-world.js";
-import type { AgentIR, CalleeRef, CapabilityIR, FlowIR, HandlerIR, ParamIR, Policies } from "./ir.js";
+import type { AgentIR, CalleeRef, FlowIR, HandlerIR, Policies } from "./ir.js";
 import { type Declaration, declarationOf } from "./walk.js";
 
 /** The bound of a call, with the policies of the place and of the declaration. */
-export function callBound(ref: CalleeRef, args: Args, own: Policies, place: Place, span: Span): Called {
+export function callBound(
+  ref: CalleeRef,
+  args: Args,
+  own: Policies,
+  place: Place,
+  span: Span,
+  mostCost: number = Number.POSITIVE_INFINITY,
+): Called {
   const { world, scope } = place;
   if (ref.kind === "channel") return channelBound(ref.id, args, place, span);
   const callee = declarationOf(world.graph, ref);
@@ -29,7 +37,7 @@ export function callBound(ref: CalleeRef, args: Args, own: Policies, place: Plac
     { policies: own, scope },
     { policies: callee.policies, scope: inner },
   ];
-  const one = attemptOf(callee, params, inner, sources, place, span);
+  const one = within(attemptOf(callee, params, inner, sources, place, span), mostCost);
   const made = underPolicies(one, sources, place, { name: callee.name, span, args: params });
   const shape = meet(one.shape, callee.result, scope.types);
   const part: Part = {
@@ -43,53 +51,40 @@ export function callBound(ref: CalleeRef, args: Args, own: Policies, place: Plac
   return { bound: made.bound, shape, parts: made.parts, part };
 }
 
-/** What the parameters hold, by name: what is given, cut to what is declared; defaults where nothing is. */
-export function paramShapes(params: readonly ParamIR[], args: Args, scope: Scope): Map<string, Shape> {
-  const out = new Map<string, Shape>();
-  const names: Scope = { types: scope.types, names: new Map(), outer: undefined };
-  for (const param of params) {
-    const given = args.get(param.name) ?? (param.default === undefined ? undefined : shapeOf(param.default, names));
-    const shape = given === undefined ? shapeOfType(param.type, scope.types) : meet(given, param.type, scope.types);
-    names.names.set(param.id, shape);
-    out.set(param.name, shape);
-  }
-  return out;
+/**
+ * One attempt of a call under the policies of its declaration, when nothing goes wrong: what the limits of a choice
+ * compare. An agent's answers fit, so nothing is repaired, and the first model of a fallback gives them.
+ */
+export function attemptBound(ref: CalleeRef, args: Args, place: Place, span: Span): Bound {
+  if (ref.kind === "channel") return NO_BOUND;
+  const { world, scope } = place;
+  const callee = declarationOf(world.graph, ref);
+  const params = paramShapes(callee.params, args, scope);
+  const inner = paramScope(callee.params, params, scope.types);
+  const sources: readonly PolicySource[] = [{ policies: callee.policies, scope: inner }];
+  const { bound } = attemptOf(callee, params, inner, sources, place, span, true);
+  const { budget } = callee.policies;
+  return budget === undefined ? bound : capped(bound, capsOf(budget, inner));
 }
 
-/** The scope in which a declaration sees its parameters. */
-export function paramScope(params: readonly ParamIR[], shapes: Args, types: Scope["types"]): Scope {
-  return { types, names: new Map(params.map((param) => [param.id, shapes.get(param.name) ?? ANY])), outer: undefined };
-}
-
-/** Lists of unknown length get a symbol: `|paths|`, `|issue.tags|`, `|files[].lines|`. */
-export function nameLists(shape: Shape, name: string): Shape {
-  switch (shape.kind) {
-    case "list": {
-      const of = nameLists(shape.of, `${name}[]`);
-      if (of === shape.of && !isOpen(shape.max)) return shape;
-      return listOf(of, shape.min, isOpen(shape.max) ? symbol(name) : shape.max);
-    }
-    case "record": {
-      const fields = new Map([...shape.fields].map(([field, of]) => [field, nameLists(of, `${name}.${field}`)]));
-      return [...shape.fields].some(([field, of]) => fields.get(field) !== of) ? { kind: "record", fields } : shape;
-    }
-    case "map":
-      return isOpen(shape.max) ? { ...shape, max: symbol(name) } : shape;
-    case "either": {
-      const of = shape.of.map((each) => nameLists(each, name));
-      return of.some((each, i) => each !== shape.of[i]) ? { kind: "either", of } : shape;
-    }
-    default:
-      return shape;
-  }
-}
+/** An attempt that is made only where it costs no more than this. */
+const within = (one: Attempt, cost: number): Attempt =>
+  cost === Number.POSITIVE_INFINITY ? one : { ...one, bound: capped(one.bound, { cost }) };
 
 interface Attempt extends Evaluated {
   readonly notes: readonly string[];
 }
 
-/** One attempt, without policies. */
-function attemptOf(callee: Declaration, params: Args, scope: Scope, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
+/** One attempt, without policies; a plain one is one in which nothing goes wrong. */
+function attemptOf(
+  callee: Declaration,
+  params: Args,
+  scope: Scope,
+  sources: readonly PolicySource[],
+  place: Place,
+  span: Span,
+  plain = false,
+): Attempt {
   switch (callee.kind) {
     case "tool": {
       const cost = costOf(sources);
@@ -103,7 +98,7 @@ function attemptOf(callee: Declaration, params: Args, scope: Scope, sources: rea
       return { bound, shape: shapeOfType(callee.result, scope.types), parts: [], notes: [] };
     }
     case "agent":
-      return agentAttempt(callee, scope, sources, place, span);
+      return agentAttempt(callee, scope, sources, place, span, plain);
     case "flow":
       return { ...flowBound(place.world, callee, params), notes: [] };
     case "capability":
@@ -111,7 +106,7 @@ function attemptOf(callee: Declaration, params: Args, scope: Scope, sources: rea
   }
 }
 
-function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
+function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySource[], place: Place, span: Span, plain: boolean): Attempt {
   const { graph, call } = place.world;
   const optional = (expr: AgentIR["system"]): Shape | undefined => (expr === undefined ? undefined : shapeOf(expr, scope));
   const bytes = promptBytes(agent, graph, {
@@ -120,6 +115,7 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
     examples: optional(agent.examples),
   });
   const requests = requestsOf(agent, graph, bytes);
+  const asked = plain ? plainRequests(agent, graph, bytes) : requests.most;
   const cost = costOf(sources);
   const own = { ...NOTHING, calls: 1 };
   const used = toolCallCount(agent);
@@ -128,7 +124,7 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
   const most = multiply(oneOfBounds(tools.map((tool) => tool.bound)).most, used);
   const kept = { ...own, cost: cost.least };
   const bound: Bound = {
-    most: [{ ...own, cost: cost.most }, most].reduce<Amounts>(add, requests.most),
+    most: [{ ...own, cost: cost.most }, most].reduce<Amounts>(add, asked),
     least: addNumbers(kept, requests.least),
     keep: addNumbers(kept, requests.keep),
     time: timeOf(sources),
@@ -178,72 +174,6 @@ function timeOf(sources: readonly PolicySource[]): Bound["time"] {
   if (latency === undefined) return { most: Number.POSITIVE_INFINITY, least: 0 };
   const { min } = rangeOf(shapeOf(latency.policy.value, latency.scope));
   return { most: mostOf(latency.policy.value, latency.scope), least: Number.isFinite(min) ? Math.max(0, min) : 0 };
-}
-
-/** A capability: the candidates that could be chosen under the limits of the call. */
-function choice(capability: CapabilityIR, params: Args, sources: readonly PolicySource[], place: Place, span: Span): Attempt {
-  const { world } = place;
-  const all = candidates(capability, params, sources, place, span);
-  const fitting = all.filter((each) => each.misfit === undefined);
-  if (fitting.length === 0 && all.length > 0) {
-    const reasons = all.flatMap((each) => each.misfit ?? []);
-    world.unfit.set(`${span.file} ${span.start}`, { capability: capability.name, span, reasons });
-  }
-  const chosen = (fitting.length > 0 ? fitting : all).map((each) => each.called);
-  return {
-    bound: oneOfBounds(chosen.map((made) => made.bound)),
-    shape: shapeOfType(capability.result, world.graph.types),
-    parts: chosen.map((made) => made.part),
-    notes: chosen.length > 1 ? ["one of these"] : [],
-  };
-}
-
-/** An implementation of a capability, and why a call under these limits can never choose it. */
-export interface Candidate {
-  readonly ref: CalleeRef;
-  readonly called: Called;
-  readonly misfit: string | undefined;
-}
-
-export function candidates(
-  capability: CapabilityIR,
-  params: Args,
-  sources: readonly PolicySource[],
-  place: Place,
-  span: Span,
-): readonly Candidate[] {
-  const { graph, call } = place.world;
-  const limit = (key: "maxCost" | "maxLatency", unit: number): number => {
-    const found = policyOf(sources, key);
-    const most = found === undefined ? Number.POSITIVE_INFINITY : mostOf(found.policy.value, found.scope);
-    return isNumber(most) ? most * unit : Number.POSITIVE_INFINITY;
-  };
-  const cost = limit("maxCost", 1e9);
-  const latency = limit("maxLatency", 1);
-  const given = capability.params.map((param) => params.get(param.name));
-  return capability.implementations.map((ref) => {
-    const called = call(ref, byPosition(graph, ref, given), {}, place, span);
-    const least = called.bound.least.cost;
-    const time = attemptTime(ref, place);
-    const misfit =
-      least > cost
-        ? `\`${called.part.title}\` costs at least ${dollarText(least)}, ${dollarText(cost)} are allowed`
-        : time > latency
-          ? `\`${called.part.title}\` may take ${timeText(time) ?? "any time: it has neither `@latency` nor `@timeout`"}, ${timeText(latency)} are allowed`
-          : undefined;
-    return { ref, called, misfit };
-  });
-}
-
-/** Declared latency, else the time limit of an attempt, else without end. */
-function attemptTime(ref: CalleeRef, place: Place): number {
-  if (ref.kind === "channel") return Number.POSITIVE_INFINITY;
-  const { policies, params } = declarationOf(place.world.graph, ref);
-  const expr = policies.latency?.value ?? policies.timeout?.after;
-  if (expr === undefined) return Number.POSITIVE_INFINITY;
-  const { types } = place.scope;
-  const { min } = rangeOf(shapeOf(expr, paramScope(params, paramShapes(params, new Map(), place.scope), types)));
-  return Number.isFinite(min) ? min : 0;
 }
 
 /** The body of a flow for what it is called with; the same sizes give the same bound. */

@@ -136,7 +136,8 @@ function backoff(further: Count, first: Count, factor: Count, most: Count): Coun
   return total;
 }
 
-function capsOf(budget: BudgetPolicy, scope: Scope): Caps {
+/** The caps of a budget, at their largest. */
+export function capsOf(budget: BudgetPolicy, scope: Scope): Caps {
   const cap = <K extends keyof Caps>(key: K, unit: number): Partial<Record<K, number>> => {
     const expr = budget[key];
     const most = expr === undefined ? Number.POSITIVE_INFINITY : mostOf(expr, scope);

@@ -86,6 +86,12 @@ function exampleBytes(examples: Shape): { readonly most: Count; readonly least: 
   return { most, least: min * 2 * MESSAGE_BYTES };
 }
 
+/** The requests of one attempt whose answers fit, to the first model of a fallback: every turn, no repairs. */
+export function plainRequests(agent: AgentIR, graph: Graph, prompt: PromptBytes): Amounts {
+  const longest = longestOutput(agent.model, graph, agent.maxOutput);
+  return askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, longest, 0)).keep;
+}
+
 /** The requests of one attempt. */
 export function requestsOf(agent: AgentIR, graph: Graph, prompt: PromptBytes): Requests {
   const output = (model: ModelIR): number => outputLimit(model, agent.maxOutput);
@@ -93,7 +99,7 @@ export function requestsOf(agent: AgentIR, graph: Graph, prompt: PromptBytes): R
   const single = askedOf(agent.model, graph, (model) => request(model, prompt.least, output(model)));
   const first = askedOf(agent.model, graph, (model) => request(model, prompt.most, output(model)));
   return {
-    most: askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, longest)).most,
+    most: askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, longest, agent.repairs)).most,
     least: numbers(single.least),
     keep: numbers(first.keep),
   };
@@ -197,7 +203,7 @@ function longestOutput(id: string, graph: Graph, wanted: number | undefined): nu
 }
 
 /** Every request of a conversation: what grows it most comes first, as that is in most of the requests. */
-function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number): Amounts {
+function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number, repairs: number): Amounts {
   const output = outputLimit(model, agent.maxOutput);
   const repair = 2 * MESSAGE_BYTES + quotedBytes(longest) + REPAIR_BYTES;
   const withTools = agent.tools.length > 0;
@@ -209,8 +215,8 @@ function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: nu
   const turn = MESSAGE_BYTES + 2 * turnBytes(longest) + agent.maxCallsPerTurn * result + refused;
   const last = withTools ? utf8(LAST_TURN) + MESSAGE_BYTES : 0;
   const [large, small] = turn > repair ? [turn, repair] : [repair, turn];
-  const larges = turn > repair ? toolTurns : agent.repairs;
-  const later = toolTurns + agent.repairs;
+  const larges = turn > repair ? toolTurns : repairs;
+  const later = toolTurns + repairs;
   let total: Amounts = NOTHING;
   let bytes: Count = plus(prompt, last);
   for (let at = 0; at <= later; at++) {

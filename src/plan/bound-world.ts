@@ -46,6 +46,13 @@ export interface Unfit {
   readonly reasons: readonly string[];
 }
 
+/** A call of a capability whose `@prefer` names none of what could be chosen. */
+export interface Unpreferred {
+  readonly capability: string;
+  readonly span: Span;
+  readonly candidates: readonly string[];
+}
+
 export type BudgetPolicy = NonNullable<Policies["budget"]>;
 export type Args = ReadonlyMap<string, Shape>;
 
@@ -57,10 +64,13 @@ export interface World {
   readonly budgets: Map<BudgetPolicy, BudgetSite>;
   /** By file and place. */
   readonly unfit: Map<string, Unfit>;
+  readonly unpreferred: Map<string, Unpreferred>;
   /** The bound of a body; its nodes' shapes are added to the scope. */
   readonly body: (body: Body, place: Place) => Evaluated;
-  /** The bound of a call, with the policies of the place and of the declaration. */
-  readonly call: (ref: CalleeRef, args: Args, own: Policies, place: Place, span: Span) => Called;
+  /** The bound of a call, with the policies of the place and of the declaration; `mostCost` caps one attempt. */
+  readonly call: (ref: CalleeRef, args: Args, own: Policies, place: Place, span: Span, mostCost?: number) => Called;
+  /** One attempt of a call, without what repeats it. */
+  readonly attempt: (ref: CalleeRef, args: Args, place: Place, span: Span) => Bound;
 }
 
 /** Where an expression stands. */

@@ -5,13 +5,15 @@
  */
 import { symbol, times } from "./bound-algebra.js";
 import { type Amounts, addNumbers, type Bound, multiply, NOTHING, perhaps } from "./bound-amounts.js";
-import { callBound, handlerBound, nameLists, paramScope, paramShapes } from "./bound-calls.js";
+import { attemptBound, callBound, handlerBound } from "./bound-calls.js";
+import { type Offer, offersOf, possibleOf } from "./bound-choice.js";
 import { type Scope, scopeIn } from "./bound-expressions.js";
 import { bodyBound, nodeBound } from "./bound-nodes.js";
+import { nameLists, paramScope, paramShapes } from "./bound-params.js";
 import { underPolicies } from "./bound-policies.js";
 import { ANY, type Shape, shapeOfValue } from "./bound-sizes.js";
-import type { BudgetSite, Part, Place, Unfit, World } from "./bound-world.js";
-import type { Body, CalleeRef, FlowIR, Graph } from "./ir.js";
+import type { BudgetSite, Part, Place, Unfit, Unpreferred, World } from "./bound-world.js";
+import type { Body, CalleeRef, CapabilityIR, FlowIR, Graph, Policies } from "./ir.js";
 import { neededNodes } from "./walk.js";
 
 export type { Count } from "./bound-algebra.js";
@@ -40,6 +42,12 @@ export interface Bounds {
   readonly budgets: () => readonly BudgetSite[];
   /** Calls of capabilities that no implementation fits. */
   readonly unfit: () => readonly Unfit[];
+  /** Calls of capabilities that prefer what cannot be chosen. */
+  readonly unpreferred: () => readonly Unpreferred[];
+  /** The implementations of a capability for these arguments, in the order of the source. */
+  readonly offers: (capability: CapabilityIR, args: () => ReadonlyMap<string, Shape>, prefer: readonly string[]) => readonly Offer[];
+  /** The implementations that a call with these policies may choose, the first choice first. */
+  readonly possible: (capability: CapabilityIR, own: Policies) => readonly Offer[];
   /** What the nodes of a body need at least, for what is known when they are still to come. */
   readonly minimums: (body: Body, known: ReadonlyMap<string, Shape>) => Minimums;
   /** What a call can use, for arguments of these shapes. */
@@ -72,9 +80,9 @@ export function bounds(graph: Graph, inputs?: Inputs): Bounds {
 }
 
 function analysis(graph: Graph, inputs: Inputs | undefined): Bounds {
-  const world: World = { graph, flows: new Map(), budgets: new Map(), unfit: new Map(), body: bodyBound, call: callBound };
+  const world = worldOf(graph);
   const made = new Map<string, FlowBound>();
-  const nowhere: Place = { world, scope: { types: graph.types, names: new Map(), outer: undefined }, prefix: "" };
+  const nowhere = placeIn(world);
   return {
     of(flow) {
       let found = made.get(flow.id);
@@ -86,10 +94,32 @@ function analysis(graph: Graph, inputs: Inputs | undefined): Bounds {
     },
     budgets: () => [...world.budgets.values()],
     unfit: () => [...world.unfit.values()],
+    unpreferred: () => [...world.unpreferred.values()],
+    offers: (capability, args, prefer) => offersOf(capability, args, prefer, placeIn(worldOf(graph)), capability.span),
+    possible: (capability, own) => possibleOf(capability, own, placeIn(worldOf(graph))),
     minimums: (body, known) => minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } }),
     call: (ref, args) => callBound(ref, args, {}, nowhere, { file: graph.file, start: 0, end: 0 }).bound,
   };
 }
+
+function worldOf(graph: Graph): World {
+  return {
+    graph,
+    flows: new Map(),
+    budgets: new Map(),
+    unfit: new Map(),
+    unpreferred: new Map(),
+    body: bodyBound,
+    call: callBound,
+    attempt: attemptBound,
+  };
+}
+
+const placeIn = (world: World): Place => ({
+  world,
+  scope: { types: world.graph.types, names: new Map(), outer: undefined },
+  prefix: "",
+});
 
 function flowBound(world: World, flow: FlowIR, inputs: Inputs | undefined): FlowBound {
   const { graph } = world;

@@ -106,6 +106,9 @@ export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): 
   for (const { capability, span, reasons } of bounds.unfit()) {
     if (!span.file.startsWith("std:")) problems.report(d.noCandidate, span, { capability, reasons });
   }
+  for (const { capability, span, candidates } of bounds.unpreferred()) {
+    if (!span.file.startsWith("std:")) problems.report(d.prefersNothing, span, { capability, candidates });
+  }
   for (const site of bounds.budgets()) {
     if (site.span.file.startsWith("std:")) continue;
     const worst = worstOf(judge(site));

@@ -2,6 +2,7 @@
  * What a drawing of a flow shows, whatever it is drawn with: its steps in the order of the source, the edges between
  * them, and regions as steps with parts inside. Nothing of the graph is left out but values that only pass through.
  */
+import { bounds } from "./bounds.js";
 import { criticalPath } from "./graph.js";
 import type { Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, Policies } from "./ir.js";
 import { expressionText, typeText } from "./text.js";
@@ -230,7 +231,7 @@ function describe({ graph, names }: Context, node: NodeIR): Description {
   const titled = (kind: string): string => (named === kind ? kind : `${kind} ${named}`);
   switch (node.kind) {
     case "call":
-      return describeCallee(graph, node.callee);
+      return describeCallee(graph, node.callee, node.policies);
     case "value":
       return { shape: "value", title: `${named} = ${text(node.value)}`, notes: [] };
     case "map":
@@ -276,7 +277,7 @@ function describe({ graph, names }: Context, node: NodeIR): Description {
   }
 }
 
-function describeCallee(graph: Graph, { kind, id }: CalleeRef): Description {
+function describeCallee(graph: Graph, { kind, id }: CalleeRef, policies: Policies): Description {
   switch (kind) {
     case "agent": {
       const agent = graph.agents[id];
@@ -295,14 +296,19 @@ function describeCallee(graph: Graph, { kind, id }: CalleeRef): Description {
     case "flow":
       return { shape: "flow", title: graph.flows[id]?.name ?? id, notes: ["flow"] };
     case "capability":
-      return {
-        shape: "capability",
-        title: graph.capabilities[id]?.name ?? id,
-        notes: [`one of ${graph.capabilities[id]?.implementations.length ?? 0}`],
-      };
+      return { shape: "capability", title: graph.capabilities[id]?.name ?? id, notes: [choiceNote(graph, id, policies)] };
     case "channel":
       return { shape: "channel", title: graph.channels[id]?.name ?? id, notes: ["channel"] };
   }
+}
+
+/** The implementations that a call may choose, the first choice first. */
+function choiceNote(graph: Graph, id: string, policies: Policies): string {
+  const capability = graph.capabilities[id];
+  if (capability === undefined) return "a choice";
+  const [first, ...others] = bounds(graph).possible(capability, policies);
+  if (first === undefined) return "nothing fits";
+  return others.length === 0 ? first.name : `${first.name}, else ${others.map((offer) => offer.name).join(", ")}`;
 }
 
 /** The policies that say how often, how many, how long and for how much. */

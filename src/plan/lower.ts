@@ -483,7 +483,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     return lowerPolicies(annotations, {
       expr: (e) => lowerExpr(l, e, b),
       callee: (e) => calleeNamed(e, b.unit),
-      candidate: (e) => symbolNamed(l, e)?.id,
+      candidate: (e) => (e.kind === "NameExpr" ? b.unit.scope.names.get(e.name)?.id : undefined),
       share(e) {
         const t = expand(c.tables.types.get(e) ?? ERROR);
         if (e.kind === "Number") return e.unit === "percent" || e.unit === "float";

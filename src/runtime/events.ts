@@ -60,8 +60,11 @@ export const runEvent = z.discriminatedUnion("kind", [
   of("item.failed", { path, index: z.number(), key: z.string(), failure }),
   of("choice", {
     path,
-    of: z.enum(["if", "match", "race", "model", "recover", "stop", "vote"]),
+    of: z.enum(["capability", "if", "match", "race", "model", "recover", "stop", "vote"]),
     chosen: z.string(),
+    /** Of a capability: the id of what was chosen, and what speaks for and against each implementation, in order. */
+    implementation: z.string().optional(),
+    candidates: z.array(z.object({ name: z.string(), fits: z.boolean(), why: z.string() })).optional(),
     /** Of a vote: the runs that were counted. */
     runs: z.array(z.number()).optional(),
   }),

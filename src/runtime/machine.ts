@@ -8,6 +8,7 @@ import type { Admission } from "./admission.js";
 import type { Asker } from "./ask.js";
 import type { Breakers } from "./breaker.js";
 import type { ResultCache } from "./cache.js";
+import type { Experiences } from "./choose.js";
 import type { Clock } from "./clock.js";
 import type { NewEvent } from "./events.js";
 import type { CallFailure, FailureValue } from "./failure.js";
@@ -197,6 +198,7 @@ export interface Run {
   readonly past: Past | undefined;
   /** Committed effects that differ from what the edited program wants: what the user chose. */
   readonly choices: ReadonlyMap<string, "keep" | "again">;
+  readonly experiences: Experiences | undefined;
   readonly suspense: Suspense | undefined;
   readonly ask: Asker | undefined;
   /** Answers that were given before, by the path of the question. */

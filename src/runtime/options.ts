@@ -1,6 +1,7 @@
 /** What a run gets from outside: time, tools, models, the environment, and where it is kept. */
 import type { ModelIR } from "../plan/ir.js";
 import type { Asker } from "./ask.js";
+import type { Experiences } from "./choose.js";
 import type { Clock } from "./clock.js";
 import type { NewEvent, RunEvent } from "./events.js";
 import type { Journal } from "./journal.js";
@@ -46,6 +47,8 @@ export interface RunOptions {
   /** Only what is finished is looked at again; the run then ends as cancelled, for this reason. */
   readonly replayOnly?: string;
   readonly choices?: ReadonlyMap<string, "keep" | "again">;
+  /** What earlier runs tell about callables, by their ids: decides between implementations that are equal. */
+  readonly experiences?: Experiences;
   /** Asks a person; without it, or where it gives nothing, the run ends waiting for an answer. */
   readonly ask?: Asker;
   readonly answers?: ReadonlyMap<string, unknown>;

@@ -53,6 +53,8 @@ export interface Past {
   readonly unknown: ReadonlySet<string>;
   readonly races: ReadonlyMap<string, string>;
   readonly votes: ReadonlyMap<string, readonly number[]>;
+  /** Ids of the implementations that were chosen, by the path of the call. */
+  readonly chosen: ReadonlyMap<string, string>;
   /** Regions in which some item was done. */
   readonly fruitful: ReadonlySet<string>;
   readonly questions: ReadonlyMap<string, PastQuestion>;
@@ -95,7 +97,7 @@ function retold(event: Told): string | undefined {
     case "item.failed":
       return `${event.kind} ${event.path} ${event.index} ${event.key}`;
     case "choice":
-      return `choice ${event.of} ${event.path}`;
+      return `choice ${event.of} ${event.path} ${event.implementation ?? ""}`;
     case "answer.mended":
       return `${event.kind} ${event.path} ${event.mends.join()}`;
     case "answer.rejected":
@@ -133,6 +135,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const unknown = new Set<string>();
   const races = new Map<string, string>();
   const votes = new Map<string, readonly number[]>();
+  const chosen = new Map<string, string>();
   const fruitful = new Set<string>();
   const questions = new Map<string, PastQuestion>();
   const breakers = new Map<string, PastBreaker>();
@@ -274,6 +277,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         charge(event.path, nanoDollars(event.costUsd), event.inputTokens, event.outputTokens, 0, false);
         break;
       case "choice":
+        if (event.implementation !== undefined) chosen.set(event.path, event.implementation);
         if (event.of === "race") races.set(event.path, event.chosen);
         if (event.of === "vote" && event.runs !== undefined) votes.set(event.path, event.runs);
         break;
@@ -329,6 +333,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     unknown,
     races,
     votes,
+    chosen,
     fruitful,
     questions,
     breakers,

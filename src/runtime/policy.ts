@@ -9,6 +9,7 @@ import { withApproval } from "./ask.js";
 import { withBreaker } from "./breaker.js";
 import { withBudget, withParallel, withPriority } from "./budget.js";
 import { withCache } from "./cache.js";
+import type { Wanted } from "./choose.js";
 import { withFallback } from "./fallback.js";
 import type { Eval } from "./frame.js";
 import { withHedge } from "./hedge.js";
@@ -116,6 +117,17 @@ export function pipeline(
   const cache = of("cache");
   if (cache !== undefined) next = withCache(cache.read(cache.policy.ttl), next);
   return next;
+}
+
+/** What a call of a capability says about the choice. */
+export function choiceReads(sources: readonly PolicySource[]): Wanted {
+  const maxCost = chosen(sources, "maxCost");
+  const maxLatency = chosen(sources, "maxLatency");
+  return {
+    maxCost: maxCost?.read(maxCost.policy.value),
+    maxLatency: maxLatency?.read(maxLatency.policy.value),
+    prefer: chosen(sources, "prefer")?.policy ?? [],
+  };
 }
 
 /** The idempotency key, the declared cost and the undoing of a call site. */

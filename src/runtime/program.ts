@@ -9,6 +9,7 @@ import { binding } from "./binding.js";
 import { nodeDone, stopRound } from "./body.js";
 import { compileBranching } from "./branch.js";
 import { executeCall } from "./call.js";
+import { performCapability } from "./choose.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { compileFork, compileRace } from "./fork.js";
@@ -17,13 +18,21 @@ import { compileFold, compileLoop, compileReduce } from "./iterate.js";
 import type { Attempt, CallSite, CompiledBody, CompiledCallable, CompiledNode, Instance, Intercept, Program } from "./machine.js";
 import { compileMap } from "./map.js";
 import { performFlow, performTool } from "./perform.js";
-import { type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
+import { choiceReads, type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
 import { declaration } from "./reach.js";
 import { redactor } from "./redact.js";
 import { executeRegion, guarded } from "./region.js";
 import type { Shapes } from "./shape.js";
 import { assertNever } from "./values.js";
 import { compileVote } from "./vote.js";
+
+/** What carries a capability out counts by itself. */
+const SUBJECTS: Readonly<Record<CompiledCallable["ir"]["kind"], Subject>> = {
+  flow: "flow",
+  capability: "flow",
+  tool: "tool",
+  agent: "agent",
+};
 
 export interface ProgramOptions {
   readonly graph: Graph;
@@ -85,12 +94,17 @@ export function program(options: ProgramOptions): Program {
 
   function siteFor(callee: CompiledCallable, sources: readonly PolicySource[], rank: number): CallSite {
     const stub = options.intercept?.(callee);
-    const subject: Subject = callee.ir.kind === "flow" ? "flow" : callee.ir.kind === "tool" ? "tool" : "agent";
-    const attempt = pipeline(sources, stub !== undefined && subject === "flow" ? "agent" : subject, callable, stub ?? performer(callee));
+    const subject: Subject = SUBJECTS[callee.ir.kind];
+    const attempt = pipeline(
+      sources,
+      stub !== undefined && subject === "flow" ? "agent" : subject,
+      callable,
+      stub ?? performer(callee, sources),
+    );
     return { callee, attempt, rank, ...siteReads(sources, callable) };
   }
 
-  function performer(callee: CompiledCallable): Attempt {
+  function performer(callee: CompiledCallable, sources: readonly PolicySource[]): Attempt {
     switch (callee.ir.kind) {
       case "flow":
         return performFlow;
@@ -99,8 +113,7 @@ export function program(options: ProgramOptions): Program {
       case "agent":
         return performAgent(callee.ir satisfies AgentIR, callee, context);
       case "capability":
-        return (step, done) =>
-          done(failure("tool_error", `capabilities such as ${callee.ir.name} cannot be called yet`, { path: step.path }), null);
+        return performCapability(callee, choiceReads(sources), callable);
       default:
         return assertNever(callee.ir);
     }

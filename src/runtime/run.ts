@@ -266,6 +266,7 @@ export function machineOf(
       return provider;
     },
     admission: admission(),
+    experiences: options.experiences,
     breakers: new Map(),
     rates: new Map(),
     locks: new Map(),

@@ -47,12 +47,12 @@ export function unsupported(
     if (visited.has(`${ref.kind} ${ref.id}`)) return;
     visited.add(`${ref.kind} ${ref.id}`);
     if (ref.kind === "channel") report("channels", span);
-    else if (ref.kind === "capability") report("calls of a capability", span);
     else {
       const ir = declaration(graph, ref);
       visitPolicies(ir.policies, ir.span);
       if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
+      if (ir.kind === "capability") for (const implementation of ir.implementations) visitCallee(implementation, ir.span);
       if (ir.kind === "agent") {
         if (ir.params.some((param) => holdsMedia(param.type))) report("images, audio and documents in prompts", ir.span);
         visitModel(ir.model);

@@ -42,7 +42,8 @@ export function why(events: readonly RunEvent[], path: string): readonly string[
         out.push(`The answer did not fit: ${event.reasons.join("; ")}.`);
         break;
       case "choice":
-        out.push(`It took ${event.chosen}${event.of === "recover" ? " and recovered" : ""}.`);
+        if (event.candidates !== undefined) out.push(...chosenText(event.chosen, event.candidates));
+        else out.push(`It took ${event.chosen}${event.of === "recover" ? " and recovered" : ""}.`);
         break;
       case "question.asked":
         out.push(`It asked: ${event.question}`);
@@ -63,6 +64,17 @@ export function why(events: readonly RunEvent[], path: string): readonly string[
     }
   }
   return out;
+}
+
+function chosenText(chosen: string, candidates: NonNullable<Extract<RunEvent, { kind: "choice" }>["candidates"]>): readonly string[] {
+  const [first] = candidates.filter((each) => each.name === chosen);
+  const others = candidates.filter((each) => each !== first);
+  return [
+    `It chose ${chosen}${first === undefined ? "" : `: ${first.why}`}.`,
+    ...others.map((each) =>
+      each.fits ? `${each.name} ${each.why}.` : `Not ${each.name}: ${each.why.replace(`\`${each.name}\` `, "it ")}.`,
+    ),
+  ];
 }
 
 function again(before: Started, now: Started, cause: string): string {

@@ -52,6 +52,8 @@ export interface ArgumentContext {
   upperEnd(expr: Expr): number | undefined;
   /** Whether a name is declared or imported here, for `@prefer`; it then counts as used. */
   nameKnown(name: string): boolean;
+  /** Names of the models and callables that `@prefer` could mean. */
+  candidates(): readonly string[];
 }
 
 /** Arguments by the name in the table, as far as they are right. */
@@ -129,7 +131,8 @@ function checkArgument(annotation: string, spec: ArgumentSpec, expr: Expr, conte
       return;
     case "candidate":
       if (expr.kind !== "NameExpr") reportType(annotation, spec, expr, found(expr, context), problems);
-      else if (!context.nameKnown(expr.name)) problems.report(d.unknownName, expr.span, { name: expr.name, near: undefined });
+      else if (!context.nameKnown(expr.name))
+        problems.report(d.unknownName, expr.span, { name: expr.name, near: nearest(expr.name, context.candidates()) });
       return;
     case "earlier":
       if (expr.kind === "NameExpr") context.infer(expr);

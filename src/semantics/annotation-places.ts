@@ -8,7 +8,7 @@ import { callableOf } from "./calls.js";
 import type { Checker, Context } from "./checker.js";
 import { effectOfNode, effectOfSymbol, unrepeatable, unrepeatableIn } from "./effects.js";
 import { upperEnd } from "./regions.js";
-import type { Callable, Env } from "./symbols.js";
+import { type Callable, type Env, isCallableDecl } from "./symbols.js";
 import type { Type } from "./types.js";
 
 /** What the annotations before an expression stand before. */
@@ -97,5 +97,9 @@ export function checkAnnotationsAt(
       context.scope.used.add(name);
       return context.scope.names.has(name);
     },
+    candidates: () =>
+      [...context.scope.names.values()]
+        .filter(({ decl }) => decl.kind === "ModelDecl" || isCallableDecl(decl))
+        .map((symbol) => symbol.name),
   });
 }

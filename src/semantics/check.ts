@@ -685,6 +685,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       return;
     }
     symbol.scope.used.add(name.text);
+    // A call of the capability may come here.
+    const edges = tables.references.get(target) ?? new Map<DeclSymbol, Span>();
+    if (!edges.has(symbol)) edges.set(symbol, name.span);
+    tables.references.set(target, edges);
     const mine = signature(symbol);
     const theirs = signature(target);
     if (mine === undefined || theirs === undefined) return;

@@ -48,6 +48,8 @@ describe.each([...durablePrograms])("%s", (_name, program) => {
       ).toEqual([]);
       const { events: all } = second.stored;
       expect(broken(all), at).toEqual([]);
+      const chosen = all.flatMap((event) => (event.kind === "choice" && event.of === "capability" ? [event.path] : []));
+      expect(new Set(chosen).size, at).toBe(chosen.length);
       expect(
         all.map((event) => event.seq),
         at,

@@ -57,6 +57,7 @@ function toolsOf(seen: World, replaced: Readonly<Record<string, ToolFunction>>):
     }),
     odd: told(({ x }) => (number(x) % 2 === 1 ? fail("refused") : number(x))),
     flaky: told(({ x }, { attempt }) => (attempt < 3 ? fail("overloaded") : number(x))),
+    cheap: told(({ x }) => ({ n: number(x), why: "cheap" })),
     paid: told(({ x }) => number(x)),
     add: told(({ a, b }) => number(a) + number(b)),
     put: told(async ({ x }, context) => {

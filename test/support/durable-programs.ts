@@ -43,6 +43,17 @@ const bodies: Readonly<Record<string, string | DurableProgram>> = {
     "flow main() -> int {\n  let a = @retry(3, backoff: 1s) flaky(1)\n  let b = @fallback(t) odd(1)\n  let c = @timeout(1m) slow(2)\n  let d = @retry(2, backoff: 1s) @fallback(slow) odd(3)\n  a + b + c + d\n}",
   budget:
     "@budget($0.60, calls: 40)\nflow main() -> int {\n  let xs = @min_success(1) map x in range(6) { @budget($0.10) work(x) }\n  len(xs)\n}\nflow work(x: int) -> int { paid(x) + Guess(x).n }",
+  capabilities: {
+    source: `capability Look(x: int) -> { n: int(0..9), why: string(..20) }
+@timeout(1m) @quality(90%) agent Best(x: int) -> { n: int(0..9), why: string(..20) } implements Look { model: m, prompt: "Look {{x}}" }
+@cost($0.001) tool cheap(x: int) -> { n: int(0..9), why: string(..20) } implements Look = module("./tools.ts")
+@budget($0.08)
+flow main() -> int {
+  let a = map x in range(4) { Look(x).n }
+  let b = @retry(1) @fallback(cheap) Look(9)
+  t(len(a)) + (if b.n < 20 { 1 } else { 2 })
+}`,
+  },
   agents: "flow main() -> int {\n  let a = Tooled(1)\n  let b = map x in range(3) { Tooled(x) }\n  a + len(b)\n}",
   cached: "flow main() -> int {\n  let a = @cache(1h) t(1)\n  let b = @after(a) @cache(1h) t(1)\n  a + b\n}",
   locked: 'flow main() -> int[] {\n  map x in range(4) { @lock("one") post(x) }\n}',

@@ -30,7 +30,7 @@ interface Signature {
   readonly result: "text" | "texts" | "note";
   /** Whether its text has no limit. */
   readonly open: boolean;
-  readonly kind: "agent" | "tool" | "flow";
+  readonly kind: "agent" | "tool" | "flow" | "capability";
 }
 
 type Value = "text" | "texts";
@@ -112,16 +112,26 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
   };
   const returns = new Map<string, string>();
 
-  const tool = (): void => {
-    const s = signature("tool", "tool_");
-    const type = resultType(s);
+  /** What a capability says about the callables that implement it. */
+  interface Role {
+    readonly of: Signature;
+    readonly type: string;
+  }
+  const figures = (role: Role | undefined): string =>
+    role === undefined
+      ? ""
+      : `${chance(0.5) ? `@quality(${between(1, 9) * 10}%) ` : ""}${chance(0.4) ? `@latency(${between(1, 30) * 100}ms) ` : ""}`;
+  const tool = (role?: Role): void => {
+    const s = role === undefined ? signature("tool", "tool_") : { ...role.of, kind: "tool" as const, name: name("tool_") };
+    const type = role?.type ?? resultType(s);
     returns.set(s.name, type);
-    out.push(`${policies("tool", false)}tool ${s.name}${params(s)} -> ${type} = module("./tools.ts")`);
-    callables.push(s);
+    const head = `${figures(role)}${policies("tool", false)}tool ${s.name}${params(s)} -> ${type}`;
+    out.push(`${head}${role === undefined ? "" : ` implements ${role.of.name}`} = module("./tools.ts")`);
+    if (role === undefined) callables.push(s);
   };
-  const agent = (): void => {
-    const s = signature("agent", "Agent");
-    const type = resultType(s);
+  const agent = (role?: Role): void => {
+    const s = role === undefined ? signature("agent", "Agent") : { ...role.of, name: name("Agent") };
+    const type = role?.type ?? resultType(s);
     const tools = callables.filter((each) => each.kind !== "flow" && chance(0.3)).map((each) => each.name);
     const texts = [
       "Say something about {{x}}.\n{{#each ys}}\n- {{this}} {{@index}}\n{{/each}}",
@@ -130,7 +140,7 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
       "Short.",
     ];
     out.push(
-      `${policies("agent", false)}agent ${s.name}${params(s)} -> ${type} {`,
+      `${figures(role)}${policies("agent", false)}agent ${s.name}${params(s)} -> ${type} ${role === undefined ? "" : `implements ${role.of.name} `}{`,
       `  model: ${pick(models)}`,
       `  prompt: """\n${pick(texts)}\n"""`,
       ...(chance(0.3) ? [`  system: "You are {{x}}."`] : []),
@@ -147,8 +157,17 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
           ]),
       `}`,
     );
+    if (role === undefined) callables.push(s);
+  };
+  const capability = (): void => {
+    const s = signature("capability", "Choice");
+    const role: Role = { of: s, type: resultType(s) };
+    out.push(`capability ${s.name}${params(s)} -> ${role.type}`);
+    for (let i = 0; i < between(1, 3); i++) (chance(0.7) ? agent : tool)(role);
     callables.push(s);
   };
+  const selection = (): string =>
+    `${chance(0.3) ? `@max_cost($${(random() * 0.02).toFixed(4)}) ` : ""}${chance(0.15) ? `@max_latency(${between(1, 40)}s) ` : ""}`;
 
   // ---------------------------------------------------------------------------------------------- expressions
 
@@ -167,7 +186,8 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
     const ys = any(scope, "texts");
     const text = s.text === undefined ? x : `truncate(${x}, ${s.text})`;
     const list = s.list === undefined ? ys : `take(${ys}, ${s.list})`;
-    const place = annotated && chance(0.35) ? `${fallbackFor(s)}${policies(s.kind, true)}` : "";
+    const chosen = s.kind === "capability" ? selection() : "";
+    const place = annotated && chance(0.35) ? `${fallbackFor(s)}${policies(s.kind, true)}${chosen}` : chosen;
     return `${place}${s.name}(${text}, ${list})`;
   };
   /** A call whose value is of a kind, as a name. */
@@ -277,6 +297,7 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
 
   for (let i = 0; i < between(1, 2); i++) tool();
   for (let i = 0; i < between(2, 4); i++) chance(0.75) ? agent() : tool();
+  for (let i = 0; i < between(0, 2); i++) capability();
   const plain: Signature = { kind: "agent", name: name("Agent"), text: undefined, list: undefined, result: "text", open: false };
   out.push(`agent ${plain.name}(x: string, ys: string[]) -> string(..30) { model: ${pick(models)}, prompt: "{{x}}: {{len ys}}" }`);
   callables.push(plain);

@@ -1,5 +1,5 @@
 /** W08: bounds, budgets and what is chosen by them. */
-import { error, note } from "./define.js";
+import { error, note, warning } from "./define.js";
 
 export interface BudgetFacts {
   /** What the budget stands before. */
@@ -32,7 +32,16 @@ export const boundProblems = {
   }),
   noCandidate: error<{ readonly capability: string; readonly reasons: readonly string[] }>("W0804", {
     title: ({ capability }) => `No implementation of \`${capability}\` can fit this call`,
-    label: "every implementation is too dear or too slow",
-    help: ({ reasons }) => `${reasons.join("; ")}.`,
+    label: ({ reasons }) => (reasons.length === 0 ? "nothing implements it" : "every implementation is too dear or too slow"),
+    help: ({ capability, reasons }) =>
+      reasons.length === 0
+        ? `Declare an agent, tool or flow that \`implements ${capability}\`, or import the file that has one: a call picks among those in the files that this program imports.`
+        : `${reasons.join("; ")}.`,
+  }),
+  prefersNothing: warning<{ readonly capability: string; readonly candidates: readonly string[] }>("W0805", {
+    title: ({ capability }) => `What is preferred here is no implementation of \`${capability}\` that fits`,
+    label: "the choice is made as if nothing were preferred",
+    help: ({ candidates }) =>
+      `\`@prefer\` takes an implementation or the model of one. The implementations: ${candidates.map((name) => `\`${name}\``).join(", ")}.`,
   }),
 } as const;
