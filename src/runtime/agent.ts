@@ -6,15 +6,16 @@
 import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
 import { answerSchema, parametersSchema } from "../plan/json-schema.js";
 import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
+import { forEachRef } from "../plan/walk.js";
 import { pump } from "./body.js";
 import { checkArgs, startCall, withDefaults } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
-import { readAs } from "./lenient.js";
+import { readAs, withoutThinking } from "./lenient.js";
 import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
 import { askModel, messageBytes } from "./model.js";
-import type { Message, ModelAnswer, ToolCallRequest, ToolDescription } from "./provider.js";
+import type { Message, ModelAnswer, Repeated, ToolCallRequest, ToolDescription } from "./provider.js";
 import type { Checked } from "./schema.js";
 import { cancelled } from "./scope.js";
 import { rootOf, stopped, withSchemas } from "./step.js";
@@ -26,6 +27,7 @@ interface Compiled {
   readonly prompt: (frame: Frame) => unknown;
   readonly system: ((frame: Frame) => unknown) | undefined;
   readonly examples: ((frame: Frame) => unknown) | undefined;
+  readonly repeated: Repeated;
 }
 
 export function performAgent(ir: AgentIR, callee: CompiledCallable, context: EvalContext): Attempt {
@@ -36,6 +38,7 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
     prompt: compile(ir.prompt),
     system: ir.system === undefined ? undefined : compile(ir.system),
     examples: ir.examples === undefined ? undefined : compile(ir.examples),
+    repeated: repeatedOf(ir),
   };
   return (step, done) => {
     // What was sent is awaited when the region around fails, with the turns that belong to it.
@@ -51,6 +54,26 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
       },
     );
   };
+}
+
+/** What is the same in every call: what no parameter stands in, up to the first one that does. */
+function repeatedOf({ system, examples, prompt }: AgentIR): Repeated {
+  if (system !== undefined && !isSame(system)) return { system: false, messages: 0, head: 0 };
+  const listed =
+    examples === undefined ? [] : examples.kind === "list" ? examples.elements : examples.kind === "const" ? examples.value : [];
+  if (examples !== undefined && (!Array.isArray(listed) || !isSame(examples))) return { system: true, messages: 0, head: 0 };
+  const count = Array.isArray(listed) ? 2 * listed.length : 0;
+  const [first] = prompt.kind === "template" ? prompt.parts : [];
+  const head = prompt.kind === "const" ? String(prompt.value) : first?.kind === "text" ? first.text : "";
+  return { system: true, messages: count, head: head.length };
+}
+
+function isSame(expr: AgentIR["prompt"]): boolean {
+  let same = true;
+  forEachRef(expr, () => {
+    same = false;
+  });
+  return same;
 }
 
 async function converse(step: Step, agent: Compiled): Promise<unknown> {
@@ -81,6 +104,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       seed: run.seed,
       system,
       messages,
+      repeated: agent.repeated,
       schema: answerSchema(ir.result, types),
       answer: ir.result,
       types,
@@ -101,7 +125,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
         continue;
       }
       read = { ok: false, reasons: ["the calls of tools are too many or too long: ask for less at once"] };
-    } else read = await readAnswer(run, agent, answer.text, answer.finish === "length");
+    } else read = await readAnswer(run, agent, answer);
     if (read.ok) {
       if (read.mends.length > 0) run.emit({ kind: "answer.mended", path: step.path, mends: [...read.mends] });
       return read.value;
@@ -175,17 +199,18 @@ type ReadAnswer =
 export async function readAnswer(
   run: Run,
   agent: { readonly ir: AgentIR; readonly callee: CompiledCallable },
-  text: string,
-  cutOff: boolean,
+  { text, finish, flaw }: Pick<ModelAnswer, "text" | "finish" | "flaw">,
 ): Promise<ReadAnswer> {
   const { ir } = agent;
-  if (cutOff) return { ok: false, reasons: ["the answer was cut off because it is too long: answer more briefly"] };
-  if (text.trim() === "") return { ok: false, reasons: ["the answer is empty"] };
+  if (finish === "length") return { ok: false, reasons: ["the answer was cut off because it is too long: answer more briefly"] };
+  if (text.trim() === "") return { ok: false, reasons: [flaw ?? "the answer is empty"] };
   if (ir.result.kind === "string") {
-    const checked = await fitted(run, ir.result, text);
-    return checked.ok ? { ok: true, value: checked.value, mends: [] } : { ok: false, reasons: checked.reasons };
+    const { rest, removed } = withoutThinking(text);
+    if (rest === "") return { ok: false, reasons: ["the answer holds only thoughts"] };
+    const checked = await fitted(run, ir.result, rest);
+    return checked.ok ? { ok: true, value: checked.value, mends: removed } : { ok: false, reasons: checked.reasons };
   }
-  const read = readAs(text, ir.result, run.program.graph.types);
+  const read = readAs(text, ir.result, run.program.graph.types, finish !== "unknown");
   if (read.ok) return read;
   if (read.value === undefined) return { ok: false, reasons: [read.reason] };
   const checked = await fitted(run, ir.result, read.value);

@@ -113,6 +113,8 @@ export const runEvent = z.discriminatedUnion("kind", [
     reserved: z.object({ costUsd: z.number(), tokens: z.number() }),
   }),
   of("model.delta", { path, agent: z.string(), text: z.string() }),
+  /** What a typed answer holds so far, for whoever watches: fields may be missing, texts and lists go on. */
+  of("model.partial", { path, agent: z.string(), value: json }),
   of("model.answered", {
     path,
     model: z.string(),
@@ -126,7 +128,7 @@ export const runEvent = z.discriminatedUnion("kind", [
     costUsd: z.number(),
     text: z.string(),
     attempt: z.number(),
-    finish: z.enum(["stop", "length", "tools", "refused"]),
+    finish: z.enum(["stop", "length", "tools", "refused", "unknown"]),
     /** In a journaled run, what makes the answer reusable. */
     guard: z.string().optional(),
     toolCalls: json.optional(),

@@ -6,6 +6,8 @@ import type { NewEvent, RunEvent } from "./events.js";
 
 export interface Feed {
   readonly emit: (event: NewEvent) => void;
+  /** Whether somebody reads `events`. */
+  readonly isRead: () => boolean;
   readonly events: AsyncIterable<RunEvent>;
   readonly end: () => void;
 }
@@ -21,12 +23,12 @@ export function eventFeed(listener: ((event: RunEvent) => void) | undefined, ela
 
   const emit = (event: NewEvent): void => {
     if (listen === undefined && readers.size === 0) {
-      if (event.kind !== "model.delta") seq++;
+      if (!isFleeting(event)) seq++;
       return;
     }
     // The event was made for this one use, so it is completed rather than copied.
     const stamped = event as RunEvent;
-    stamped.seq = event.kind === "model.delta" ? seq : seq++;
+    stamped.seq = isFleeting(event) ? seq : seq++;
     stamped.at = elapsed();
     if (listen !== undefined) {
       try {
@@ -53,12 +55,18 @@ export function eventFeed(listener: ((event: RunEvent) => void) | undefined, ela
 
   return {
     emit,
+    isRead: () => readers.size > 0,
     events: { [Symbol.asyncIterator]: iterate },
     end() {
       ended = true;
       for (const reader of readers) reader.end();
     },
   };
+}
+
+/** Told on the way and kept nowhere. */
+export function isFleeting({ kind }: { readonly kind: NewEvent["kind"] }): boolean {
+  return kind === "model.delta" || kind === "model.partial";
 }
 
 interface Reader {

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "./clock.js";
 import type { RunEvent } from "./events.js";
+import { isFleeting } from "./feed.js";
 import type { KnownResult } from "./machine.js";
 import { type Store, type StoredStatus, StoreError, type StoreRecord } from "./store.js";
 
@@ -65,7 +66,7 @@ export function journal(options: JournalOptions): Journal {
 
   return {
     record: (event) => {
-      if (event.kind !== "model.delta" && broken === undefined) records.push({ kind: "event", event });
+      if (!isFleeting(event) && broken === undefined) records.push({ kind: "event", event });
     },
     remember: (path, { guard, value, failed }) => {
       if (broken !== undefined) return;

@@ -5,7 +5,7 @@
  */
 import type { TypeIR } from "../plan/ir.js";
 import { type Fit, fitter, plainValue } from "./fit.js";
-import { type Fuel, type LooseNode, readLoose } from "./loose-json.js";
+import { CLOSERS, CUT, type Fuel, type LooseNode, readLoose } from "./loose-json.js";
 import { named, shapes, type Types } from "./shape.js";
 import { deepEqual } from "./values.js";
 
@@ -27,6 +27,11 @@ interface Found {
   readonly cut: boolean;
 }
 
+const THOUGHTS = "removed the thoughts before the answer";
+const LINES = "made a list of the lines";
+const RECORDS = "put the values into a list";
+/** Mends of answers that may go on: after each of their parts they look whole. */
+const OPEN_ENDED: ReadonlySet<string> = new Set([CLOSERS, LINES, RECORDS]);
 const AROUND = "removed the text around the JSON";
 /** How much cheaper a reading must be than another to count although both fit. */
 const MARGIN = 10;
@@ -46,8 +51,19 @@ export function readJson(text: string): Read {
   return { ok: true, value: plainValue(only.node), mends: only.mends };
 }
 
-/** Reads an answer as a type. */
-export function readAs(text: string, type: TypeIR, types: Types): Read {
+/** What a text says without the thoughts that a model with open reasoning writes before it, and the mend of that. */
+export function withoutThinking(text: string): { readonly rest: string; readonly removed: readonly string[] } {
+  const block = /^\s*<(think|thinking)>[\s\S]*?<\/\1>\s*/i.exec(text)?.[0];
+  return block === undefined ? { rest: text, removed: [] } : { rest: text.slice(block.length), removed: [THOUGHTS] };
+}
+
+/** Reads an answer as a type; where nobody says that it has ended, it must be seen from the answer itself. */
+export function readAs(text: string, type: TypeIR, types: Types, ended = true): Read {
+  const read = readEnded(text, type, types);
+  return ended || !read.ok || !read.mends.some((mend) => OPEN_ENDED.has(mend)) ? read : { ok: false, reason: CUT };
+}
+
+function readEnded(text: string, type: TypeIR, types: Types): Read {
   const whole = text.trim();
   if (whole === "") return { ok: false, reason: "the answer is empty" };
   const exact = parseStrict(whole);
@@ -69,8 +85,7 @@ export function readAs(text: string, type: TypeIR, types: Types): Read {
     return { candidate, read: read.ok ? { ...read, cost: read.cost + outside, mends: [...candidate.mends, ...read.mends] } : read };
   });
   const best = choose(weighed.map(({ read }) => read));
-  const told = (read: Read): Read =>
-    read.ok && removed ? { ...read, mends: [...new Set([...read.mends, "removed the thoughts before the answer"])] } : read;
+  const told = (read: Read): Read => (read.ok && removed ? { ...read, mends: [...new Set([...read.mends, THOUGHTS])] } : read);
   if (typeof best === "string") {
     const lines = linesAsList(answer, found, type, fit, types);
     return told(lines ?? { ok: false, reason: best });
@@ -215,7 +230,7 @@ function linesAsList(
   }
   const read = fit({ kind: "list", of: found.candidates.map(({ node }) => node) }, list);
   if (!read.ok) return undefined;
-  const mends = new Set([...found.candidates.flatMap((each) => each.mends), ...read.mends, "put the values into a list"]);
+  const mends = new Set([...found.candidates.flatMap((each) => each.mends), ...read.mends, RECORDS]);
   return { ok: true, value: read.value, mends: [...mends] };
 }
 
@@ -242,6 +257,10 @@ function readSentence(text: string, type: TypeIR, types: Types, fit: (node: Loos
     mends.push(AROUND);
   }
   if (wanted.kind === "list") return bullets(said, wanted, fit, mends);
+  const lists =
+    wanted.kind === "union" ? wanted.of.map((member) => resolved(member, types)).filter((member) => member.kind === "list") : [];
+  const lines = lists[0] === undefined || lists.length > 1 || !said.includes("\n") ? undefined : bullets(said, lists[0], fit, mends);
+  if (lines?.ok === true) return lines;
   if (wanted.kind === "record" || wanted.kind === "map" || wanted.kind === "json") return undefined;
   const quoted = parseStrict(said);
   const node: LooseNode =
@@ -276,5 +295,5 @@ function bullets(
   if (items.length === 0 || items.includes(undefined)) return undefined;
   const of = items.map((item): LooseNode => ({ kind: "text", text: (item ?? "").trim() }));
   const read = fit({ kind: "list", of }, type);
-  return read.ok ? { ok: true, value: read.value, mends: [...new Set([...mends, ...read.mends, "made a list of the lines"])] } : undefined;
+  return read.ok ? { ok: true, value: read.value, mends: [...new Set([...mends, ...read.mends, LINES])] } : undefined;
 }

@@ -23,7 +23,9 @@ export interface Fuel {
 
 type Part = { readonly ok: true; readonly node: LooseNode } | { readonly ok: false; readonly reason: string; readonly cut: boolean };
 
-const CUT = "the JSON ends in the middle: it may have been cut off";
+/** Why something that may go on is not read, and the mend where the text ends after a whole value. */
+export const CLOSERS = "added closing brackets";
+export const CUT = "the JSON ends in the middle: it may have been cut off";
 const MAX_DEPTH = 500;
 const quotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", "“": "”", "`": "`" };
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f" };
@@ -153,7 +155,7 @@ export function readLoose(text: string, start: number, fuel: Fuel): LooseRead {
     if (ends) {
       // A word may go on behind the cut, a bracket or a quote has ended.
       if (last.kind === "word") return bad(CUT, true);
-      mends.add("added closing brackets");
+      mends.add(CLOSERS);
       return "end";
     }
     if (missing()) {

@@ -189,6 +189,8 @@ export interface Run {
   /** Values of the program's constants, by id. */
   readonly globals: ReadonlyMap<string, unknown>;
   readonly emit: (event: NewEvent) => void;
+  /** Whether somebody looks on, so that what is only to be looked at is worth its while. */
+  readonly isWatched: () => boolean;
   /** Waits until what was emitted is safe, then goes on; undefined where nothing is journaled. */
   readonly commit: ((then: () => void) => void) | undefined;
   readonly known: ((path: string, guard: string, callee: CompiledCallable) => KnownResult | undefined) | undefined;

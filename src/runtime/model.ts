@@ -14,6 +14,7 @@ import { type Gate, gate, orderOf } from "./gate.js";
 import { canonical, contentHash } from "./hash.js";
 import { type Amount, dollars, nanoDollars } from "./ledger.js";
 import type { Attempt, Run, Step } from "./machine.js";
+import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { takeToken } from "./rate.js";
@@ -276,6 +277,7 @@ function send(
   const { run } = step;
   const held = step.context.account;
   const { timed } = provider;
+  const partial = hidden || sent.answer.kind === "string" || !run.isWatched() ? undefined : partialOf(run, sent);
   let charged: Amount | undefined;
   let billed: Billed | undefined;
   let over = false;
@@ -327,7 +329,10 @@ function send(
         signal: signalOf(step),
         clock: run.clock,
         onDelta: (text) => {
-          if (!over && !hidden) run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });
+          if (over || hidden) return;
+          run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });
+          const found = partial?.(text);
+          if (found !== undefined) run.emit({ kind: "model.partial", path: step.path, agent: sent.agent, value: found.value });
         },
       })
       .then(
@@ -380,6 +385,8 @@ function send(
       );
   });
 }
+
+const partialOf = (run: Run, sent: ModelRequest) => partialReader(sent.answer, sent.types, run.program.shapes);
 
 function usageIn(thrown: unknown): Usage | undefined {
   if (typeof thrown !== "object" || thrown === null || !("usage" in thrown)) return undefined;

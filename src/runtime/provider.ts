@@ -27,6 +27,15 @@ export interface ToolDescription {
   readonly parameterTypes: readonly { readonly name: string; readonly type: TypeIR; readonly optional: boolean }[];
 }
 
+/** How far the beginnings of an agent's requests are the same: its tools always are. */
+export interface Repeated {
+  readonly system: boolean;
+  /** Messages from the first on. */
+  readonly messages: number;
+  /** Of the message after them, its first characters. */
+  readonly head: number;
+}
+
 export interface ModelRequest {
   readonly model: ModelIR;
   readonly agent: string;
@@ -37,6 +46,8 @@ export interface ModelRequest {
   readonly seed: number;
   readonly system: string | undefined;
   readonly messages: readonly Message[];
+  /** What of the beginning is the same in every call of the agent, for prompt caches. */
+  readonly repeated?: Repeated;
   /** The JSON Schema of the answer; undefined where text is wanted. */
   readonly schema: Json | undefined;
   readonly answer: TypeIR;
@@ -73,7 +84,10 @@ export interface ModelAnswer {
   readonly toolCalls: readonly ToolCallRequest[];
   /** Undefined where the other side did not say. */
   readonly usage: Usage | undefined;
-  readonly finish: "stop" | "length" | "tools" | "refused";
+  /** `unknown` where the other side does not say that the answer is whole. */
+  readonly finish: "stop" | "length" | "tools" | "refused" | "unknown";
+  /** What went wrong with an answer that is none, in words for the model. */
+  readonly flaw?: string;
   /** JSON that the provider wants to see again with this answer in later turns: reasoning, signatures. */
   readonly replay?: unknown;
 }

@@ -113,7 +113,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
   if (flow === undefined) throw new Error(`the program has no flow ${flowName}`);
   const result = prepare(graph, flow, inputs, options).then(async (prepared): Promise<RunResult> => {
     if (prepared.problems.length > 0) return refused(id, prepared.problems);
-    const made = machineOf(prepared, id, options, emit, waits, kept);
+    const made = machineOf(prepared, id, options, emit, waits, kept, feed.isRead);
     machine = made;
     const outcome = await Promise.race([carryOut(made, flow, prepared, root, options.replayOnly), ending]);
     const result = concluded(made, outcome, prepared.simulated, clock.now() - startedAt + (past?.elapsedMs ?? 0));
@@ -205,6 +205,7 @@ export function machineOf(
   emit: (event: NewEvent) => void,
   waits?: Suspense,
   kept?: Journal,
+  isRead: () => boolean = () => false,
 ): Run {
   const { past } = options;
   const commit = kept?.commit ?? options.commit;
@@ -243,6 +244,7 @@ export function machineOf(
     clock: waits?.clock ?? options.clock,
     globals,
     emit,
+    isWatched: () => options.onEvent !== undefined || isRead(),
     commit,
     known: options.known,
     remember,

@@ -201,6 +201,25 @@ describe("reading", () => {
     );
   });
 
+  it("takes nothing that may go on where nobody says that the answer has ended", () => {
+    fc.assert(
+      fc.property(
+        sample.filter(({ value }) => typeof value === "object"),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        ({ type, value }, part) => {
+          const json = JSON.stringify(value);
+          const cut = json.slice(0, Math.floor(json.length * part));
+          for (const text of [cut, `\`\`\`json\n${cut}`, `Here it is:\n${cut}`]) expect(readAs(text, type, {}, false).ok).toBe(false);
+          expect(readAs(json, type, {}, false)).toMatchObject({ ok: true });
+        },
+      ),
+      { numRuns: 800 },
+    );
+    const list: TypeIR = { kind: "list", of: { kind: "string" } };
+    expect(readAs("- a\n- b", list, {}, false).ok).toBe(false);
+    expect(readAs("- a\n- b", list, {})).toMatchObject({ ok: true, value: ["a", "b"] });
+  });
+
   it("never throws, and what it reads has the type", () => {
     const types: readonly TypeIR[] = all.map(({ of }) => of.type);
     const hostile = fc.string({ unit: fc.constantFrom(..."{}[]\"':,a1 \\/`\n#<>-.%", "```", "<think>", "null", "true"), maxLength: 60 });

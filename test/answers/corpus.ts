@@ -459,4 +459,88 @@ export const corpus: readonly Group[] = [
       ["names without quotes", "{label: a, children: []}", { label: "a", children: [] }],
     ],
   },
+  {
+    type: "string(/^[A-Z]{2}-\\d+$/)",
+    plain: '"AB-12"',
+    cases: [
+      ["without quotes", "AB-12", "AB-12"],
+      ["code", "`AB-12`", REFUSED],
+      ["record around", '{"id": "AB-12"}', "AB-12"],
+      ["another form", '"ab12"', REFUSED],
+    ],
+  },
+  {
+    type: "{ id: string(/^[a-z]+$/), note: string(..10) }",
+    plain: '{"id":"ab","note":"short"}',
+    cases: [
+      ["too long", '{"id": "ab", "note": "much too long for this"}', REFUSED],
+      ["another form", '{"id": "AB", "note": "short"}', REFUSED],
+      ["quotes of another kind", "{'id': 'ab', 'note': 'short'}", { id: "ab", note: "short" }],
+    ],
+  },
+  {
+    type: "int[2..3]",
+    plain: "[1,2]",
+    cases: [
+      ["too few", "[1]", REFUSED],
+      ["too many", "[1, 2, 3, 4]", REFUSED],
+      ["lone value", "1", REFUSED],
+      ["record around", '{"values": [1, 2, 3]}', [1, 2, 3]],
+      ["texts", '["1", "2"]', [1, 2]],
+      ["missing closer", "[1, 2", REFUSED],
+    ],
+  },
+  {
+    type: '1 | 2 | true | "none"',
+    plain: "2",
+    cases: [
+      ["text", '"2"', 2],
+      ["word", "none", "none"],
+      ["truth", "true", true],
+      ["sentence", "The answer is 2.", 2],
+      ["another", "3", REFUSED],
+    ],
+  },
+  {
+    type: "map<string[]>",
+    plain: '{"a":["x","y"],"b":[]}',
+    cases: [
+      ["lone value inside", '{"a": "x"}', { a: ["x"] }],
+      ["names without quotes", '{a: ["x"], b: []}', { a: ["x"], b: [] }],
+      ["numbers for texts", '{"a": [1]}', { a: ["1"] }],
+      ["value that does not fit", '{"a": [{}]}', REFUSED],
+      ["list of pairs", '[{"key": "a", "value": ["x"]}]', { a: ["x"] }],
+    ],
+  },
+  {
+    type: "Page<int>",
+    declarations: "type Page<T> = { items: T[], next: string? }",
+    plain: '{"items":[1,2],"next":null}',
+    cases: [
+      ["absent field", '{"items": [1]}', { items: [1], next: null }],
+      ["bare list", "[1, 2]", REFUSED],
+      ["null of another language", '{"items": [1], "next": None}', { items: [1], next: null }],
+    ],
+  },
+  {
+    type: "string[]?",
+    plain: '["a","b"]',
+    cases: [
+      ["null", "null", null],
+      ["lone value", '"a"', ["a"]],
+      ["empty", "[]", []],
+      ["lines", "- a\n- b", ["a", "b"]],
+    ],
+  },
+  {
+    type: '{ event: "sent", to: string[], at: duration } | { event: "failed", why: string, cost: money? }',
+    plain: '{"event":"sent","to":["a"],"at":5000}',
+    cases: [
+      ["tag in another case", '{"event": "Failed", "why": "gone"}', { event: "failed", why: "gone", cost: null }],
+      ["amount as text", '{"event": "failed", "why": "gone", "cost": "$0.50"}', { event: "failed", why: "gone", cost: 0.5 }],
+      ["duration as text", '{"event": "sent", "to": "a", "at": "5s"}', { event: "sent", to: ["a"], at: 5000 }],
+      ["tag of neither", '{"event": "lost", "why": "gone"}', REFUSED],
+      ["cut in a text", '{"event": "failed", "why": "go', REFUSED],
+    ],
+  },
 ];

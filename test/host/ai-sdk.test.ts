@@ -58,7 +58,7 @@ function requestOf(
     seed: 1,
     system: "Be brief.",
     messages: [{ role: "user", text: "Say something." }],
-    schema: answer.kind === "string" ? undefined : jsonSchema(answer, {}),
+    schema: answer.kind === "string" ? undefined : jsonSchema(answer, more.types ?? {}),
     answer,
     types: {},
     tools: [],
@@ -360,5 +360,159 @@ describe("options of a model", () => {
     expect(openai).toMatchObject({ store: false, reasoning: { effort: "low" } });
     expect(google).toMatchObject({ generationConfig: { thinkingConfig: { thinkingLevel: "low" } } });
     expect(chat).toMatchObject({ repetition_penalty: 1.1, stream_options: { include_usage: true } });
+  });
+});
+
+describe("prompt caches", () => {
+  const long = "Rules that hold for every call. ".repeat(200);
+  const request: Partial<ModelRequest> = {
+    system: long,
+    messages: [
+      { role: "user", text: "one" },
+      { role: "assistant", text: "1", toolCalls: [] },
+      { role: "user", text: "The same head. And then this." },
+    ],
+    tools: [lookup],
+    repeated: { system: true, messages: 2, head: 14 },
+    limits: { calls: 8, turns: 0, repairs: 2 },
+  };
+  const asked = async (protocol: Protocol, more: Partial<ModelRequest>, options: Readonly<Record<string, Json>> = {}) => {
+    const server = await modelServer([{ kind: "answer", text: "x", usage: { input: 100, output: 5, cached: 60, written: 30 } }]);
+    const answer = await ask(protocol, server, { more: { ...request, ...more }, options });
+    return { body: server.asked[0]?.body, usage: answer.usage };
+  };
+  const ephemeral = { cache_control: { type: "ephemeral" } };
+
+  test("are told where the part ends that every call begins with", async () => {
+    const { body, usage } = await asked("anthropic", {});
+    expect(body.messages.at(-1).content).toEqual([
+      { type: "text", text: "The same head.", ...ephemeral },
+      { type: "text", text: " And then this." },
+    ]);
+    expect(JSON.stringify(body).match(/cache_control/g)).toHaveLength(1);
+    expect(usage).toMatchObject({ inputTokens: 100, cachedInputTokens: 60, cacheWriteTokens: 30 });
+    const examples = await asked("anthropic", { repeated: { system: true, messages: 2, head: 0 } });
+    expect(examples.body.messages[1].content.at(-1)).toMatchObject(ephemeral);
+    const system = await asked("anthropic", { repeated: { system: true, messages: 0, head: 0 } });
+    expect(system.body.system.at(-1)).toMatchObject(ephemeral);
+    const tools = await asked("anthropic", {
+      repeated: { system: false, messages: 0, head: 0 },
+      tools: [{ ...lookup, description: long }],
+    });
+    expect(tools.body.tools.at(-1)).toMatchObject(ephemeral);
+  });
+
+  test("keep the turns so far while tools may still be called", async () => {
+    const { body } = await asked("anthropic", {
+      system: "Short.",
+      repeated: { system: true, messages: 0, head: 0 },
+      limits: { calls: 8, turns: 3, repairs: 2 },
+    });
+    expect(body.messages.at(-1).content.at(-1)).toMatchObject(ephemeral);
+  });
+
+  test("are not told of what is short, what differs, or where a program does not want them", async () => {
+    for (const [more, options] of [
+      [{ system: "Short." }, {}],
+      [{ repeated: { system: false, messages: 0, head: 0 } }, {}],
+      [{}, { options: { prompt_cache: false } }],
+    ] as const)
+      expect(JSON.stringify((await asked("anthropic", more, options)).body)).not.toContain("cache_control");
+    for (const protocol of ["openai", "google", "openai_compatible"] as const)
+      expect(JSON.stringify((await asked(protocol, {})).body)).not.toContain("cache_control");
+  });
+});
+
+describe("servers with ways of their own", () => {
+  const chunk = (delta: unknown, finish_reason: string | null = null) => ({
+    data: { id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason }] },
+  });
+  const local = async (frames: readonly { readonly data: unknown }[], more: Partial<ModelRequest> = {}) =>
+    ask("openai_compatible", await modelServer([{ kind: "frames", frames: [...frames, { data: "[DONE]" }] }]), { more });
+
+  test("reasoning beside the answer is no part of it, whatever its field is called", async () => {
+    for (const field of ["reasoning_content", "reasoning"])
+      expect(await local([chunk({ [field]: "Let me see." }), chunk({ content: "42" }), chunk({}, "stop")])).toMatchObject({
+        text: "42",
+        finish: "stop",
+      });
+  });
+
+  test("an answer that ends in a way nobody knows is not known to be whole", async () => {
+    expect(await local([chunk({ content: "[1, 2" }), chunk({}, "abort")])).toMatchObject({ finish: "unknown" });
+    expect(await local([chunk({ content: "x" }), chunk({}, "eos_token")])).toMatchObject({ finish: "stop" });
+    await expect(local([chunk({ content: "[1, 2" })])).rejects.toMatchObject({ kind: "unavailable", usageUnknown: true });
+  });
+
+  test("an answer that ends with its limit is not known to be whole, even where it says so", async () => {
+    const server = await modelServer([{ kind: "answer", text: "[1, 2", usage: { input: 10, output: 500 } }]);
+    expect(await ask("openai_compatible", server)).toMatchObject({ finish: "unknown" });
+  });
+
+  test("a tool call without pieces, and one whose arguments are empty", async () => {
+    const call = (args: string) =>
+      chunk({ tool_calls: [{ index: 0, id: "c1", type: "function", function: { name: "lookup", arguments: args } }] });
+    const tools: Partial<ModelRequest> = { tools: [lookup], limits: { calls: 8, turns: 2, repairs: 2 } };
+    expect((await local([call('{"word":"a"}'), chunk({}, "tool_calls")], tools)).toolCalls).toEqual([
+      { id: "c1", name: "lookup", arguments: { word: "a" } },
+    ]);
+    // Some servers say "stop" although the model wants a tool.
+    expect(await local([call('{"word":"a"}'), chunk({}, "stop")], tools)).toMatchObject({ finish: "tools" });
+  });
+
+  test("an error told with HTTP 200", async () => {
+    await expect(local([{ data: { error: { message: "CUDA out of memory", type: "server_error", code: 500 } } }])).rejects.toMatchObject({
+      kind: "unavailable",
+      usageUnknown: true,
+    });
+  });
+
+  test("a prompt that Google blocks, and a tool call that it cannot read", async () => {
+    const usageMetadata = { promptTokenCount: 10, totalTokenCount: 10 };
+    const one = async (frame: unknown) => ask("google", await modelServer([{ kind: "frames", frames: [{ data: frame }] }]));
+    expect(await one({ promptFeedback: { blockReason: "SAFETY" }, usageMetadata })).toMatchObject({ finish: "refused", text: "" });
+    const malformed = { candidates: [{ index: 0, content: {}, finishReason: "MALFORMED_FUNCTION_CALL" }], usageMetadata };
+    expect(await one(malformed)).toMatchObject({ text: "", toolCalls: [], flaw: expect.stringContaining("tool call") });
+  });
+});
+
+describe("schemas that an interface does not take", () => {
+  test.each([
+    ["anthropic", "output_config.format.schema: The compiled grammar is too large"],
+    ["openai", "Invalid schema for response_format 'answer': pattern is not supported"],
+    ["google", "The specified schema produces a constraint that has too many states for serving"],
+  ] as const)("are told in words instead: %s", async (protocol, message) => {
+    const server = await modelServer((_, n) =>
+      n === 0 ? { kind: "status", status: 400, message } : { kind: "answer", text: '{"label":"bad","note":null}' },
+    );
+    expect((await ask(protocol, server, { more: { answer: verdict } })).text).toBe('{"label":"bad","note":null}');
+    expect(JSON.stringify(server.asked[1]?.body)).toContain("fits this JSON Schema");
+  });
+
+  test("of recursive types are sent where they can be", async () => {
+    const types: Readonly<Record<string, TypeIR>> = {
+      "a.weave/Tree": {
+        kind: "record",
+        fields: [
+          { name: "name", type: string, optional: false },
+          { name: "kids", type: { kind: "list", of: { kind: "ref", name: "a.weave/Tree" } }, optional: false },
+        ],
+      },
+    };
+    const answer: TypeIR = { kind: "ref", name: "a.weave/Tree" };
+    const schema = jsonSchema(answer, types);
+    for (const protocol of protocols) {
+      const server = await modelServer([{ kind: "answer", text: '{"answer":{"name":"a","kids":[]}}' }]);
+      const { text } = await ask(protocol, server, { more: { answer, types, schema } });
+      const { body } = server.asked[0] ?? {};
+      if (protocol === "openai") {
+        expect(text).toBe('{"name":"a","kids":[]}');
+        expect(body.text.format.schema).toMatchObject({
+          type: "object",
+          properties: { answer: { $ref: "#/$defs/a_weave_Tree_1" } },
+          $defs: { a_weave_Tree_1: { type: "object", properties: { kids: { items: { $ref: "#/$defs/a_weave_Tree_1" } } } } },
+        });
+      } else expect(JSON.stringify(body)).toContain("fits this JSON Schema");
+    }
   });
 });

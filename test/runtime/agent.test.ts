@@ -108,6 +108,64 @@ describe("answers", () => {
     const cut = await f.finish(graph({ repairs: 0 }), { provider: scripted([{ text: "half a sen", finish: "length" }]).provider });
     expect(cut.result.failure?.kind).toBe("invalid_output");
   });
+
+  it("lose the thoughts that a model writes before them, with a word about it", async () => {
+    const { provider } = scripted(["<think>Let me see.</think>\nAll is well."]);
+    const { result, events } = await f.finish(graph({}), { provider });
+    expect(result.value).toBe("All is well.");
+    expect(events).toContainEqual(expect.objectContaining({ kind: "answer.mended", mends: ["removed the thoughts before the answer"] }));
+  });
+
+  it("that look cut off are taken only where the other side says that they have ended", async () => {
+    const list = graph({ result: f.list(f.int), repairs: 0 });
+    const ended = await f.finish(list, { provider: scripted([{ text: '["1", "2"', finish: "stop" }]).provider });
+    expect(ended.result.value).toEqual([1, 2]);
+    const unknown = await f.finish(list, { provider: scripted([{ text: '["1", "2"', finish: "unknown" }]).provider });
+    expect(unknown.result.failure).toMatchObject({ kind: "invalid_output", message: expect.stringContaining("cut off") });
+    const whole = await f.finish(list, { provider: scripted([{ text: "[1, 2]", finish: "unknown" }]).provider });
+    expect(whole.result.value).toEqual([1, 2]);
+  });
+
+  it("that are none go back with what went wrong", async () => {
+    const { provider, asked } = scripted([{ text: "", flaw: "a tool call could not be read" }, "ok"]);
+    expect((await f.finish(graph({}), { provider })).result.value).toBe("ok");
+    expect(asked[1]?.messages.at(-1)?.text).toContain("a tool call could not be read");
+  });
+
+  it("are told on the way as what they hold so far, by agent, only where somebody looks on", async () => {
+    const provider: Provider = {
+      name: "stream",
+      simulated: false,
+      timed: true,
+      ask: async (_, { onDelta }) => {
+        const text = '{"score": 3, "tags": ["one of them", "another"]}';
+        for (const piece of text.match(/.{1,6}/g) ?? []) onDelta(piece);
+        return { text, toolCalls: [], usage, finish: "stop" };
+      },
+    };
+    const { events } = await f.finish(graph({ result: score }), { provider });
+    const partial = events.flatMap((event) => (event.kind === "model.partial" ? [event] : []));
+    expect(partial.map(({ value }) => value)).toEqual([{ score: 3, tags: ["o"] }]);
+    expect(partial[0]).toMatchObject({ agent: "A", path: "main/A" });
+  });
+
+  it("say what of a request is the same in every call", async () => {
+    const { provider, asked } = scripted(["ok"]);
+    const example = f.k([{ input: "a", output: "b" }]);
+    const template: AgentIR["prompt"] = {
+      kind: "template",
+      parts: [
+        { kind: "text", text: "Read this: " },
+        { kind: "value", value: f.r("x"), as: "plain" },
+      ],
+    };
+    await f.finish(graph({ system: f.k("Be brief."), examples: example, prompt: template }), { provider });
+    await f.finish(graph({ system: f.r("x"), examples: example, prompt: template }), { provider });
+    expect(asked.map(({ repeated }) => repeated)).toEqual([
+      { system: true, messages: 2, head: 11 },
+      { system: false, messages: 0, head: 0 },
+    ]);
+  });
 });
 
 describe("turns with tools", () => {

@@ -22,6 +22,8 @@ export type Reply =
   | { readonly kind: "hang" }
   /** Half of an answer, then the connection breaks, the stream ends as if it were whole, or nothing more comes. */
   | { readonly kind: "half"; readonly text: string; readonly then: "break" | "end" | "hang" }
+  /** Frames as they are. */
+  | { readonly kind: "frames"; readonly frames: readonly Frame[] }
   /** Half of an answer, then an error in the stream. */
   | { readonly kind: "fault"; readonly text: string; readonly type: string; readonly message: string };
 
@@ -116,6 +118,10 @@ function give(response: ServerResponse, protocol: Protocol, reply: Reply): void 
     }
     case "answer":
       stream(response, framesOf(protocol, reply));
+      response.end();
+      return;
+    case "frames":
+      stream(response, reply.frames);
       response.end();
       return;
     case "fault":

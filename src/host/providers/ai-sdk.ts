@@ -22,6 +22,8 @@ interface Settings {
 interface Kind {
   readonly load: () => Promise<(model: string, settings: Settings) => LanguageModelV4>;
   readonly enforcement: Enforcement;
+  /** Whether its strict schemas may refer to themselves. */
+  readonly recursive?: boolean;
   /** The name of its options in the SDK. */
   readonly optionsKey: string;
   readonly options: (written: Json | undefined) => JSONObject;
@@ -50,6 +52,7 @@ const kinds = {
       return (model, settings) => createOpenAI(named(settings)).responses(model);
     },
     enforcement: "enforced",
+    recursive: true,
     optionsKey: "openai",
     // Nothing is left with the provider for later turns: they send everything that they need.
     options: (written) => ({ store: false, ...sdkOptions(written) }),
@@ -158,7 +161,7 @@ export function aiSdk(name: SdkProvider, environment: Environment): Provider {
 
     // A local server that is held to a schema could not call a tool any more.
     const free = kind.enforcement === "uncertain" && request.tools.length > 0 && request.limits.turns > 0;
-    const form = answerForm(request.schema, free || unenforced.has(handle) ? "none" : kind.enforcement);
+    const form = answerForm(request.schema, free || unenforced.has(handle) ? "none" : kind.enforcement, kind.recursive);
     try {
       return await send(form);
     } catch (thrown) {
@@ -185,6 +188,8 @@ function refusesSchema(thrown: unknown): boolean {
     return false;
   return (
     /\((?:400|404|422|501)\)/.test(String(thrown.message)) &&
-    /response_?format|json_?schema|output_config|structured output|guided/i.test(String(thrown.message))
+    /response_?format|response_?mime|json_?schema|output_config|structured output|guided|grammar|schema is too|invalid schema|specified schema|tool_choice/i.test(
+      String(thrown.message),
+    )
   );
 }

@@ -25,12 +25,16 @@ type Schema = { readonly [key: string]: Json };
 const field = "answer";
 
 /** How to ask for an answer; `schema` is undefined where text is wanted. */
-export function answerForm(schema: Json | undefined, enforcement: Enforcement): AnswerForm {
+export function answerForm(schema: Json | undefined, enforcement: Enforcement, recursive = false): AnswerForm {
   if (!isSchema(schema)) return { schema: undefined, instruction: undefined, wrapped: false };
-  const strict = enforcement === "none" ? undefined : strictSchema(schema);
-  if (strict === undefined) return { schema: undefined, instruction: instruction(schema), wrapped: false };
+  const { $defs: definitions, ...own } = recursive ? withPlainNames(schema) : schema;
+  const strict = enforcement === "none" ? undefined : strictSchema(own, recursive);
+  const defined = isSchema(definitions) ? strictEach(definitions, recursive) : undefined;
+  if (strict === undefined || (definitions !== undefined && defined === undefined))
+    return { schema: undefined, instruction: instruction(schema), wrapped: false };
   const wrapped = strict["type"] !== "object";
-  const root = wrapped ? { type: "object", properties: { [field]: strict }, required: [field], additionalProperties: false } : strict;
+  const closed = wrapped ? { type: "object", properties: { [field]: strict }, required: [field], additionalProperties: false } : strict;
+  const root = defined === undefined ? closed : { ...closed, $defs: defined };
   return { schema: root as JSONSchema7, instruction: enforcement === "uncertain" ? instruction(root) : undefined, wrapped };
 }
 
@@ -50,11 +54,13 @@ function isSchema(schema: Json | undefined): schema is Schema {
   return typeof schema === "object" && schema !== null && !Array.isArray(schema);
 }
 
-/** The same type in the form that strict interfaces take; undefined for maps, free JSON and recursive types. */
-function strictSchema(schema: Schema): Schema | undefined {
-  if (schema["$ref"] !== undefined || schema["not"] !== undefined) return undefined;
+/** The same type in the form that strict interfaces take; undefined for maps, free JSON and, mostly, recursive types. */
+function strictSchema(schema: Schema, recursive: boolean): Schema | undefined {
+  // A reference stands alone: what is said about its field would make it another schema.
+  if (schema["$ref"] !== undefined) return recursive ? { $ref: schema["$ref"] } : undefined;
+  if (schema["not"] !== undefined) return undefined;
   if (Array.isArray(schema["anyOf"])) {
-    const members = (schema["anyOf"] as readonly Json[]).map((member) => (isSchema(member) ? strictSchema(member) : undefined));
+    const members = (schema["anyOf"] as readonly Json[]).map((member) => (isSchema(member) ? strictSchema(member, recursive) : undefined));
     return members.includes(undefined) ? undefined : ({ ...schema, anyOf: members } as Schema);
   }
   if (schema["const"] !== undefined) {
@@ -64,10 +70,10 @@ function strictSchema(schema: Schema): Schema | undefined {
   }
   switch (schema["type"]) {
     case "object":
-      return strictObject(schema);
+      return strictObject(schema, recursive);
     case "array": {
       const { items } = schema;
-      const strict = isSchema(items) ? strictSchema(items) : undefined;
+      const strict = isSchema(items) ? strictSchema(items, recursive) : undefined;
       return strict === undefined ? undefined : { ...schema, items: strict };
     }
     case "string":
@@ -79,17 +85,41 @@ function strictSchema(schema: Schema): Schema | undefined {
   }
 }
 
-function strictObject(schema: Schema): Schema | undefined {
+function strictObject(schema: Schema, recursive: boolean): Schema | undefined {
   const { properties } = schema;
   if (!isSchema(properties) || schema["additionalProperties"] !== false) return undefined;
+  const strict = strictEach(properties, recursive);
+  // What may be absent may be null, so it can be required.
+  return strict === undefined ? undefined : { ...schema, properties: strict, required: Object.keys(strict) };
+}
+
+/** The names of recursive types without characters that have a meaning in references. */
+function withPlainNames(schema: Schema): Schema {
+  const { $defs: definitions } = schema;
+  if (!isSchema(definitions)) return schema;
+  const names = new Map(Object.keys(definitions).map((name, i) => [`#/$defs/${name}`, `${name.replace(/[^A-Za-z0-9]+/g, "_")}_${i + 1}`]));
+  const renamed = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(renamed);
+    if (!isSchema(value)) return value;
+    const { $ref: to } = value;
+    const name = typeof to === "string" ? names.get(to) : undefined;
+    return name === undefined
+      ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, renamed(each)]))
+      : { ...value, $ref: `#/$defs/${name}` };
+  };
+  const { $defs: _, ...own } = schema;
+  const defined = Object.entries(definitions).map(([name, each]) => [names.get(`#/$defs/${name}`) ?? name, renamed(each)]);
+  return { ...(renamed(own) as Schema), $defs: Object.fromEntries(defined) as Schema };
+}
+
+function strictEach(schemas: Schema, recursive: boolean): Schema | undefined {
   const strict: Record<string, Json> = {};
-  for (const [name, property] of Object.entries(properties)) {
-    const one = isSchema(property) ? strictSchema(property) : undefined;
+  for (const [name, schema] of Object.entries(schemas)) {
+    const one = isSchema(schema) ? strictSchema(schema, recursive) : undefined;
     if (one === undefined) return undefined;
     Object.defineProperty(strict, name, { value: one, enumerable: true, configurable: true, writable: true });
   }
-  // What may be absent may be null, so it can be required.
-  return { ...schema, properties: strict, required: Object.keys(strict) };
+  return strict;
 }
 
 /** Strict interfaces refuse lengths of text, so they are told in words. */

@@ -37,9 +37,10 @@ export function callOptions(
   signal: AbortSignal,
 ): LanguageModelV4CallOptions {
   const { tools, limits, temperature, maxOutput } = request;
+  const cache = cachePlan(request, form, optionsKey, options);
   const { seed } = request.model.options;
   return {
-    prompt: prompt(request, form),
+    prompt: prompt(request, form, cache),
     maxOutputTokens: Math.max(1, maxOutput - thinkingBudget(options)),
     ...(temperature === undefined ? {} : { temperature }),
     ...(typeof seed === "number" ? { seed } : {}),
@@ -47,8 +48,9 @@ export function callOptions(
     ...(tools.length === 0
       ? {}
       : {
-          tools: tools.map((tool) => ({
+          tools: tools.map((tool, i) => ({
             type: "function" as const,
+            ...(cache.at === "tools" && i === tools.length - 1 ? { providerOptions: MARK } : {}),
             name: tool.name,
             description: tool.description,
             inputSchema: tool.parameters as JSONSchema7,
@@ -70,15 +72,56 @@ function thinkingBudget(options: JSONObject): number {
   return typeof budget === "number" ? budget : 0;
 }
 
-function prompt(request: ModelRequest, form: AnswerForm): LanguageModelV4Message[] {
-  const system = [request.system, form.instruction].filter((part) => part !== undefined && part !== "").join("\n\n");
-  const messages: LanguageModelV4Message[] = system === "" ? [] : [{ role: "system", content: system }];
-  for (const message of request.messages) {
+function prompt(request: ModelRequest, form: AnswerForm, cache: CachePlan): LanguageModelV4Message[] {
+  const system = systemText(request, form);
+  const marked = (here: boolean) => (here ? { providerOptions: MARK } : {});
+  const messages: LanguageModelV4Message[] = system === "" ? [] : [{ role: "system", content: system, ...marked(cache.at === "system") }];
+  for (const [i, message] of request.messages.entries()) {
     const previous = messages.at(-1);
     if (message.role === "tool" && previous?.role === "tool") previous.content.push(toolResult(message));
-    else messages.push(turn(message, replayKey(request)));
+    else if (message.role === "user" && cache.at === "head" && i === request.repeated?.messages) {
+      const { head } = request.repeated;
+      const parts = [message.text.slice(0, head), message.text.slice(head)].filter((part) => part !== "");
+      messages.push({ role: "user", content: parts.map((text, at) => ({ type: "text", text, ...marked(at === 0) })) });
+    } else
+      messages.push({ ...turn(message, replayKey(request)), ...marked(cache.at === "examples" && i + 1 === request.repeated?.messages) });
   }
+  const last = messages.at(-1);
+  if (cache.turns && last !== undefined && last.role !== "system") messages[messages.length - 1] = { ...last, ...marked(true) };
   return messages;
+}
+
+function systemText(request: ModelRequest, form: AnswerForm): string {
+  return [request.system, form.instruction].filter((part) => part !== undefined && part !== "").join("\n\n");
+}
+
+/** Where a prompt cache is told that what stands before will come again. */
+interface CachePlan {
+  readonly at: "tools" | "system" | "examples" | "head" | undefined;
+  /** Each further turn begins with all of this one. */
+  readonly turns: boolean;
+}
+
+const MARK = { anthropic: { cacheControl: { type: "ephemeral" as const } } };
+/** Characters below which no cache keeps a beginning. */
+const worthCaching = 3_000;
+
+/** Caches are told of by Anthropic's interface only; the others find beginnings that are repeated by themselves. */
+function cachePlan(request: ModelRequest, form: AnswerForm, optionsKey: string, options: JSONObject): CachePlan {
+  const { repeated, messages, tools, limits } = request;
+  if (optionsKey !== "anthropic" || repeated === undefined || options["cacheControl"] !== undefined || options["promptCache"] === false)
+    return { at: undefined, turns: false };
+  let size = tools.reduce((all, tool) => all + tool.description.length + JSON.stringify(tool.parameters).length, 0);
+  const turns = tools.length > 0 && limits.turns > 0;
+  let at: CachePlan["at"] = tools.length > 0 ? "tools" : undefined;
+  if (repeated.system) {
+    const system = systemText(request, form).length;
+    if (system > 0) at = "system";
+    if (repeated.messages > 0) at = "examples";
+    if (repeated.head > 0) at = "head";
+    size += system + repeated.head + messages.slice(0, repeated.messages).reduce((all, message) => all + message.text.length, 0);
+  }
+  return { at: size < worthCaching ? undefined : at, turns };
 }
 
 function turn(message: Message, by: string): LanguageModelV4Message {

@@ -106,20 +106,31 @@ export function answered(collected: Collected, request: ModelRequest, form: Answ
   const usage = finish === undefined ? undefined : usageOf(finish.usage);
   if (finish === undefined || finish.reason.unified === "interrupted") return undefined;
   if (finish.reason.unified === "other" && finish.reason.raw === undefined && usage === undefined) return undefined;
+  const { unified, raw } = finish.reason;
+  const told = finishOf(unified, raw, calls.length > 0);
+  // Some servers say that an answer has ended where its limit ended it.
+  const full = told === "stop" && usage !== undefined && usage.outputTokens >= request.maxOutput;
   const replays = parts.some((part) => part.type === "reasoning" || part.providerOptions !== undefined);
   return {
     text: form.wrapped ? unwrapped(text) : text,
     toolCalls: calls,
     usage,
-    finish: finishOf(finish.reason.unified, calls.length > 0),
+    finish: full ? "unknown" : told,
+    ...(/^(?:MALFORMED|UNEXPECTED)_/.test(raw ?? "")
+      ? { flaw: "a tool call could not be read: its arguments must be JSON that fits" }
+      : {}),
     ...(replays ? { replay: { by: replayKey(request), parts } } : {}),
   };
 }
 
-function finishOf(reason: LanguageModelV4FinishReason["unified"], calls: boolean): ModelAnswer["finish"] {
+/** Words of servers that say "it ended by itself" in their own way. */
+const ends = /^(?:eos|eos_token|end|end_turn|stop_sequence|complete|completed|finished|done)$/i;
+
+function finishOf(reason: LanguageModelV4FinishReason["unified"], raw: string | undefined, calls: boolean): ModelAnswer["finish"] {
   if (reason === "content-filter") return "refused";
   if (reason === "length") return "length";
-  return calls ? "tools" : "stop";
+  if (calls) return "tools";
+  return reason === "stop" || reason === "tool-calls" || ends.test(raw ?? "") ? "stop" : "unknown";
 }
 
 function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage | undefined {
