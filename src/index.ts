@@ -12,13 +12,15 @@ import { toolHost } from "./host/tools/host.js";
 import type { Graph } from "./plan/ir.js";
 import type { Asker } from "./runtime/ask.js";
 import { type Keeping, resumeKept, runKept } from "./runtime/durable.js";
+import { vanished } from "./runtime/edited.js";
 import type { RunEvent, SpendReport } from "./runtime/events.js";
 import type { FailureValue } from "./runtime/failure.js";
 import { failureValue } from "./runtime/failure.js";
 import type { RunOptions as RuntimeOptions } from "./runtime/options.js";
 import type { Provider } from "./runtime/provider.js";
+import { reusing } from "./runtime/reuse.js";
 import { type RunHandle, type RunResult, run as runGraph } from "./runtime/run.js";
-import type { Store } from "./runtime/store.js";
+import type { Store, StoredRun } from "./runtime/store.js";
 import type { ToolFunction } from "./runtime/tool.js";
 import type { SourceFile } from "./source/source.js";
 
@@ -126,6 +128,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where the run is kept, so that it can be resumed. */
   readonly store?: Store;
+  /** A run in the store whose results are used where definition and inputs are the same. */
+  readonly reuse?: string;
   /** Asks a person; without it a run with a question ends waiting, to be resumed with an answer in the store. */
   readonly ask?: Asker;
 }
@@ -191,22 +195,67 @@ function running(handle: RunHandle, files: ReadonlyMap<string, SourceFile>): Run
 
 /** Starts a flow. */
 export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Run {
-  const { store } = options;
+  const { store, reuse } = options;
   const host = outside(options);
-  const handle =
-    store === undefined
-      ? runGraph(flow.graph, flow.name, inputs, host)
-      : runKept(flow.graph, flow.name, inputs, host, keeping(store), { file: flow.graph.file, options: {} });
-  return running(handle, flow.files);
+  if (store === undefined) return running(runGraph(flow.graph, flow.name, inputs, host), flow.files);
+  const known = reuse === undefined ? {} : reusing(storedIn(store, reuse), flow.graph);
+  const about = { file: flow.graph.file, options: { directory: options.directory ?? process.cwd() } };
+  return running(runKept(flow.graph, flow.name, inputs, { ...host, ...known }, keeping(store), about), flow.files);
+}
+
+function storedIn(store: Store, runId: string): StoredRun {
+  const stored = store.load(runId);
+  if (stored === undefined) throw new Error(`the run ${runId} is not in the store`);
+  return stored;
+}
+
+export interface ResumeOptions extends RunOptions {
+  readonly store: Store;
+  /** The flow as it is now, after an edit: what changed runs again, the rest is reused. */
+  readonly flow?: Flow;
+  /** Paths of effects that changed or went away: go on with what they gave. */
+  readonly keep?: readonly string[];
+  /** Paths of effects that changed: carry them out again. */
+  readonly again?: readonly string[];
 }
 
 /** Carries on a run that a store keeps; nothing that is finished is done again. Throws where that cannot be done. */
-export function resume(runId: string, options: RunOptions & { readonly store: Store }): Run {
-  const { store } = options;
-  const stored = store.load(runId);
-  if (stored === undefined) throw new Error(`the run ${runId} is not in the store`);
+export function resume(runId: string, options: ResumeOptions): Run {
+  const { store, flow, keep = [], again = [] } = options;
+  const stored = storedIn(store, runId);
   if (stored.status === "completed" || stored.status === "cancelled") throw new Error(`the run ${runId} is ${stored.status}`);
+  const gone = flow === undefined ? [] : vanished(stored, flow.graph).filter((path) => !keep.includes(path));
+  if (gone.length > 0) throw new Error(`these effects were carried out and have no place in the program any more: ${gone.join(", ")}`);
   const lease = takeOver(store, runId, 15_000);
   if (lease.kind === "taken") throw new Error(`the run ${runId} is being carried out by ${lease.owner}`);
-  return running(resumeKept(stored, outside(options), keeping(store), { fence: lease.fence }), new Map());
+  const choices = new Map([...keep.map((path) => [path, "keep"] as const), ...again.map((path) => [path, "again"] as const)]);
+  const handle = resumeKept(stored, { ...outside(options), choices }, keeping(store), { fence: lease.fence, graph: flow?.graph });
+  return running(handle, flow?.files ?? new Map());
+}
+
+/** Asks whoever carries a run out to let what runs end, and to stop; false when nobody does. */
+export function pause(runId: string, store: Store): boolean {
+  return store.request(runId, "pause");
+}
+
+/** Answers a question of a run, by its path; a run that ended waiting goes on with `resume`. */
+export function answer(runId: string, store: Store, path: string, value: unknown): void {
+  store.answer(runId, path, value);
+}
+
+/**
+ * Ends a run for good and undoes what can be undone: asks its owner to, or does it here where nobody carries it out.
+ * Gives how the run stands then, or `asked`.
+ */
+export async function cancel(runId: string, options: RunOptions & { readonly store: Store }): Promise<"asked" | RunResult["status"]> {
+  const { store } = options;
+  const stored = storedIn(store, runId);
+  if (stored.status === "completed") throw new Error(`the run ${runId} is completed`);
+  const lease = takeOver(store, runId, 15_000);
+  if (lease.kind === "taken") {
+    store.request(runId, "cancel");
+    return "asked";
+  }
+  const host = { ...outside(options), replayOnly: "cancelled from elsewhere" };
+  return (await resumeKept(stored, host, keeping(store), { fence: lease.fence }).result).status;
 }

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import type { ResumeOptions } from "./resume.js";
-import type { StoreOptions } from "./runs.js";
+import type { PruneOptions, StoreOptions } from "./runs.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 /** What the commands that start a flow share. */
@@ -21,6 +21,7 @@ export interface RunOptions {
   /** False: the run is not kept. */
   readonly store?: string | false;
   readonly reuse?: string;
+  readonly grace?: number;
 }
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -104,6 +105,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--reuse <run>", "use results of another run where definition and inputs are the same")
     .option("--store <file>", "keep the run in this store")
     .option("--no-store", "do not keep the run: it cannot be resumed")
+    .option("--grace <seconds>", "how long effects in flight are awaited after SIGTERM; 10 unless told", number)
     .option("--json", "print one JSON object with the result and what it cost")
     .option("--events", "print every event as a line of JSON")
     .action(
@@ -118,6 +120,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--edited", "with the program as it is now: what changed runs again, the rest is reused")
     .option("--keep <path>", "with --edited: go on with what this effect gave, although it changed", collect)
     .option("--again <path>", "with --edited: carry this changed effect out again", collect)
+    .option("--grace <seconds>", "how long effects in flight are awaited after SIGTERM; 10 unless told", number)
     .option("--store <file>", "the store that keeps the run")
     .option("--json", "print one JSON object with the result and what it cost")
     .option("--events", "print every event as a line of JSON")
@@ -128,10 +131,13 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .description("list the runs that are kept, newest first; `runs prune` deletes old ones")
     .option("--limit <n>", "how many; 20 unless told", number)
     .option("--older-than <days>", "prune: runs that ended more days ago than this; 30 unless told", number)
+    .option("--keep <n>", "prune: never delete the newest so many", number)
+    .option("--always", "prune: also from now on, whenever a run ends")
+    .option("--never", "prune: from now on delete nothing by itself")
     .option("--store <file>", "the store to look in")
     .option("--json", "print them as data")
     .action(
-      does(async (action: string | undefined, options: StoreOptions & { limit?: number; olderThan?: number }) =>
+      does(async (action: string | undefined, options: StoreOptions & PruneOptions & { limit?: number }) =>
         (await import("./runs.js")).runs(action, options, to),
       ),
     );
@@ -194,8 +200,9 @@ export async function execute(argv: readonly string[], version: string, to: Term
   program
     .command("doctor")
     .description("check the store of runs")
+    .option("--repair", "copy what can be read into a new file and keep the damaged one beside it")
     .option("--store <file>", "the store to look in")
-    .action(does(async (options: StoreOptions) => (await import("./runs.js")).doctor(options, to)));
+    .action(does(async (options: StoreOptions & { repair?: boolean }) => (await import("./runs.js")).doctor(options, to)));
 
   program
     .command("test [files...]")

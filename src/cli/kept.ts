@@ -8,14 +8,14 @@ import { finished } from "./strays.js";
 import { EXIT, type Terminal } from "./terminal.js";
 
 /** Opens the store for a program, or where a command is given; undefined, with a word, when that cannot be done. */
-export function storeOf(program: string | undefined, named: string | undefined, to: Terminal): Store | undefined {
+export function storeOf(program: string | undefined, named: string | undefined, to: Terminal, open = openStore): Store | undefined {
   const file = named ?? (program === undefined ? findStore(".") : storeFor(program));
   if (file === undefined) {
     to.err("error: there is no store of runs here or in a folder above: `weave run` makes one, `--store FILE` names one\n");
     return undefined;
   }
   try {
-    return openStore(file);
+    return open(file);
   } catch (thrown) {
     to.err(`error: ${thrown instanceof Error ? thrown.message : String(thrown)} (${file})\n`);
     return undefined;
@@ -60,6 +60,16 @@ export function chooseRun(
   return store.load(only.run);
 }
 
+/** Deletes what the store is told to delete as time goes by. */
+export function tidy(store: Store): void {
+  try {
+    const policy = store.retention();
+    if (policy !== undefined) store.prune(Date.now() - policy.days * 86_400_000, policy.keep);
+  } catch {
+    // The run is what counts; the next one tidies.
+  }
+}
+
 export function keepingIn(store: Store): Keeping {
   return { store, owner: ownerHere(), soon: setImmediate };
 }
@@ -80,7 +90,12 @@ export function askerAt(to: Terminal): ((question: Question, signal: AbortSignal
     };
     const found = await given();
     if (isCancel(found)) throw new Error("nobody answered");
-    if (question.kind === "outcome") return { happened: found === true };
+    if (question.kind === "outcome") {
+      if (found !== true) return { happened: false };
+      const gave = await text({ message: "What did it give? As JSON; nothing for null.", output });
+      if (isCancel(gave)) throw new Error("nobody answered");
+      return { happened: true, value: gave.trim() === "" ? null : readJson(gave) };
+    }
     return answer.kind === "string" || typeof found !== "string" ? found : readJson(found);
   };
 }
@@ -94,24 +109,49 @@ export function readJson(text: string): unknown {
   }
 }
 
-/** The first Ctrl-C stops a run so that it can be resumed, or cancels one that is not kept; the second ends the process. */
-export function stopOnInterrupt(handle: RunHandle, kept: boolean, to: Terminal): () => void {
+export interface Grace {
+  /** Seconds that effects in flight have to end after SIGTERM. */
+  readonly grace?: number;
+}
+
+/**
+ * The first Ctrl-C stops a run so that it can be resumed, or cancels one that is not kept; the second ends the process.
+ * SIGTERM does the same, and ends the process when what is awaited has not ended within the grace time: whoever stops
+ * services kills it then. The run is given up in either case, for another process to take.
+ */
+export function stopOnInterrupt(handle: RunHandle, kept: boolean, { grace = 10 }: Grace, to: Terminal): () => void {
   let asked = false;
-  const interrupt = (): void => {
-    if (asked) {
-      finished();
-      process.exit(EXIT.interrupted);
+  let timer: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    try {
+      handle.letGo();
+    } catch {
+      // The store is out of reach: the run is taken over when its time has passed.
     }
+    finished();
+    process.exit(EXIT.interrupted);
+  };
+  const stop = (how: string): void => {
+    if (asked) leave();
     asked = true;
-    to.err(`\n${kept ? "Stopping" : "Cancelling"}; effects in flight are awaited. Ctrl-C again stops at once.\n`);
+    to.err(`\n${kept ? "Stopping" : "Cancelling"}; effects in flight are awaited${how}\n`);
     if (kept) handle.interrupt("interrupted");
     else handle.cancel("interrupted");
   };
+  const interrupt = (): void => stop(". Ctrl-C again stops at once.");
+  const terminate = (): void => {
+    stop(` for at most ${grace} s.`);
+    timer = setTimeout(() => {
+      to.err(`An effect has not ended within ${grace} s; ${kept ? `weave resume ${handle.id} asks how it ended` : "it is left behind"}.\n`);
+      leave();
+    }, grace * 1000);
+  };
   process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  process.on("SIGTERM", terminate);
   to.onClosed(() => handle.interrupt("nobody reads the output any more"));
   return () => {
+    clearTimeout(timer);
     process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    process.off("SIGTERM", terminate);
   };
 }

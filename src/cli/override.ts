@@ -2,7 +2,10 @@
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
-import type { Graph, ModelIR } from "../plan/ir.js";
+import { answering } from "../plan/definition.js";
+import { hashOf } from "../plan/hash.js";
+import type { AgentIR, FlowIR, Graph, ModelIR } from "../plan/ir.js";
+import { reach } from "../runtime/reach.js";
 import { loadProgram } from "./program.js";
 
 /** The graph with models replaced; what cannot be is reported. */
@@ -29,7 +32,21 @@ export function overrideModels(graph: Graph, overrides: readonly string[], found
       if (after.price === undefined) found.report(d.overrideWithoutPrice, before.span, { name, model: `${provider}/${model}` });
     }
   }
-  return { ...graph, models };
+  return redefined({ ...graph, models }, new Set(Object.keys(models).filter((id) => models[id] !== graph.models[id])));
+}
+
+/** Whatever can reach a replaced model is something else now: its results are not used for one another. */
+function redefined(graph: Graph, replaced: ReadonlySet<string>): Graph {
+  if (replaced.size === 0) return graph;
+  const anew = <T extends AgentIR | FlowIR>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+    Object.fromEntries(
+      Object.entries(all).map(([id, ir]) => {
+        const used = reach(graph, [{ kind: ir.kind, id: ir.id }]).models.filter((model) => replaced.has(model));
+        const hash = used.length === 0 ? ir.hash : hashOf([ir.hash, used.map((model) => answering(model, (other) => graph.models[other]))]);
+        return [id, { ...ir, hash }];
+      }),
+    );
+  return { ...graph, agents: anew(graph.agents), flows: anew(graph.flows) };
 }
 
 /**

@@ -11,14 +11,14 @@ import { vanished } from "../runtime/edited.js";
 import type { StoredRun } from "../runtime/store.js";
 import { money } from "./figures.js";
 import { runHost } from "./host.js";
-import { askerAt, chooseRun, keepingIn, storeOf, withStore } from "./kept.js";
+import { askerAt, chooseRun, type Grace, keepingIn, storeOf, withStore } from "./kept.js";
 import { overrideModels } from "./override.js";
 import { showErrors } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { follow } from "./run.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
-export interface ResumeOptions {
+export interface ResumeOptions extends Grace {
   readonly store?: string;
   readonly edited?: boolean;
   readonly keep?: readonly string[];
@@ -39,20 +39,27 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
       to.err(`The run ${start.run} is ${status}: there is nothing left to do. \`weave show ${start.run}\` shows it.\n`);
       return status === "completed" ? EXIT.done : EXIT.usage;
     }
-    const graph = options.edited === true ? editedGraph(start.file, start.options, to) : start.graph;
-    if (graph === undefined) return EXIT.diagnostics;
-    if (options.edited === true && !mayGoOn(stored, graph, new Set(options.keep), to)) return EXIT.usage;
+    const graph = options.edited === true ? editedGraph(start.file, start.options, to) : undefined;
+    if (options.edited === true && graph === undefined) return EXIT.diagnostics;
+    if (graph !== undefined && !mayGoOn(stored, graph, new Set(options.keep), to)) return EXIT.usage;
     const host = hostOf(stored);
     if (host === undefined) return EXIT.usage;
     const keeping = keepingIn(store);
+    // Its owner may have died before it saw that it was asked to cancel.
+    const cancelled = store.requested(start.run) === "cancel" ? { replayOnly: "cancelled by a person" } : {};
     const lease = takeOver(store, start.run, 15_000);
     if (lease.kind === "taken") {
       to.err(`error: the run ${start.run} is being carried out by ${lease.owner}; it can be taken over when that has ended\n`);
       return EXIT.failed;
     }
-    if (stored.damaged !== undefined) to.err(`warning: ${stored.damaged}; the run goes on from before it\n`);
+    if (stored.damaged !== undefined)
+      to.err(
+        `warning: ${stored.damaged}; the run goes on from before it, and asks before it carries out an effect that may have been carried out\n`,
+      );
     const past = pastOfRun(stored);
-    to.err(`Resuming ${start.run}: ${past.finished} calls are done, ${money(past.totals.cost / 1e9)} spent.\n`);
+    if (past.cancelling === undefined)
+      to.err(`Resuming ${start.run}: ${past.finished} calls are done, ${money(past.totals.cost / 1e9)} spent.\n`);
+    else to.err(`The run ${start.run} was being cancelled: what is left to undo is undone.\n`);
     const ask = askerAt(to);
     const choices = new Map([
       ...(options.keep ?? []).map((path) => [path, "keep"] as const),
@@ -60,7 +67,7 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
     ]);
     return follow(
       (onEvent) =>
-        resumeKept(stored, { ...host, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }, keeping, {
+        resumeKept(stored, { ...host, ...cancelled, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }, keeping, {
           graph,
           fence: lease.fence,
         }),

@@ -19,7 +19,7 @@ import { counted, money, seconds } from "./figures.js";
 import { chooseFlow } from "./flow.js";
 import { runHost } from "./host.js";
 import { inputsOf } from "./inputs.js";
-import { askerAt, chooseRun, keepingIn, stopOnInterrupt, storeOf, withStore } from "./kept.js";
+import { askerAt, chooseRun, keepingIn, stopOnInterrupt, storeOf, tidy, withStore } from "./kept.js";
 import { overrideModels } from "./override.js";
 import { showErrors, showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";
@@ -70,14 +70,16 @@ export async function runFlow(
   const code = await withStore(store, to, async (): Promise<ExitCode> => {
     const reused = options.reuse === undefined ? undefined : chooseRun(store, options.reuse, () => true, "", to);
     if (options.reuse !== undefined && reused === undefined) return EXIT.usage;
-    const known = reused === undefined ? {} : { known: reusing(reused) };
-    return follow(
+    const known = reused === undefined ? {} : reusing(reused, graph);
+    const ended = await follow(
       (onEvent) =>
         runKept(graph, flow.name, inputs, { ...asked, ...known, onEvent }, keepingIn(store), { file, options: startOptions(options) }),
       { ...about, kept: true },
       options,
       to,
     );
+    tidy(store);
+    return ended;
   });
   return code ?? EXIT.failed;
 }
@@ -109,7 +111,7 @@ export interface Followed {
 export async function follow(
   start: (onEvent: (event: RunEvent) => void) => RunHandle,
   about: Followed,
-  options: Pick<RunOptions, "json" | "events">,
+  options: Pick<RunOptions, "json" | "events" | "grace">,
   to: Terminal,
 ): Promise<ExitCode> {
   const view = options.events ? undefined : progress(about.title, to);
@@ -132,7 +134,7 @@ export async function follow(
     if (about.kept) handle.interrupt("an error that belongs to no call");
     else handle.cancel("an error that belongs to no call");
   });
-  const release = stopOnInterrupt(handle, about.kept, to);
+  const release = stopOnInterrupt(handle, about.kept, options, to);
   const result = await handle.result;
   release();
   endStrays();

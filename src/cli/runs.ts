@@ -1,9 +1,9 @@
 /** History and control of stored runs: `weave runs`, `show`, `pause`, `cancel`, `answer`, `doctor`. */
 import { existsSync } from "node:fs";
-import { findStore, takeOver } from "../host/store/place.js";
+import { findStore, hasEnded, lookAt, openStore, takeOver } from "../host/store/place.js";
 import { resumeKept } from "../runtime/durable.js";
 import { evolve, initialState } from "../runtime/state.js";
-import type { RunSummary, Store, StoredRun } from "../runtime/store.js";
+import { type RunSummary, type Store, type StoredRun, StoreError } from "../runtime/store.js";
 import { differences, why } from "../runtime/why.js";
 import { counted, money, seconds } from "./figures.js";
 import { chooseRun, keepingIn, readJson, storeOf, withStore } from "./kept.js";
@@ -15,32 +15,58 @@ export interface StoreOptions {
   readonly json?: boolean;
 }
 
-async function inStore(options: StoreOptions, to: Terminal, work: (store: Store) => ExitCode | Promise<ExitCode>): Promise<ExitCode> {
-  const store = storeOf(undefined, options.store, to);
+async function inStore(
+  options: StoreOptions,
+  to: Terminal,
+  work: (store: Store) => ExitCode | Promise<ExitCode>,
+  open = openStore,
+): Promise<ExitCode> {
+  const store = storeOf(undefined, options.store, to, open);
   return store === undefined ? EXIT.usage : ((await withStore(store, to, () => work(store))) ?? EXIT.failed);
 }
+
+export interface PruneOptions {
+  readonly olderThan?: number;
+  readonly keep?: number;
+  /** True: from now on, whenever a run ends. */
+  readonly always?: boolean;
+  readonly never?: boolean;
+}
+
+/** As `inStore`, also for a store that may not be written. */
+const looking = (options: StoreOptions, to: Terminal, work: (store: Store) => ExitCode): Promise<ExitCode> =>
+  inStore(options, to, work, lookAt);
 
 /** Lists runs, newest first, or deletes old ones. */
 export function runs(
   action: string | undefined,
-  options: StoreOptions & { readonly limit?: number; readonly olderThan?: number },
+  options: StoreOptions & PruneOptions & { readonly limit?: number },
   to: Terminal,
 ): Promise<ExitCode> {
   if (action !== undefined && action !== "prune") {
     to.err(`error: \`weave runs\` lists runs and \`weave runs prune\` deletes old ones; \`weave show ${action}\` shows one\n`);
     return Promise.resolve(EXIT.usage);
   }
-  return inStore(options, to, (store) => {
-    if (action === "prune") {
-      const count = store.prune(Date.now() - (options.olderThan ?? 30) * 86_400_000);
-      to.err(`${counted(count, "run")} deleted.\n`);
-      return EXIT.done;
-    }
+  if (action === "prune") return inStore(options, to, (store) => prune(store, options, to));
+  return looking(options, to, (store) => {
     const all = store.list(options.limit ?? 20);
     if (options.json) to.out(`${JSON.stringify(all.map(summaryJson))}\n`);
     else for (const run of all) to.out(`${line(run, to)}\n`);
     return EXIT.done;
   });
+}
+
+function prune(store: Store, { olderThan: days = 30, keep = 0, always, never }: PruneOptions, to: Terminal): ExitCode {
+  if (never) {
+    store.retain(undefined);
+    to.err("From now on nothing is deleted unless you say so.\n");
+    return EXIT.done;
+  }
+  const count = store.prune(Date.now() - days * 86_400_000, keep);
+  if (always) store.retain({ days, keep });
+  const from = `runs that ended more than ${counted(days, "day")} ago${keep > 0 ? `, but never the newest ${keep}` : ""}`;
+  to.err(`${counted(count, "run")} deleted.${always ? ` From now on each run that ends deletes ${from}.` : ""}\n`);
+  return EXIT.done;
 }
 
 const MARKS = { completed: green, failed: red, cancelled: yellow, running: bold, waiting: yellow, paused: yellow } as const;
@@ -67,7 +93,7 @@ function summaryJson({ run, file, flow, status, startedAt, endedAt, costUsd, cal
 
 /** Shows what happened in a run: each call with its time, its cost, what it waited for and how it ended. */
 export function show(named: string | undefined, options: StoreOptions & { readonly events?: boolean }, to: Terminal): Promise<ExitCode> {
-  return inStore(options, to, (store) => {
+  return looking(options, to, (store) => {
     const stored = chooseRun(store, named, () => true, "there is no run yet", to);
     if (stored === undefined) return EXIT.usage;
     if (options.events) {
@@ -144,7 +170,7 @@ function openQuestions(events: StoredRun["events"]): ReadonlyMap<string, string>
 
 /** Says why calls of a run ran, ran again or were reused; all that did not simply run, unless one is named. */
 export function whyRan(named: string, path: string | undefined, options: StoreOptions, to: Terminal): Promise<ExitCode> {
-  return inStore(options, to, (store) => {
+  return looking(options, to, (store) => {
     const stored = chooseRun(store, named, () => true, "", to);
     if (stored === undefined) return EXIT.usage;
     const { events } = stored;
@@ -166,7 +192,7 @@ export function whyRan(named: string, path: string | undefined, options: StoreOp
 
 /** Compares two runs, call by call. */
 export function diff(first: string, second: string, options: StoreOptions, to: Terminal): Promise<ExitCode> {
-  return inStore(options, to, (store) => {
+  return looking(options, to, (store) => {
     const a = chooseRun(store, first, () => true, "", to);
     const b = a === undefined ? undefined : chooseRun(store, second, () => true, "", to);
     if (a === undefined || b === undefined) return EXIT.usage;
@@ -241,7 +267,7 @@ export function cancel(named: string | undefined, options: StoreOptions, to: Ter
     const stored = chooseRun(store, named, unfinished, "no run is unfinished", to);
     if (stored === undefined) return EXIT.usage;
     const { run } = stored.start;
-    if (stored.status === "completed" || stored.status === "cancelled") {
+    if (stored.status === "completed" || (stored.status === "cancelled" && remainsOf(stored).length === 0)) {
       to.err(`error: the run ${run} is ${stored.status}\n`);
       return EXIT.usage;
     }
@@ -256,28 +282,72 @@ export function cancel(named: string | undefined, options: StoreOptions, to: Ter
     if (host === undefined) return EXIT.usage;
     const result = await resumeKept(stored, { ...host, replayOnly: "cancelled by a person" }, keepingIn(store), { fence: lease.fence })
       .result;
+    const left = result.failure?.message.includes("not undone") === true;
     to.err(
-      `The run ${run} is ${result.status}.${result.failure?.message.includes("not undone") === true ? ` ${result.failure.message}` : ""}\n`,
+      `The run ${run} is ${result.status}.${left ? ` ${result.failure.message}. \`weave cancel ${run}\` tries to undo it again.` : ""}\n`,
     );
-    return EXIT.done;
+    for (const path of result.questions) to.err(`  ${path} waits for an answer: weave answer ${run} ${path} …, then weave cancel ${run}\n`);
+    return result.status === "waiting" ? EXIT.waiting : left ? EXIT.failed : EXIT.done;
   });
 }
 
-/** Says what is wrong with the store. */
-export async function doctor(options: StoreOptions, to: Terminal): Promise<ExitCode> {
+/** What a cancelled run could not undo. */
+function remainsOf({ events }: StoredRun): readonly string[] {
+  const from = events.findLastIndex((event) => event.kind === "run.resumed");
+  return events.slice(Math.max(0, from)).flatMap((event) => (event.kind === "undo.completed" ? event.remaining : []));
+}
+
+/** Says what is wrong with the store, or repairs it. */
+export async function doctor(options: StoreOptions & { readonly repair?: boolean }, to: Terminal): Promise<ExitCode> {
   const file = options.store ?? findStore(".");
   if (file === undefined || !existsSync(file)) {
     to.err("There is no store of runs here.\n");
     return EXIT.done;
   }
-  return inStore(options, to, (store) => {
-    const found = store.check();
-    for (const problem of found) to.out(`${red("✗", to.outColor)} ${problem}\n`);
+  return options.repair ? repair(file, to) : examine(file, to);
+}
+
+function examine(file: string, to: Terminal): ExitCode {
+  let store: Store | undefined;
+  let found: readonly string[];
+  let count = 0;
+  try {
+    store = lookAt(file);
+    found = store.check();
+    if (found.length === 0) count = store.list(1e9).length;
+  } catch (thrown) {
+    if (!(thrown instanceof StoreError)) throw thrown;
+    found = [thrown.message];
+    if (thrown.reason !== "corrupt") {
+      to.err(`error: ${thrown.message}\n`);
+      return EXIT.failed;
+    }
+  } finally {
+    store?.close();
+  }
+  for (const problem of found) to.out(`${red("✗", to.outColor)} ${problem}\n`);
+  to.err(
+    found.length === 0
+      ? `${green("✓", to.color)} ${file}: ${counted(count, "run")}, all readable\n`
+      : "Runs that are not named are whole, and what stands before a damaged record can be shown and resumed. `weave doctor --repair` copies what can be read into a new file and keeps this one.\n",
+  );
+  return found.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+async function repair(file: string, to: Terminal): Promise<ExitCode> {
+  const { salvage } = await import("../host/store/salvage.js");
+  try {
+    const { runs: count, cut, lost, aside } = salvage(file, (owner) => !hasEnded(owner), Date.now());
+    for (const run of cut)
+      to.out(`${yellow("!", to.outColor)} ${run} lost what stood behind a damaged record; \`weave resume\` goes on from before it\n`);
+    for (const run of lost) to.out(`${red("✗", to.outColor)} ${run} could not be read\n`);
     to.err(
-      found.length === 0
-        ? `${green("✓", to.color)} ${file}: ${counted(store.list(1e9).length, "run")}, all readable\n`
-        : "What stands before a damaged record can still be shown and resumed; runs that are not named are whole.\n",
+      `${green("✓", to.color)} ${file}: ${counted(count, "run")} saved${lost.length > 0 ? `, ${lost.length} lost` : ""}. The damaged file is ${aside}.\n`,
     );
-    return found.length === 0 ? EXIT.done : EXIT.failed;
-  });
+    return EXIT.done;
+  } catch (thrown) {
+    if (!(thrown instanceof StoreError)) throw thrown;
+    to.err(`error: ${thrown.message}\n`);
+    return EXIT.failed;
+  }
 }

@@ -12,6 +12,7 @@ import { type Callable, childEnv, type DeclSymbol, isCallableDecl, type Local } 
 import { ERROR, expand, substitute, type Type, typeText } from "../semantics/types.js";
 import type { AgentDecl, Annotation, CallExpr, Expr, OnDecl, Parameter, TemplateExpr, TemplatePart, ToolDecl } from "../syntax/ast.js";
 import { children, type Node } from "../syntax/walk.js";
+import { answering, mentions, writtenOut } from "./definition.js";
 import { hashed } from "./hash.js";
 import type {
   AgentIR,
@@ -242,7 +243,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
       body = { ...body, result: fit(l, body.result, found, result, u) };
     }
     const made = { ...base(callable, key, params, policies), result: types.type(result), effect: effectOfBody(body), body };
-    const flow: FlowIR = hashed({ kind: "flow", ...made }, () => [params, body, policies]);
+    const flow: FlowIR = hashed({ kind: "flow", ...made }, () => [params, body, policies, ...dependencies([params, body, policies])]);
     return { flow, captured };
   }
 
@@ -308,7 +309,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const body = finishBody(l, b, piped);
     const policies = policiesOf(decl.annotations, builder(u));
     const made = { ...base(callable, key, params, policies), effect: effectOfBody(body), body };
-    return hashed({ kind: "flow", ...made }, () => [params, body, policies]);
+    return hashed({ kind: "flow", ...made }, () => [params, body, policies, ...dependencies([params, body, policies])]);
   }
 
   function base(callable: Callable, id: string, params: readonly ParamIR[], policies: Policies) {
@@ -380,7 +381,13 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const policies = policiesOf(decl.annotations, builder(u));
     const all = base(callable, callable.symbol.id, params, policies);
     const made = { ...all, ...own, effect: c.effectOf(callable.symbol) };
-    return hashed({ kind: "agent", ...made }, () => [own, all.result, all.doc, models.get(own.model), refs.map(hashOfRef)]);
+    return hashed({ kind: "agent", ...made }, () => [
+      own,
+      all.result,
+      all.doc,
+      answering(own.model, (id) => models.get(id)),
+      ...dependencies([own, all.result]),
+    ]);
   }
 
   function tool(callable: Callable, decl: ToolDecl): ToolIR {
@@ -391,7 +398,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const all = base(callable, callable.symbol.id, params, policies);
     const untrusted = decl.annotations.some((a) => a.name.text === "untrusted");
     const made = { ...all, binding, untrusted, effect: c.effectOf(callable.symbol) };
-    return hashed({ kind: "tool", ...made }, () => [params, all.result, binding]);
+    return hashed({ kind: "tool", ...made }, () => [params, all.result, binding, ...dependencies([params, all.result, binding])]);
   }
 
   // ---------------------------------------------------------------------------------- models, state, handlers
@@ -511,6 +518,12 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const symbol = symbolNamed(l, e);
     const callable = symbol === undefined ? undefined : c.signature(symbol);
     return callable === undefined ? undefined : callee(callable, new Map(), new Map()).ref;
+  }
+
+  /** What stands elsewhere and is part of a definition all the same. */
+  function dependencies(of: unknown): readonly unknown[] {
+    const found = mentions(of);
+    return [[...found.callees.values()].map(hashOfRef), writtenOut(found.types, types.named)];
   }
 
   function hashOfRef(r: CalleeRef): string {

@@ -107,6 +107,12 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
     end({ kind: "expired" });
     return;
   }
+  // An answer that was journaled was acted upon; one that is only in the store waits to be.
+  const journaled = run.past?.given;
+  if (journaled?.has(path) === true) {
+    given(journaled.get(path), wait);
+    return;
+  }
   const stored = run.answers?.get(path);
   if (stored !== undefined) {
     given(stored, wait);
@@ -161,7 +167,7 @@ export function compileAsk(node: AskNode, scope: Layout, compiler: Compiler): Co
     };
     const stub = instance.run.stubbed?.("ask");
     if (stub !== undefined) {
-      stub(step, end);
+      stubbed(step, path, stub, end);
       return;
     }
     const asked: Question = {
@@ -211,7 +217,7 @@ export function withApproval(why: (step: Step) => unknown, next: Attempt): Attem
     };
     const stub = run.stubbed?.("approve");
     if (stub !== undefined) {
-      stub(step, (failed, value) => (failed === undefined ? decide(value) : done(failed, null)));
+      stubbed(step, `${path}/approve`, stub, (failed, value) => (failed === undefined ? decide(value) : done(failed, null)));
       return;
     }
     question(step, { path: `${path}/approve`, kind: "approve", text: String(why(step)), answer: bool }, (answer) => {
@@ -221,16 +227,37 @@ export function withApproval(why: (step: Step) => unknown, next: Attempt): Attem
   };
 }
 
+/** What a test answers in the place of a person, once. */
+function stubbed(step: Step, path: string, stub: Attempt, done: (failed: CallFailure | undefined, value: unknown) => void): void {
+  const { run } = step;
+  if (run.past?.given.has(path) === true) {
+    done(undefined, run.past.given.get(path));
+    return;
+  }
+  stub(step, (failed, value) => {
+    if (failed === undefined && run.commit !== undefined) run.emit({ kind: "question.answered", path, value });
+    done(failed, value);
+  });
+}
+
 /** Asks whether an effect happened: it is made (again) when it did not, else it gives what the person says. */
 export function askOutcome(step: Step, name: string, then: (answer: Answer) => void): void {
-  question(
-    step,
-    {
-      path: step.path,
-      kind: "outcome",
-      text: `${name} was being carried out when the process died. Did it happen?`,
-      answer: outcome,
-    },
-    then,
-  );
+  const { past } = step.run;
+  if (past?.outcomes.has(step.path) === true) {
+    then({ kind: "value", value: past.outcomes.get(step.path) });
+    return;
+  }
+  // Each time that it was begun anew is asked about by itself.
+  let path = step.path;
+  for (let i = 2; past?.given.has(path) === true; i++) path = `${step.path}?${i}`;
+  const text = past?.unknown.has(step.path)
+    ? `${name} was being carried out when the process died. Did it happen?`
+    : `Part of the journal was lost, and ${name} may have been carried out. Did it happen?`;
+  question(step, { path, kind: "outcome", text, answer: outcome }, then);
+}
+
+/** Asks what an effect gave whose outcome is not known, so that it can be undone. */
+export function askToUndo(step: Step, name: string, then: (answer: Answer) => void): void {
+  const text = `It is not known whether ${name} was carried out, and it is to be undone. Did it happen?`;
+  question(step, { path: step.path, kind: "outcome", text, answer: outcome }, then);
 }

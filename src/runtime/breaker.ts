@@ -27,7 +27,8 @@ function restored({ run }: Step, name: string): Breaker {
   const offset = run.clock.now() - run.clock.wall();
   return {
     failures: (before?.failures ?? []).map((at) => at + offset),
-    openUntil: before?.openUntil === undefined ? undefined : before.openUntil + offset,
+    // A clock that was changed meanwhile keeps it open no longer than it was to be.
+    openUntil: before?.openUntil === undefined ? undefined : Math.min(before.openUntil + offset, run.clock.now() + before.cooldownMs),
     probing: false,
   };
 }
@@ -88,16 +89,25 @@ function record(step: Step, policy: BreakerPolicy, state: Breaker, name: string,
       state.openUntil = undefined;
       run.emit({ kind: "breaker.closed", path: step.path, callee: name });
     }
-    if (state.failures.length > 0) state.failures = [];
+    if (state.failures.length > 0) {
+      state.failures = [];
+      tell(step, name, 0);
+    }
     return;
   }
   if (!telling.has(failed.kind)) return;
   const cooldown = Number(policy.cooldown(step));
   const window = Number(policy.window(step));
   state.failures = [...state.failures.filter((at) => at > now - window), now];
+  tell(step, name, state.failures.length);
   // A call that was sent before the breaker opened does not open it again.
   if (probe || (state.openUntil === undefined && state.failures.length >= Number(policy.failures(step)))) {
     state.openUntil = now + cooldown;
     run.emit({ kind: "breaker.opened", path: step.path, callee: name, failures: state.failures.length, cooldownMs: cooldown });
   }
+}
+
+/** Writes down what a resumed run has to know. */
+function tell({ run, path }: Step, callee: string, failures: number): void {
+  if (run.commit !== undefined) run.emit({ kind: "breaker.counted", path, callee, failures });
 }

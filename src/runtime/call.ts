@@ -12,10 +12,11 @@ import { canonical, contentHash } from "./hash.js";
 import { dollars } from "./ledger.js";
 import type { CallSite, CompiledCallable, CompiledNode, Done, Instance, Step } from "./machine.js";
 import { note } from "./notes.js";
-import { earlier } from "./reuse.js";
+import { type Earlier, earlier } from "./reuse.js";
 import { detach } from "./scope.js";
 import { type Calling, stepOf, stopped, withSchemas } from "./step.js";
 import { copy, isFields, setField } from "./values.js";
+import { changes } from "./why.js";
 
 const noArgs: Readonly<Record<string, unknown>> = {};
 
@@ -70,6 +71,7 @@ export function startCall(calling: Calling & { readonly site: CallSite }, done: 
       return step;
     }
     if (step.context.replay && ir.kind !== "flow") {
+      if (found !== undefined) note(step, site, null, 0, true);
       detach(step);
       done(stopped(step), null);
       return step;
@@ -101,6 +103,7 @@ function endWithEarlier(
   const { ref, ir } = site.callee;
   detach(step);
   if (found.kind === "failure") {
+    if (found.failure.committed === "unknown") note(step, site, null, 0, true);
     done(found.failure, null);
     return;
   }
@@ -109,7 +112,16 @@ function endWithEarlier(
   if (site.compensate !== undefined) note(step, site, value, found.order);
   if (!found.told) {
     run.remember?.(path, { guard, value }, site.callee.redact.result === undefined);
-    run.emit({ kind: "call.reused", path, callee: ir.name, of: ref.kind, value: redactedResult(site.callee, value), guard });
+    run.emit({
+      kind: "call.reused",
+      path,
+      callee: ir.name,
+      of: ref.kind,
+      value: redactedResult(site.callee, value),
+      guard,
+      ...(found.run === undefined ? {} : { run: found.run }),
+      ...(found.from === undefined ? {} : { from: found.from }),
+    });
   }
   done(undefined, value);
 }
@@ -124,8 +136,20 @@ function attemptCall(step: Step, site: CallSite, guard: string | undefined, done
     of: ref.kind,
     args: redactedArgs(site.callee, step.args),
   } as const;
+  if (guard !== undefined && run.earlier !== undefined) tellChange(step, run.earlier, site.callee, started.args, guard);
   run.emit(guard === undefined ? started : { ...started, guard });
   site.attempt(step, (failed, value) => finishCall(step, site, failed, value, guard, done));
+}
+
+/** Says how a call differs from how it was made before an edit. */
+function tellChange({ run, path }: Step, earlier: Earlier, { ir, ref }: CompiledCallable, args: unknown, guard: string): void {
+  const before = earlier.call(path);
+  if (before === undefined || before.guard === undefined || before.guard === guard) return;
+  const because = changes(
+    { graph: earlier.graph, callee: before.callee, of: before.of, args: before.args },
+    { graph: run.program.graph, callee: ir.name, of: ref.kind, args },
+  );
+  run.emit({ kind: "call.changed", path, because: [...because], ...(earlier.run === undefined ? {} : { run: earlier.run }) });
 }
 
 function finishCall(
@@ -158,6 +182,7 @@ function finishCall(
     run.emit(bill === undefined ? completed : { ...completed, bill });
   } else {
     if (guard !== undefined) rememberFailure(step, guard, ended);
+    if (ended.committed === "unknown") note(step, site, null, 0, true);
     const told = {
       kind: "call.failed",
       path: step.path,

@@ -7,6 +7,7 @@ import type { Clock } from "./clock.js";
 import { type Journal, journal } from "./journal.js";
 import type { RunOptions } from "./options.js";
 import { type Past, pastOf } from "./past.js";
+import { earlierOf, orphansOf } from "./reuse.js";
 import { type RunHandle, run, runId } from "./run.js";
 import type { RunStart, Store, StoredRun } from "./store.js";
 import type { Fields } from "./values.js";
@@ -42,26 +43,41 @@ export function runKept(
     id,
     () => keeping.store.begin(start, keeping.owner, leaseOf(keeping)),
     options.answers,
-    (journalOf, answers) => run(graph, flow, inputs, { ...options, id, seed, answers, journal: journalOf }),
+    (journalOf, answers) =>
+      run(graph, flow, inputs, { ...options, id, seed, answers, journal: journalOf, shared: sharedIn(keeping, start) }),
   );
 }
 
+/** Results under `@cache` of the other runs in a store. */
+function sharedIn({ store }: Keeping, { options }: Pick<RunStart, "options">): NonNullable<RunOptions["shared"]> {
+  return { find: (key) => store.cached(key), place: String(options["directory"] ?? "") };
+}
+
 export interface Carrying {
-  /** The program as it is now; without it the one that the run was started with. */
-  readonly graph?: Graph;
+  /** The program as it is now: the run is of that program from now on. */
+  readonly graph?: Graph | undefined;
   readonly fence: number;
 }
 
 /** What a stored run left behind. */
 export function pastOfRun(stored: StoredRun): Past {
-  return pastOf(stored.events, stored.results, stored.start.startedAt);
+  const past = pastOf(stored.events, stored.results, stored.start.startedAt);
+  return stored.damaged === undefined ? past : { ...past, doubtful: true };
 }
 
-/** Carries a run on; the caller has acquired it. */
+/**
+ * Carries a run on; the caller has acquired it. One that was being cancelled is cancelled. What is damaged in its journal
+ * is set aside first, with all that stands behind it.
+ */
 export function resumeKept(stored: StoredRun, options: RunOptions, keeping: Keeping, { graph, fence }: Carrying): RunHandle {
-  const { start } = stored;
-  const given = keeping.store.answers(start.run);
+  const { start, damaged } = stored;
+  const { store } = keeping;
+  const given = store.answers(start.run);
   const { clock } = options;
+  const past = options.past ?? pastOfRun(stored);
+  if (damaged !== undefined) store.mend(start.run, fence);
+  if (graph !== undefined) store.edit(start.run, fence, graph);
+  const edited = graph === undefined ? {} : { earlier: earlierOf(stored), orphans: orphansOf(past, graph, start.flow, undefined) };
   return attended(
     keeping,
     clock,
@@ -70,12 +86,16 @@ export function resumeKept(stored: StoredRun, options: RunOptions, keeping: Keep
     given,
     (journalOf, answers) =>
       run(graph ?? start.graph, start.flow, start.inputs, {
+        ...edited,
+        ...(past.cancelling === undefined ? {} : { replayOnly: past.cancelling }),
         ...options,
+        ...(damaged === undefined ? {} : { damaged }),
         id: start.run,
         seed: start.seed,
-        past: options.past ?? pastOfRun(stored),
+        past,
         answers,
         journal: journalOf,
+        shared: sharedIn(keeping, start),
       }),
   );
 }
@@ -92,6 +112,7 @@ function attended(
 ): RunHandle {
   const { store, soon } = keeping;
   let over = false;
+  let letGo: () => void = () => undefined;
   let cancelBeat: (() => void) | undefined;
   let handle: RunHandle | undefined;
   const answers = new Map(given);
@@ -120,6 +141,7 @@ function attended(
       run: id,
       open: () => {
         const fence = open();
+        letGo = () => store.release(id, fence);
         beat(fence);
         return fence;
       },
@@ -133,5 +155,9 @@ function attended(
     over = true;
     cancelBeat?.();
   };
-  return { ...started, result: started.result.finally(end) };
+  const leave = (): void => {
+    end();
+    letGo();
+  };
+  return { ...started, letGo: leave, result: started.result.finally(end) };
 }

@@ -22,7 +22,6 @@ export function placeOf(path: string): string {
 /** Effects that a run carried out and whose place is gone. */
 export function vanished(stored: StoredRun, graph: Graph): readonly string[] {
   const { start, events } = stored;
-  const id = graph.entries[start.flow] ?? start.flow;
   const done = new Set<string>();
   const effects = new Set<string>();
   for (const event of events) {
@@ -30,9 +29,16 @@ export function vanished(stored: StoredRun, graph: Graph): readonly string[] {
     if (event.kind === "call.completed" && effects.has(event.path)) done.add(event.path);
     if (event.kind === "call.completed" && event.path.endsWith("/undo")) done.delete(event.path.slice(0, -"/undo".length));
   }
-  const places = new Set<string>();
-  if (graph.flows[id] !== undefined) placesIn(graph, { kind: "flow", id }, start.flow, places);
+  const places = placesOfFlow(graph, start.flow);
   return [...done].filter((path) => !path.endsWith("/undo") && !places.has(placeOf(path)));
+}
+
+/** The places of every call that a flow can make. */
+export function placesOfFlow(graph: Graph, flow: string): ReadonlySet<string> {
+  const places = new Set<string>();
+  const id = graph.entries[flow] ?? flow;
+  if (graph.flows[id] !== undefined) placesIn(graph, { kind: "flow", id }, flow, places);
+  return places;
 }
 
 function placesIn(graph: Graph, ref: CalleeRef, path: string, places: Set<string>): void {

@@ -36,6 +36,10 @@ export const runEvent = z.discriminatedUnion("kind", [
   /** Carried on by another process, or after a pause; `time` is in milliseconds since 1970. */
   of("run.resumed", { time: z.number(), finished: z.number(), costUsd: z.number() }),
   /** Stopped where it was, to be resumed. */
+  /** What stood after this part of the journal could not be read and was set aside. */
+  of("run.mended", { reason: z.string() }),
+  /** Somebody ended it for good: nothing new is started, and what can be undone is undone. */
+  of("run.cancelling", { reason: z.string() }),
   of("run.paused", { reason: z.string(), spend, elapsedMs: z.number() }),
   of("run.waiting", { questions: z.array(path), spend, elapsedMs: z.number() }),
   of("run.completed", { value: json, spend, elapsedMs: z.number() }),
@@ -45,12 +49,24 @@ export const runEvent = z.discriminatedUnion("kind", [
   /** In a journaled run: an attempt that has an effect or is counted by a budget is about to be made. */
   of("call.attempted", { path, attempt: z.number(), effect: z.boolean(), costUsd: z.number().optional() }),
   of("call.queued", { path, for: z.enum(["parallel", "rate", "lock", "budget"]) }),
-  of("call.attempt_failed", { path, attempt: z.number(), failure }),
+  /** Made otherwise than before: the inputs, or the parts of its definition, that differ. */
+  of("call.changed", { path, because: z.array(z.string()), run: z.string().optional() }),
+  /** `waitMs` is how long the next attempt waits, where there is one. */
+  of("call.attempt_failed", { path, attempt: z.number(), failure, waitMs: z.number().optional() }),
   of("call.retried", { path, attempt: z.number(), waitedMs: z.number() }),
   of("call.fell_back", { path, to: z.string(), failure }),
   of("call.hedged", { path, afterMs: z.number() }),
-  of("call.cached", { path, from: z.string() }),
-  of("call.reused", { path, ...callee, value: json, guard: z.string().optional() }),
+  /** `run` is the other run that found it, `from` the call. */
+  of("call.cached", { path, from: z.string(), run: z.string().optional() }),
+  /** `run` is the other run that it was taken from; `from` the place of the call where that is gone. */
+  of("call.reused", {
+    path,
+    ...callee,
+    value: json,
+    guard: z.string().optional(),
+    run: z.string().optional(),
+    from: z.string().optional(),
+  }),
   of("call.completed", { path, ...callee, value: json, attempts: z.number(), elapsedMs: z.number(), bill: bill.optional() }),
   of("call.failed", { path, ...callee, failure, attempts: z.number(), elapsedMs: z.number(), bill: bill.optional() }),
   of("region.started", { path, region, size: z.number().optional() }),
@@ -100,6 +116,10 @@ export const runEvent = z.discriminatedUnion("kind", [
     reservedTokens: z.number(),
   }),
   of("budget.landed", { path, region, message: z.string() }),
+  /** In a journaled run: a start that a rate counts. */
+  of("rate.taken", { path, key: z.string() }),
+  /** In a journaled run: failures in a row so far, 0 after a success. */
+  of("breaker.counted", { path, callee: z.string(), failures: z.number() }),
   of("breaker.opened", { path, callee: z.string(), failures: z.number(), cooldownMs: z.number() }),
   of("breaker.probed", { path, callee: z.string() }),
   of("breaker.closed", { path, callee: z.string() }),

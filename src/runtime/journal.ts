@@ -7,12 +7,14 @@ import type { Clock } from "./clock.js";
 import type { RunEvent } from "./events.js";
 import { isFleeting } from "./feed.js";
 import type { KnownResult } from "./machine.js";
-import { type Store, type StoredStatus, StoreError, type StoreRecord } from "./store.js";
+import { type CachedResult, type Store, type StoredStatus, StoreError, type StoreRecord } from "./store.js";
 
 export interface Journal {
   readonly record: (event: RunEvent) => void;
   /** Keeps a result that its event does not show in full. */
   readonly remember: (path: string, result: KnownResult) => void;
+  /** Keeps a result under `@cache` for other runs. */
+  readonly cache: (result: Omit<CachedResult, "run">) => void;
   /** Goes on when everything recorded so far is durable. */
   readonly commit: (then: () => void) => void;
   /** Writes what is left and says how the run stands; undefined, or why it could not be kept. */
@@ -72,6 +74,9 @@ export function journal(options: JournalOptions): Journal {
       if (broken !== undefined) return;
       const outcome = failed === undefined ? ({ kind: "value", value } as const) : ({ kind: "failure", failure: failed } as const);
       records.push({ kind: "result", path, guard, outcome });
+    },
+    cache: (result) => {
+      if (broken === undefined) records.push({ kind: "cached", ...result });
     },
     commit: (then) => {
       if (broken !== undefined) return;

@@ -7,7 +7,7 @@ import type { AgentIR, Body, CalleeRef, CapabilityIR, EffectKind, ExprIR, FlowIR
 import type { Admission } from "./admission.js";
 import type { Asker } from "./ask.js";
 import type { Breakers } from "./breaker.js";
-import type { ResultCache } from "./cache.js";
+import type { ResultCache, SharedCache } from "./cache.js";
 import type { Experiences } from "./choose.js";
 import type { Clock } from "./clock.js";
 import type { NewEvent } from "./events.js";
@@ -21,6 +21,7 @@ import type { Saga } from "./notes.js";
 import type { Past } from "./past.js";
 import type { Provider } from "./provider.js";
 import type { Rates } from "./rate.js";
+import type { Earlier, Orphans } from "./reuse.js";
 import type { SchemaModule } from "./schema-module.js";
 import type { Scope } from "./scope.js";
 import type { Cut, Shapes, Test } from "./shape.js";
@@ -176,6 +177,8 @@ export interface KnownResult {
   readonly value: unknown;
   /** It ended with this failure; `account` is where the budget was opened that refused it. */
   readonly failed?: FailureValue & { readonly account?: string };
+  /** The run that it comes from, where that is another. */
+  readonly run?: string;
 }
 
 /** Replaces a callable in tests; undefined where it is not stubbed. */
@@ -194,6 +197,12 @@ export interface Run {
   /** Waits until what was emitted is safe, then goes on; undefined where nothing is journaled. */
   readonly commit: ((then: () => void) => void) | undefined;
   readonly known: ((path: string, guard: string, callee: CompiledCallable) => KnownResult | undefined) | undefined;
+  /** How calls were made before an edit, to say what changed. */
+  readonly earlier: Earlier | undefined;
+  /** Results whose place is gone. */
+  readonly orphans: Orphans | undefined;
+  /** Results under `@cache` that runs share. */
+  readonly shared: SharedCache | undefined;
   /** Told every result; `shown` where its event shows it in full. */
   readonly remember: ((path: string, result: KnownResult, shown: boolean) => void) | undefined;
   /** What an earlier part of this run left behind. */

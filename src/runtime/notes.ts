@@ -5,6 +5,10 @@ import { somewhere } from "./reach.js";
 
 export interface Note {
   readonly path: string;
+  /** The callable that was called. */
+  readonly name: string;
+  /** Nobody knows whether it was carried out; there is no value. */
+  readonly unknown: boolean;
   /** Place among all that was done. */
   readonly order: number;
   readonly undo: CompiledCallable;
@@ -26,12 +30,16 @@ export function withSaga(run: Run, context: Context): Context {
   return run.sagas ? { ...context, saga: { notes: [] } } : context;
 }
 
-/** Notes a call that succeeded. `order` is where it stood in an earlier part of the run; 0 for a new one. */
-export function note(step: Step, site: CallSite, value: unknown, order: number): void {
+/**
+ * Notes a call that succeeded, or one whose outcome nobody knows. `order` is where it stood in an earlier part of the run;
+ * 0 for a new one.
+ */
+export function note(step: Step, site: CallSite, value: unknown, order: number, unknown = false): void {
   const undo = site.compensate?.();
   if (undo === undefined) return;
   const { run, context, path } = step;
-  context.saga?.notes.push({ path, order: order > 0 ? order : ++run.orders, undo, value, context });
+  const { name } = site.callee.ir;
+  context.saga?.notes.push({ path, name, unknown, order: order > 0 ? order : ++run.orders, undo, value, context });
 }
 
 /** Hands what a scope noted to the one around it, since it succeeded. */

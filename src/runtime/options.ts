@@ -1,6 +1,7 @@
 /** What a run gets from outside: time, tools, models, the environment, and where it is kept. */
 import type { ModelIR } from "../plan/ir.js";
 import type { Asker } from "./ask.js";
+import type { SharedCache } from "./cache.js";
 import type { Experiences } from "./choose.js";
 import type { Clock } from "./clock.js";
 import type { NewEvent, RunEvent } from "./events.js";
@@ -8,6 +9,7 @@ import type { Journal } from "./journal.js";
 import type { Intercept, Run } from "./machine.js";
 import type { Past } from "./past.js";
 import type { Provider } from "./provider.js";
+import type { Earlier, Orphans } from "./reuse.js";
 import type { StoreError } from "./store.js";
 import type { ToolHost } from "./tool.js";
 
@@ -36,6 +38,17 @@ export interface RunOptions {
   readonly commit?: (then: () => void) => void;
   /** Results of another run that may be used again, by path and guard. */
   readonly known?: Run["known"];
+  /** How calls were made before: in this run before an edit, or in the run whose results may be used. */
+  readonly earlier?: Earlier;
+  /** Results whose place in the program is gone: each may be taken once by a new call that is the same. */
+  readonly orphans?: Orphans;
+  /** Results under `@cache` that runs share. */
+  readonly shared?: Pick<SharedCache, "find"> & {
+    /** Tells programs apart that name their tools alike: where paths of tools start. */
+    readonly place: string;
+  };
+  /** Why a part of the journal was set aside just now. */
+  readonly damaged?: string;
   /** Told every result with its guard, for `known` of a later run. */
   readonly remember?: Run["remember"];
   /** Keeps the run while it goes on; made with the clock that it is to hold while it writes. */

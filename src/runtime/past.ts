@@ -9,6 +9,7 @@
 import type { RunEvent } from "./events.js";
 import type { FailureValue } from "./failure.js";
 import { type Amount, nanoDollars } from "./ledger.js";
+import { around, endedInFailure, handling, undone, unhandled } from "./past-failures.js";
 import type { ModelAnswer } from "./provider.js";
 import type { StoredResult } from "./store.js";
 
@@ -28,6 +29,8 @@ export interface PastAttempts {
   readonly made: number;
   readonly used: number;
   readonly last: FailureValue;
+  /** When the next one may be made, in milliseconds since 1970, and how long it waits at most. */
+  readonly next: { readonly at: number; readonly waitMs: number } | undefined;
 }
 
 export interface PastQuestion {
@@ -39,6 +42,8 @@ export interface PastBreaker {
   /** Milliseconds since 1970. */
   readonly failures: readonly number[];
   readonly openUntil: number | undefined;
+  /** How long it stays open at most, whatever the clock says. */
+  readonly cooldownMs: number;
 }
 
 export interface Past {
@@ -58,7 +63,17 @@ export interface Past {
   /** Regions in which some item was done. */
   readonly fruitful: ReadonlySet<string>;
   readonly questions: ReadonlyMap<string, PastQuestion>;
+  /** Answers that were given, by the path of the question. */
+  readonly given: ReadonlyMap<string, unknown>;
+  /** What a person said of an effect in `unknown`, when it was not begun again since. */
+  readonly outcomes: ReadonlyMap<string, unknown>;
   readonly breakers: ReadonlyMap<string, PastBreaker>;
+  /** Starts that a rate counts, in milliseconds since 1970, oldest first. */
+  readonly starts: ReadonlyMap<string, readonly number[]>;
+  /** Why it was being cancelled. */
+  readonly cancelling: string | undefined;
+  /** A part of the journal was lost: effects that are not known of may have happened. */
+  readonly doubtful: boolean;
   /** What was charged to the budget opened at a path, and the milliseconds it was open. */
   readonly spent: ReadonlyMap<string, Amount & { readonly timeMs: number }>;
   readonly totals: {
@@ -76,6 +91,9 @@ export interface Past {
 }
 
 type Told = RunEvent extends infer E ? (E extends unknown ? Omit<E, "seq" | "at"> : never) : never;
+
+/** More starts than any rate looks back at. */
+const MOST_STARTS = 10_000;
 
 /** The key of a model's answer. */
 export function answerKey(path: string, attempt: number, turn: number): string {
@@ -122,7 +140,7 @@ interface Request {
 export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string, StoredResult>, startedAt: number): Past {
   const again = endedInFailure(events);
   const handled = again ? handling(events) : () => true;
-  const retrying = again ? unhandled(events, handled) : new Set<string>();
+  const retrying = again ? unhandled(events, handled) : undone(events);
   const guards = new Map<string, string>();
   const callees = new Map<string, { readonly name: string; readonly tool: boolean }>();
   const calls = new Map<string, PastCall>();
@@ -138,7 +156,12 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const chosen = new Map<string, string>();
   const fruitful = new Set<string>();
   const questions = new Map<string, PastQuestion>();
+  const given = new Map<string, unknown>();
+  const outcomes = new Map<string, unknown>();
   const breakers = new Map<string, PastBreaker>();
+  const starts = new Map<string, number[]>();
+  let cancelling: string | undefined;
+  let doubtful = false;
   const opened = new Map<string, number>();
   const requests = new Map<string, Request[]>();
   const told = new Set<string>();
@@ -166,10 +189,6 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     open?.shift();
     if (open?.length === 0) requests.delete(key);
   };
-  const failedAt = (callee: string, at: number): void => {
-    const before = breakers.get(callee);
-    breakers.set(callee, { failures: [...(before?.failures ?? []).slice(-99), wall + at], openUntil: before?.openUntil });
-  };
 
   for (const event of events) {
     last = event.at;
@@ -187,13 +206,18 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         break;
       case "call.attempted":
         attempted.set(event.path, event.effect);
+        outcomes.delete(event.path);
         counted.add(event.path);
         charge(event.path, nanoDollars(event.costUsd ?? 0), 0, 0, 1, callees.get(event.path)?.tool === true);
         break;
       case "call.attempt_failed":
         ended(event.path);
-        attempts.set(event.path, { made: event.attempt, used: event.attempt, last: event.failure });
-        failedAt(callees.get(event.path)?.name ?? event.path, event.at);
+        attempts.set(event.path, {
+          made: event.attempt,
+          used: event.attempt,
+          last: event.failure,
+          next: event.waitMs === undefined ? undefined : { at: wall + event.at + event.waitMs, waitMs: event.waitMs },
+        });
         break;
       case "call.fell_back": {
         const before = fellBack.get(event.path);
@@ -216,7 +240,6 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
             : stored?.guard === guard
               ? stored.outcome
               : ({ kind: "value", value: event.value } as const);
-        if (event.kind === "call.failed") failedAt(event.callee, event.at);
         const committed = event.kind === "call.completed" ? true : event.failure.committed === "yes";
         // What was stopped has not ended; what led to the failure of the run is tried again.
         if (event.kind === "call.failed" && (event.failure.kind === "cancelled" || retrying.has(event.path))) {
@@ -290,14 +313,43 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
       case "question.asked":
         questions.set(event.path, { deadline: event.deadline, expired: false });
         break;
+      case "question.answered": {
+        given.set(event.path, event.value);
+        const of = event.path.replace(/\?\d+$/, "");
+        if (attempted.get(of) === true || unknown.has(of)) outcomes.set(of, event.value);
+        break;
+      }
       case "question.expired":
         questions.set(event.path, { deadline: undefined, expired: true });
         break;
+      case "breaker.counted": {
+        const before = breakers.get(event.callee);
+        const earlier = event.failures > 1 ? (before?.failures ?? []).slice(1 - event.failures) : [];
+        const failures = event.failures === 0 ? [] : [...earlier, wall + event.at];
+        breakers.set(event.callee, { failures, openUntil: before?.openUntil, cooldownMs: before?.cooldownMs ?? 0 });
+        break;
+      }
       case "breaker.opened":
         breakers.set(event.callee, {
           failures: breakers.get(event.callee)?.failures ?? [],
           openUntil: wall + event.at + event.cooldownMs,
+          cooldownMs: event.cooldownMs,
         });
+        break;
+      case "rate.taken": {
+        const before = starts.get(event.key);
+        if (before === undefined) starts.set(event.key, [wall + event.at]);
+        else {
+          before.push(wall + event.at);
+          if (before.length > 2 * MOST_STARTS) before.splice(0, before.length - MOST_STARTS);
+        }
+        break;
+      }
+      case "run.cancelling":
+        cancelling = event.reason;
+        break;
+      case "run.mended":
+        doubtful = true;
         break;
       case "breaker.closed":
         breakers.delete(event.callee);
@@ -336,7 +388,12 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     chosen,
     fruitful,
     questions,
+    given,
+    outcomes,
     breakers,
+    starts,
+    cancelling,
+    doubtful,
     spent: spentOf(opened, charges, last),
     totals,
     finished: calls.size,
@@ -367,59 +424,7 @@ function forget(
   fellBack.delete(path);
   const before = attempts.get(path);
   // The last attempt is made again, and as many more as the policy allows.
-  if (before !== undefined) attempts.set(path, { ...before, made: Math.max(0, before.made - 1), used: 0 });
-}
-
-function endedInFailure(events: readonly RunEvent[]): boolean {
-  for (let i = events.length - 1; i >= 0; i--) {
-    const kind = events[i]?.kind;
-    if (kind === "run.failed") return true;
-    if (kind === "run.resumed" || kind === "run.completed" || kind === "run.cancelled") return false;
-  }
-  return false;
-}
-
-/** Whether a path is another or lies inside it. */
-export function isInside(path: string, outer: string): boolean {
-  if (!path.startsWith(outer)) return false;
-  const next = path.charAt(outer.length);
-  return next === "" || next === "/" || next === "[" || next === "~";
-}
-
-/** Every prefix of a path at which something may have been opened, the path itself first. */
-function* around(path: string): Generator<string> {
-  yield path;
-  for (let i = path.length - 1; i > 0; i--) {
-    const at = path.charAt(i);
-    if (at === "/" || at === "[" || at === "~") yield path.slice(0, i);
-  }
-}
-
-/** Tells of a path whether a failure there was recovered from, or dropped by a region or flow that went on to complete. */
-function handling(events: readonly RunEvent[]): (path: string) => boolean {
-  const absorbed = new Set<string>();
-  const recovered = new Set<string>();
-  for (const event of events) {
-    if (event.kind === "region.completed" || event.kind === "call.completed") absorbed.add(event.path);
-    if (event.kind === "choice" && event.of === "recover") recovered.add(event.path);
-  }
-  return (path) => {
-    for (const outer of around(path)) {
-      if (outer !== path && absorbed.has(outer)) return true;
-      if (recovered.has(outer) && !/^(?:~\d+)?\/recover(?:\/|$)/.test(path.slice(outer.length))) return true;
-    }
-    return false;
-  };
-}
-
-/** Paths of calls whose failure led to that of the run. */
-function unhandled(events: readonly RunEvent[], handled: (path: string) => boolean): Set<string> {
-  const failed = new Set<string>();
-  for (const event of events) {
-    if (event.kind === "call.failed") failed.add(event.path);
-    if (event.kind === "call.completed") failed.delete(event.path);
-  }
-  return new Set([...failed].filter((path) => !handled(path)));
+  if (before !== undefined) attempts.set(path, { ...before, made: Math.max(0, before.made - 1), used: 0, next: undefined });
 }
 
 function spentOf(

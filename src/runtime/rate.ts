@@ -35,13 +35,16 @@ export function takeToken(step: Step, key: string, perSecond: number, then: (fai
   let rate = run.rates.get(key);
   if (rate === undefined) {
     const tokens = Math.max(1, Math.floor(perSecond));
-    rate = { tokens, windowMs: (tokens / perSecond) * 1000, starts: [], waiting: line(), timer: false, sequence: 0 };
+    // What an earlier part of the run started counts as well, wherever the clock stood then.
+    const offset = run.clock.now() - run.clock.wall();
+    const starts = (run.past?.starts.get(key) ?? []).slice(-tokens).map((at) => Math.min(at + offset, run.clock.now()));
+    rate = { tokens, windowMs: (tokens / perSecond) * 1000, starts, waiting: line(), timer: false, sequence: 0 };
     run.rates.set(key, rate);
   }
   const shared = rate;
   if (shared.waiting.peek() === undefined && mayStart(run, shared)) {
     shared.starts.push(run.clock.now());
-    then(undefined);
+    started(step, key, () => then(undefined));
     return;
   }
   run.emit({ kind: "call.queued", path: step.path, for: "rate" });
@@ -51,7 +54,7 @@ export function takeToken(step: Step, key: string, perSecond: number, then: (fai
     gone: false,
     enter: () => {
       step.onStop = undefined;
-      then(undefined);
+      started(step, key, () => then(undefined));
     },
   };
   shared.waiting.push(wish);
@@ -62,6 +65,19 @@ export function takeToken(step: Step, key: string, perSecond: number, then: (fai
     pump(run);
   };
   schedule(run, shared);
+}
+
+/** A start is written down before it is made, so that a process that dies cannot forget it. */
+function started({ run, path }: Step, key: string, then: () => void): void {
+  if (run.commit === undefined) {
+    then();
+    return;
+  }
+  run.emit({ kind: "rate.taken", path, key });
+  run.commit(() => {
+    then();
+    pump(run);
+  });
 }
 
 function mayStart(run: Run, rate: Rate): boolean {

@@ -54,6 +54,8 @@ export function recordCalls(
           prompt: promptOf(event.path) ?? null,
           ended: false,
         };
+        // A flow that a crash cut off is carried on, not called again.
+        if (event.of === "flow" && open.get(event.path)?.ended === false) return;
         records.push(record);
         open.set(event.path, record);
         return;

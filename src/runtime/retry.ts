@@ -33,12 +33,13 @@ export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
     }
     const { run, path } = step;
     const told = failureValue({ ...failed, path: failed.path === "" ? path : failed.path, attempts: attempt });
-    run.emit({ kind: "call.attempt_failed", path, attempt, failure: told });
     if (attempt > Number(policy.times(step))) {
+      run.emit({ kind: "call.attempt_failed", path, attempt, failure: told });
       done(failed, null);
       return;
     }
     const wait = delay(policy, step, attempt, failed);
+    run.emit({ kind: "call.attempt_failed", path, attempt, failure: told, waitMs: wait });
     pause(step, wait, failed, done, () => {
       run.emit({ kind: "call.retried", path, attempt: attempt + 1, waitedMs: wait });
       again(step, attempt + 1, done);
@@ -55,8 +56,16 @@ export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
 function resumed(policy: RetryPolicy, step: Step, before: PastAttempts, done: Done, again: (attempt: number) => void): void {
   const root = rootOf(step);
   if (root.attempts < before.made) root.attempts = before.made;
-  if (before.used <= Number(policy.times(step))) again(before.used + 1);
-  else done(failureOf(step, before.last), null);
+  const attempt = before.used + 1;
+  if (before.used > Number(policy.times(step))) {
+    done(failureOf(step, before.last), null);
+    return;
+  }
+  // The wait goes on where it stood; a clock that was changed meanwhile makes it no longer than it was.
+  const { next } = before;
+  const left = next === undefined ? 0 : Math.min(next.waitMs, next.at - step.run.clock.wall());
+  if (left <= 0) again(attempt);
+  else pause(step, left, failureOf(step, before.last), done, () => again(attempt));
 }
 
 function mayRetry(policy: RetryPolicy, step: Step, failed: CallFailure): boolean {

@@ -3,24 +3,89 @@
  * not be made again), or in another run whose results may be used. What is found ends the call without an attempt.
  */
 
+import type { Graph } from "../plan/ir.js";
+import { placeOf, placesOfFlow } from "./edited.js";
+import type { RunEvent } from "./events.js";
 import { type CallFailure, failure } from "./failure.js";
 import type { Account } from "./ledger.js";
 import type { CallSite, Run, Step } from "./machine.js";
-import { type PastCall, pastOf } from "./past.js";
+import { type Past, type PastCall, pastOf } from "./past.js";
 import type { StoredRun } from "./store.js";
 
 export type Found =
-  | { readonly kind: "value"; readonly value: unknown; readonly told: boolean; readonly order: number }
+  | {
+      readonly kind: "value";
+      readonly value: unknown;
+      readonly told: boolean;
+      readonly order: number;
+      /** The run and the call that it comes from, where they are others. */
+      readonly run?: string | undefined;
+      readonly from?: string | undefined;
+    }
   | { readonly kind: "failure"; readonly failure: CallFailure }
   /** An effect that may have happened: only a person can say. */
   | { readonly kind: "unknown" };
 
-/** Results of another run for calls at the same place with the same definition and inputs: pure ones only. */
-export function reusing(stored: StoredRun): NonNullable<Run["known"]> {
-  const { calls } = pastOf(stored.events, stored.results, stored.start.startedAt);
-  return (path, guard, callee) => {
-    const found = callee.effect === "none" ? calls.get(path) : undefined;
-    return found?.guard === guard && found.outcome.kind === "value" ? { guard, value: found.outcome.value } : undefined;
+type Started = Extract<RunEvent, { kind: "call.started" }>;
+
+/** How calls were made before, by their paths. */
+export interface Earlier {
+  readonly graph: Graph;
+  readonly call: (path: string) => Started | undefined;
+  /** The run that they belong to, where it is another. */
+  readonly run: string | undefined;
+}
+
+/** Hands out a result whose place is gone, once. */
+export type Orphans = (guard: string) => { readonly path: string; readonly value: unknown; readonly run: string | undefined } | undefined;
+
+/**
+ * Results of another run for calls with the same definition and inputs, at the same place or at one that the program has
+ * no more: pure ones only.
+ */
+export function reusing(stored: StoredRun, graph: Graph): { known: NonNullable<Run["known"]>; earlier: Earlier; orphans: Orphans } {
+  const past = pastOf(stored.events, stored.results, stored.start.startedAt);
+  const { run } = stored.start;
+  return {
+    known: (path, guard, callee) => {
+      const found = callee.effect === "none" ? past.calls.get(path) : undefined;
+      return found?.guard === guard && found.outcome.kind === "value" ? { guard, value: found.outcome.value, run } : undefined;
+    },
+    earlier: { ...earlierOf(stored), run },
+    orphans: orphansOf(past, graph, stored.start.flow, run),
+  };
+}
+
+/** How the calls of a run were made, for what is said after an edit. */
+export function earlierOf({ start, events }: StoredRun): Earlier {
+  let calls: Map<string, Started> | undefined;
+  return {
+    graph: start.graph,
+    run: undefined,
+    call: (path) => {
+      calls ??= new Map(events.flatMap((event) => (event.kind === "call.started" ? [[event.path, event]] : [])));
+      return calls.get(path);
+    },
+  };
+}
+
+/** Results whose place a program has no more, for the one new call that is the same; two that are alike are left alone. */
+export function orphansOf(past: Past, graph: Graph, flow: string, run: string | undefined): Orphans {
+  let byGuard: Map<string, { path: string; value: unknown } | undefined> | undefined;
+  const find = (): NonNullable<typeof byGuard> => {
+    const places = placesOfFlow(graph, flow);
+    const found: NonNullable<typeof byGuard> = new Map();
+    for (const [path, { guard, outcome }] of past.calls) {
+      if (outcome.kind !== "value" || path.endsWith("/undo") || places.has(placeOf(path))) continue;
+      found.set(guard, found.has(guard) ? undefined : { path, value: outcome.value });
+    }
+    return found;
+  };
+  return (guard) => {
+    byGuard ??= find();
+    const found = byGuard.get(guard);
+    byGuard.delete(guard);
+    return found === undefined ? undefined : { ...found, run };
   };
 }
 
@@ -35,11 +100,17 @@ export function earlier(step: Step, site: CallSite, guard: string): Found | unde
     if (before.guard === guard || choice === "keep") return outcomeOf(step, before);
     if (effect && before.committed && choice === undefined) return { kind: "failure", failure: changed(callee.ir.name, path) };
   }
-  if (effect && run.past?.unknown.has(path) === true && site.idempotent === undefined) return { kind: "unknown" };
+  if (effect && site.idempotent === undefined && mayHaveHappened(run, path, before)) return { kind: "unknown" };
   const known = run.known?.(path, guard, callee);
-  if (known === undefined) return undefined;
-  if (known.failed !== undefined) return { kind: "failure", failure: failureOf(step, known.failed) };
-  return { kind: "value", value: known.value, told: false, order: 0 };
+  if (known?.failed !== undefined) return { kind: "failure", failure: failureOf(step, known.failed) };
+  if (known !== undefined) return { kind: "value", value: known.value, told: false, order: 0, run: known.run };
+  const orphan = callee.effect === "none" && before === undefined ? run.orphans?.(guard) : undefined;
+  return orphan && { kind: "value", value: orphan.value, told: false, order: 0, run: orphan.run, from: orphan.path };
+}
+
+/** Whether an effect was begun and nobody knows how it ended. */
+function mayHaveHappened({ past }: Run, path: string, before: PastCall | undefined): boolean {
+  return past !== undefined && (past.unknown.has(path) || (past.doubtful && before === undefined));
 }
 
 function outcomeOf(step: Step, { outcome, order }: PastCall): Found {

@@ -62,6 +62,8 @@ export interface RunHandle {
   readonly interrupt: (reason?: string) => void;
   /** Answers a question that the run waits for; false when it does not. */
   readonly answer: (path: string, value: unknown) => boolean;
+  /** Of a kept run: gives it up where it is, since the process ends now; whoever comes next need not wait. */
+  readonly letGo: () => void;
 }
 
 type Ending = Suspension | { readonly kind: "broken"; readonly error: StoreError };
@@ -99,10 +101,15 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
           if (past.told(event)) options.onRetold?.(event);
           else feed.emit(event);
         };
-  const cancel = (reason = "the run was cancelled"): void => stop(root, cancelled, failure("cancelled", reason));
+  const halt = (reason: string): void => stop(root, cancelled, failure("cancelled", reason));
+  const cancel = (reason = "the run was cancelled"): void => {
+    // A process that dies while it undoes must not have forgotten that it was to.
+    if (root.halt !== cancelled && kept !== undefined && machine !== undefined) feed.emit({ kind: "run.cancelling", reason });
+    halt(reason);
+  };
   const interrupt = (reason = "the run was interrupted"): void => {
     if (machine !== undefined) machine.interrupted = true;
-    cancel(reason);
+    halt(reason);
   };
   const { signal } = options;
   const onAbort = (): void => cancel();
@@ -115,7 +122,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     if (prepared.problems.length > 0) return refused(id, prepared.problems);
     const made = machineOf(prepared, id, options, emit, waits, kept, feed.isRead);
     machine = made;
-    const outcome = await Promise.race([carryOut(made, flow, prepared, root, options.replayOnly), ending]);
+    const outcome = await Promise.race([carryOut(made, flow, prepared, root, options), ending]);
     const result = concluded(made, outcome, prepared.simulated, clock.now() - startedAt + (past?.elapsedMs ?? 0));
     // Nothing goes on after the end of a run, whatever still comes back.
     made.dead = true;
@@ -139,6 +146,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
       answered?.(value);
       return answered !== undefined;
     },
+    letGo: () => undefined,
   };
 }
 
@@ -247,6 +255,9 @@ export function machineOf(
     isWatched: () => options.onEvent !== undefined || isRead(),
     commit,
     known: options.known,
+    earlier: options.earlier,
+    orphans: options.orphans,
+    shared: sharedBy(options, kept),
     remember,
     guards: options.known !== undefined || commit !== undefined || remember !== undefined || past !== undefined,
     past,
@@ -290,6 +301,12 @@ export function machineOf(
   return machine;
 }
 
+function sharedBy({ shared }: RunOptions, kept: Journal | undefined): Run["shared"] {
+  if (shared === undefined || kept === undefined) return undefined;
+  const at = (key: string): string => `${shared.place} ${key}`;
+  return { find: (key) => shared.find(at(key)), keep: (result) => kept.cache({ ...result, key: at(result.key) }) };
+}
+
 interface Outcome {
   readonly kind: "ended";
   readonly failed: CallFailure | undefined;
@@ -305,14 +322,16 @@ async function carryOut(
   flow: FlowIR,
   prepared: Prepared & { readonly inputs: Fields },
   root: Scope,
-  replayOnly: string | undefined,
+  { replayOnly, damaged }: Pick<RunOptions, "replayOnly" | "damaged">,
 ): Promise<Outcome> {
   const { past, commit } = machine;
   const callee = machine.program.callable({ kind: "flow", id: flow.id });
   const args = withDefaults(callee, prepared.inputs);
-  if (past !== undefined)
+  if (past !== undefined) {
     machine.emit({ kind: "run.resumed", time: machine.clock.wall(), finished: past.finished, costUsd: dollars(past.totals.cost) });
-  else
+    if (damaged !== undefined) machine.emit({ kind: "run.mended", reason: damaged });
+    if (replayOnly !== undefined && past.cancelling === undefined) machine.emit({ kind: "run.cancelling", reason: replayOnly });
+  } else
     machine.emit({
       kind: "run.started",
       flow: flow.name,

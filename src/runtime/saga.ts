@@ -2,14 +2,18 @@
  * Sagas. A call under `@compensate` that succeeded is noted in the scope around it: a flow, the expression of a `try`, an
  * item that may be dropped, a branch of a race, a run of a vote. When the scope fails or loses, what it noted is undone,
  * newest first, by calls like any other: journaled, retried by their own policies, resumable. One that fails does not
- * stop the others. When a flow succeeds its notes pass to its caller; what a finished run noted is dropped.
+ * stop the others. What may have been carried out is undone where its undo may be made in vain, that is, where it is
+ * idempotent and takes `null`; otherwise a person is asked what it gave. When a flow succeeds its notes pass to its caller; what a finished run noted is dropped.
  */
+import { askToUndo } from "./ask.js";
 import { pump } from "./body.js";
 import { startCall } from "./call.js";
 import type { CallFailure } from "./failure.js";
-import type { Context, Done, Run } from "./machine.js";
-import { passOn } from "./notes.js";
-import { running, type Scope } from "./scope.js";
+import type { CompiledCallable, Context, Done, Run } from "./machine.js";
+import { type Note, passOn } from "./notes.js";
+import { detach, running, type Scope } from "./scope.js";
+import { type Calling, stepOf } from "./step.js";
+import { isFields } from "./values.js";
 
 /** Ends a scope: with success its notes pass to the scope around it, with a failure they are undone first. */
 export function closing(run: Run, inner: Context, outer: Context, done: Done): Done {
@@ -57,26 +61,42 @@ export function undo(run: Run, scopes: readonly Context[], then: (remaining: rea
       then(remaining);
       return;
     }
-    const param = at.undo.ir.params[0]?.name;
-    startCall(
-      {
-        run,
-        scope: freshScope(),
-        context: { ...at.context, gates: undefined, saga: undefined, replay: false },
-        site: at.undo.site,
-        frame: { slots: [], parent: undefined },
-        args: param === undefined ? {} : { [param]: at.value },
-        path: `${at.path}/undo`,
-        rank: 0,
-      },
-      (failed) => {
-        if (failed !== undefined) remaining.push({ path: at.path, failure: failed });
-        next(index + 1);
-      },
-    );
-    pump(run);
+    const ended = (failed: CallFailure | undefined): void => {
+      if (failed !== undefined) remaining.push({ path: at.path, failure: failed });
+      next(index + 1);
+    };
+    if (at.unknown && !mayBeInVain(at.undo)) undoUnknown(run, at, ended);
+    else undoOne(run, at, at.value, ended);
   };
   next(0);
+}
+
+const mayBeInVain = ({ site, ir, argTests }: CompiledCallable): boolean =>
+  site.idempotent !== undefined && (ir.params.length === 0 || argTests[0]?.(null) === true);
+
+function undoing(run: Run, at: Note): Calling {
+  const context = { ...at.context, gates: undefined, saga: undefined, replay: false };
+  const frame = { slots: [], parent: undefined };
+  return { run, scope: freshScope(), context, site: undefined, frame, args: {}, path: `${at.path}/undo`, rank: 0 };
+}
+
+function undoOne(run: Run, at: Note, value: unknown, ended: (failed: CallFailure | undefined) => void): void {
+  const param = at.undo.ir.params[0]?.name;
+  startCall({ ...undoing(run, at), site: at.undo.site, args: param === undefined ? {} : { [param]: value } }, ended);
+  pump(run);
+}
+
+/** A person says whether it happened, and what it gave. */
+function undoUnknown(run: Run, at: Note, ended: (failed: CallFailure | undefined) => void): void {
+  const step = stepOf(undoing(run, at));
+  askToUndo(step, at.name, (answer) => {
+    detach(step);
+    if (answer.kind === "failed") ended(answer.failure);
+    else if (answer.kind === "value" && isFields(answer.value) && answer.value["happened"] === true)
+      undoOne(run, at, answer.value["value"] ?? null, ended);
+    else ended(undefined);
+  });
+  pump(run);
 }
 
 /** Undoing goes on when what it undoes is cancelled. */

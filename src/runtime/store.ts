@@ -42,7 +42,29 @@ export interface StoredResult {
     | { readonly kind: "failure"; readonly failure: FailureValue & { readonly account?: string } };
 }
 
-export type StoreRecord = { readonly kind: "event"; readonly event: RunEvent } | ({ readonly kind: "result" } & StoredResult);
+export type StoreRecord =
+  | { readonly kind: "event"; readonly event: RunEvent }
+  | ({ readonly kind: "result" } & StoredResult)
+  | ({ readonly kind: "cached" } & Omit<CachedResult, "run">);
+
+/** A result under `@cache` that other runs may use. */
+export interface CachedResult {
+  /** Hash of the definition and the inputs. */
+  readonly key: string;
+  readonly value: unknown;
+  /** The call that gave it, and its run. */
+  readonly path: string;
+  readonly run: string;
+  /** When it was found, and until when it is fresh, in milliseconds since 1970. */
+  readonly at: number;
+  readonly until: number;
+}
+
+/** What is deleted as time goes by: runs that ended longer ago than so many days, but never the newest so many. */
+export interface Retention {
+  readonly days: number;
+  readonly keep: number;
+}
 
 /** What another process asked of a run's owner. */
 export type StoredRequest = "pause" | "cancel";
@@ -94,8 +116,17 @@ export interface Store {
   /** Answers given to questions of a run, by path; the newest counts. */
   answer(run: string, path: string, value: unknown): void;
   answers(run: string): ReadonlyMap<string, unknown>;
-  /** Deletes runs that ended before a time; returns how many. */
-  prune(before: number): number;
+  /** Puts the program of a run in the place of the one it was started with. */
+  edit(run: string, fence: number, graph: Graph): void;
+  /** Sets aside what stands from the first damaged record of a run on, so that what is written from now on can be read. */
+  mend(run: string, fence: number): void;
+  /** A fresh result of any run; undefined where there is none. */
+  cached(key: string): CachedResult | undefined;
+  /** Deletes runs that ended before a time, but never the newest `keep`; returns how many. */
+  prune(before: number, keep?: number): number;
+  /** Sets what is deleted when a run ends; undefined deletes nothing. */
+  retain(policy: Retention | undefined): void;
+  retention(): Retention | undefined;
   /** What is wrong with the store, in words; empty when all is well. */
   check(): readonly string[];
   close(): void;

@@ -5,9 +5,10 @@
 import type { AgentIR, Graph, StubIR, StubStepIR, TestIR } from "../plan/ir.js";
 import { request, settleRequest } from "./admission.js";
 import { begin, instanceOf, pump } from "./body.js";
+import type { NewEvent } from "./events.js";
 import { failure, isFailureKind } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame } from "./frame.js";
-import { nanoDollars } from "./ledger.js";
+import { dollars, nanoDollars } from "./ledger.js";
 import type { Attempt, CompiledBody, CompiledCallable, Done, Intercept, Run, Step } from "./machine.js";
 import type { Scope } from "./scope.js";
 import { billOf, paramsOf, rootOf, stopped } from "./step.js";
@@ -21,7 +22,7 @@ export interface Stubs {
   /** Where the values of the test's own names are. */
   readonly within: (scope: Layout, frame: Frame) => void;
   /** Told when the test wants the process to die. */
-  readonly onCrash: (crash: () => void) => void;
+  readonly onCrash: (crash: (when: "before" | "after") => void) => void;
   /** What was called without a stub since the last time, in the user's words. */
   readonly takeMissing: () => readonly string[];
 }
@@ -56,7 +57,7 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
   const crashes = test.crashes.map((crash) => ({ ...crash, due: true }));
   const prompts = new Map<string, string>();
   let missing: string[] = [];
-  let crash: () => void = () => undefined;
+  let crash: (when: "before" | "after") => void = () => undefined;
   let around: Surroundings = { scope: layout(undefined), frame: undefined };
 
   /** Whether the process dies here; each crash happens once. */
@@ -74,16 +75,16 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
       return (step, done) => {
         if (due("before", ref.id)) {
           step.run.dead = true;
-          crash();
+          crash("before");
           return;
         }
         if (ir.kind === "agent") prompts.set(step.path, promptOf(step, ir));
         arrive(stub, around, step, (failed, value) => {
           if (failed === undefined && due("after", ref.id)) {
             // The result is made safe, but nothing that waits for it goes on.
-            step.run.dead = true;
-            crash();
             done(failed, value);
+            step.run.dead = true;
+            crash("after");
           } else done(failed, value);
         });
       };
@@ -189,6 +190,8 @@ function serve(stub: Stub, around: Surroundings, { step, done }: Arrival): void 
         settleRequest(step, held, amount, amount);
         billOf(step).cost += cost;
         run.totals.cost += cost;
+        // What a stub costs is written down as the bill of a model is, so that a crash does not forget it.
+        if (run.commit !== undefined) run.emit(stubBill(step, cost));
       }
       done(failed, value);
     };
@@ -205,6 +208,23 @@ function serve(stub: Stub, around: Surroundings, { step, done }: Arrival): void 
   };
   if (cost === 0) waited();
   else request(step, amount, (refused) => (refused === undefined ? waited() : done(refused, null)));
+}
+
+function stubBill(step: Step, cost: number): NewEvent {
+  const text = { text: "", finish: "stop" } as const;
+  const { path } = step;
+  const attempt = rootOf(step).attempts;
+  return {
+    kind: "model.answered",
+    path,
+    model: "a stub",
+    turn: 0,
+    attempt,
+    inputTokens: 0,
+    outputTokens: 0,
+    costUsd: dollars(cost),
+    ...text,
+  };
 }
 
 function pause(step: Step, ms: number, then: () => void, done: Done): void {

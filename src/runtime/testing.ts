@@ -1,7 +1,8 @@
 /**
  * Runs one `test` block offline: callables are stubbed, time is virtual, statements run one after the other, and every
  * expectation is told with what was expected and found. What is not stubbed is an error that says how to stub it,
- * unless it needs nothing from outside. `crash` ends the machine at a call and starts again with what was finished.
+ * unless it needs nothing from outside. `crash` ends the machine at a call: what was not made safe by then is forgotten,
+ * and another machine carries the statement on from the journal alone.
  */
 
 import type { Problem } from "../diagnostics/problems.js";
@@ -9,16 +10,18 @@ import { REACHED } from "../plan/coverage.js";
 import type { CalleeRef, Graph, TestIR, TestStepIR } from "../plan/ir.js";
 import type { Span } from "../source/source.js";
 import { begin, instanceOf } from "./body.js";
-import type { RunEvent, SpendReport } from "./events.js";
+import type { NewEvent, RunEvent, SpendReport } from "./events.js";
 import { type CallFailure, failureValue } from "./failure.js";
 import { eventFeed } from "./feed.js";
 import { type Frame, layout, newFrame, slotFor } from "./frame.js";
-import type { CompiledBody, Instance, KnownResult, Run } from "./machine.js";
+import type { CompiledBody, Instance, Run } from "./machine.js";
 import type { RunOptions } from "./options.js";
+import { type Past, pastOf } from "./past.js";
 import { prepareProgram } from "./prepare.js";
 import { callsOf } from "./reach.js";
 import { type CallRecord, recordCalls } from "./recording.js";
 import { machineOf, newScope, rootContext } from "./run.js";
+import type { StoredResult } from "./store.js";
 import { type Stubs, stubs } from "./stubs.js";
 import { shown } from "./values.js";
 
@@ -53,7 +56,7 @@ export type TestOptions = Pick<RunOptions, "clock" | "tools" | "models" | "envir
 type Ended =
   | { readonly kind: "value"; readonly instance: Instance; readonly value: unknown }
   | { readonly kind: "failed"; readonly failure: CallFailure }
-  | { readonly kind: "crashed" };
+  | { readonly kind: "crashed"; readonly when: "before" | "after" };
 
 export async function runTest(graph: Graph, test: TestIR, options: TestOptions): Promise<TestResult> {
   const events: RunEvent[] = [];
@@ -65,7 +68,10 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
   );
   const stubbed = stubs(graph, test);
   const recorded = recordCalls(graph, events, stubbed.promptOf);
-  const known = new Map<string, KnownResult>();
+  const results = new Map<string, StoredResult>();
+  /** Events of earlier statements, and those that are safe. */
+  let [from, safe] = [0, 0];
+  let past: Past | undefined;
   const crashing = test.crashes.length > 0;
   const runOptions: RunOptions = {
     ...options,
@@ -76,25 +82,49 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
       options.reached?.(String(args[0]));
       return args[1];
     },
-    ...(crashing ? { known: (path, guard) => ofGuard(known.get(path), guard), remember: (path, result) => known.set(path, result) } : {}),
+    ...(crashing
+      ? {
+          commit: (then) => {
+            const on = machine;
+            clock.after(0, () => {
+              if (on.dead) return;
+              safe = events.length;
+              then();
+            });
+          },
+          remember: (path, { guard, value, failed }) => {
+            results.set(path, {
+              path,
+              guard,
+              outcome: failed === undefined ? { kind: "value", value } : { kind: "failure", failure: failed },
+            });
+          },
+        }
+      : {}),
+  };
+  const emit = (on: Run | undefined, event: NewEvent): void => {
+    if (on?.dead !== true && past?.told(event) !== true) feed.emit(event);
   };
   const prepared = await prepareProgram(graph, rootsOf(test), runOptions);
-  let machine = machineOf(prepared, "test", runOptions, feed.emit);
-  const machines = [machine];
+  const made = (): Run => {
+    const own: Run = machineOf(prepared, "test", past === undefined ? runOptions : { ...runOptions, past }, (event) => emit(own, event));
+    return own;
+  };
+  let machine = made();
+  /** Of machines that ended with earlier statements. */
+  const totals: Run["totals"][] = [];
   function spend(): SpendReport {
-    return machines
-      .map((each) => each.totals)
-      .reduce<SpendReport>(
-        (sum, t) => ({
-          costUsd: sum.costUsd + t.cost / 1e9,
-          inputTokens: sum.inputTokens + t.inputTokens,
-          outputTokens: sum.outputTokens + t.outputTokens,
-          calls: sum.calls + t.calls,
-          toolCalls: sum.toolCalls + t.toolCalls,
-          reused: sum.reused + t.reused,
-        }),
-        { costUsd: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0, reused: 0 },
-      );
+    return [...totals, machine.totals].reduce<SpendReport>(
+      (sum, t) => ({
+        costUsd: sum.costUsd + t.cost / 1e9,
+        inputTokens: sum.inputTokens + t.inputTokens,
+        outputTokens: sum.outputTokens + t.outputTokens,
+        calls: sum.calls + t.calls,
+        toolCalls: sum.toolCalls + t.toolCalls,
+        reused: sum.reused + t.reused,
+      }),
+      { costUsd: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0, reused: 0 },
+    );
   }
   const unmet: Unmet[] = [];
   if (prepared.problems.length === 0) {
@@ -109,16 +139,24 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
         continue;
       }
       const statement = (on: Run): Promise<Ended> => evaluate(on, on.program.body(step.body, scope), frame, stubbed);
+      if (crashing && from < events.length) {
+        // Another statement is another flow: its calls have the same paths but are not the same calls.
+        totals.push(machine.totals);
+        results.clear();
+        [from, safe, past] = [events.length, events.length, undefined];
+        machine = made();
+        await machine.loadSchemas();
+      }
       let ended = await statement(machine);
       while (ended.kind === "crashed") {
         machine.dead = true;
-        machine = machineOf(prepared, "test", runOptions, feed.emit);
+        // After a call its result is safe with all that came before; before a call only what was made safe is.
+        events.length = ended.when === "after" ? events.length : safe;
+        past = pastOf(events.slice(from), results, clock.wall() - clock.now() + startedAt);
+        machine = made();
         await machine.loadSchemas();
-        machines.push(machine);
         ended = await statement(machine);
       }
-      // Another statement is another flow: its calls have the same paths but are not the same calls.
-      known.clear();
       const missing = stubbed.takeMissing();
       for (const message of missing) unmet.push({ text: step.kind === "expect" ? step.text : "", message, span: step.span });
       const found = missing.length > 0 ? undefined : judge(step, ended, machine, scope);
@@ -141,10 +179,6 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
   };
 }
 
-function ofGuard(known: KnownResult | undefined, guard: string): KnownResult | undefined {
-  return known?.guard === guard ? known : undefined;
-}
-
 function rootsOf(test: TestIR): readonly CalleeRef[] {
   const bodies = [...test.steps, ...test.stubs.flatMap((stub) => stub.steps)];
   return bodies.flatMap((step) => ("body" in step && step.body !== undefined ? callsOf(step.body) : []));
@@ -153,7 +187,7 @@ function rootsOf(test: TestIR): readonly CalleeRef[] {
 /** Runs the body of one statement to its end, or to the crash that the test asks for. */
 function evaluate(machine: Run, body: CompiledBody, frame: Frame, stubbed: Stubs): Promise<Ended> {
   return new Promise((resolve) => {
-    stubbed.onCrash(() => resolve({ kind: "crashed" }));
+    stubbed.onCrash((when) => resolve({ kind: "crashed", when }));
     const root = newScope();
     const instance = instanceOf({
       run: machine,

@@ -1,6 +1,8 @@
 /** A store in memory: for tests, and for programs that embed Weave and want resumption only while they live. */
 import {
+  type CachedResult,
   type Lease,
+  type Retention,
   type RunStart,
   type RunSummary,
   type Store,
@@ -12,7 +14,7 @@ import {
 } from "../../runtime/store.js";
 
 interface Kept {
-  readonly start: RunStart;
+  start: RunStart;
   readonly records: StoreRecord[];
   readonly answers: Map<string, unknown>;
   status: StoredStatus;
@@ -27,6 +29,8 @@ interface Kept {
 
 export function memoryStore(now: () => number = Date.now): Store {
   const runs = new Map<string, Kept>();
+  const cache = new Map<string, CachedResult>();
+  let retention: Retention | undefined;
   const find = (run: string): Kept => {
     const found = runs.get(run);
     if (found === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
@@ -56,7 +60,11 @@ export function memoryStore(now: () => number = Date.now): Store {
       return 1;
     },
     append: (run, fence, records) => {
-      owned(run, fence).records.push(...structuredClone(records));
+      const kept = owned(run, fence);
+      for (const record of structuredClone(records)) {
+        if (record.kind === "cached") cache.set(record.key, { ...record, run });
+        else kept.records.push(record);
+      }
     },
     settle(run, fence, status, figures) {
       const kept = owned(run, fence);
@@ -87,8 +95,11 @@ export function memoryStore(now: () => number = Date.now): Store {
         }),
     acquire(run, owner, leaseMs): Lease {
       const kept = find(run);
-      if (kept.owner !== undefined && kept.owner !== owner && kept.lease > now())
+      if (kept.owner !== undefined && kept.owner !== owner && kept.lease > now()) {
+        // The clock was set back: nobody may hold a run for longer than a lease from now.
+        kept.lease = Math.min(kept.lease, now() + leaseMs);
         return { kind: "taken", owner: kept.owner, until: kept.lease };
+      }
       kept.owner = owner;
       kept.lease = now() + leaseMs;
       kept.fence++;
@@ -120,11 +131,28 @@ export function memoryStore(now: () => number = Date.now): Store {
       find(run).answers.set(path, structuredClone(value));
     },
     answers: (run) => new Map(runs.get(run)?.answers),
-    prune(before) {
-      const old = [...runs].filter(([, kept]) => kept.endedAt !== undefined && kept.endedAt < before);
+    edit: (run, fence, graph) => {
+      const kept = owned(run, fence);
+      kept.start = { ...kept.start, graph: structuredClone(graph) };
+    },
+    mend: (run, fence) => {
+      owned(run, fence);
+    },
+    cached: (key) => {
+      const found = cache.get(key);
+      return found !== undefined && found.until > now() ? found : undefined;
+    },
+    prune(before, keep = 0) {
+      const newest = new Set([...runs.keys()].sort((a, b) => find(b).start.startedAt - find(a).start.startedAt).slice(0, keep));
+      const old = [...runs].filter(([run, kept]) => kept.endedAt !== undefined && kept.endedAt < before && !newest.has(run));
+      for (const [key, { until }] of cache) if (until <= now()) cache.delete(key);
       for (const [run] of old) runs.delete(run);
       return old.length;
     },
+    retain: (policy) => {
+      retention = policy;
+    },
+    retention: () => retention,
     check: () => [],
     close: () => undefined,
   };

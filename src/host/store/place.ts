@@ -1,8 +1,10 @@
 /** Where the store of a program is: `.weave/weave.db` in the nearest folder upwards that has one, else where it is made. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import type { Lease, Store } from "../../runtime/store.js";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { type Lease, type Store, StoreError } from "../../runtime/store.js";
 import { sqliteStore } from "./sqlite.js";
 
 const FOLDER = ".weave";
@@ -37,6 +39,34 @@ export function openStore(file: string): Store {
   return sqliteStore(file, { sensitive: () => true });
 }
 
+/** A store that is only looked at: also one in a place that may not be written. */
+export function lookAt(file: string): Store {
+  try {
+    return openStore(file);
+  } catch (thrown) {
+    if (!(thrown instanceof StoreError) || thrown.reason !== "read_only" || !existsSync(file)) throw thrown;
+    return readOnlyStore(file);
+  }
+}
+
+/** The runs of a store in a place that may not be written. */
+export function readOnlyStore(file: string): Store {
+  return sqliteStore(file, { database: readOnly });
+}
+
+/** The database as it is, from a copy where a log beside it holds more. */
+function readOnly(file: string): DatabaseSync {
+  let at = file;
+  if (existsSync(`${file}-wal`)) {
+    at = join(mkdtempSync(join(tmpdir(), "weave-store-")), FILE);
+    for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${at}${end}`);
+    return new DatabaseSync(at);
+  }
+  const url = pathToFileURL(at);
+  url.search = "?mode=ro&immutable=1";
+  return new DatabaseSync(url, { readOnly: true });
+}
+
 /** Who carries runs out here, for those who ask. */
 export function ownerHere(): string {
   return `process ${process.pid} on ${hostname()}`;
@@ -51,7 +81,8 @@ export function takeOver(store: Store, run: string, leaseMs: number): Lease {
   return store.acquire(run, ownerHere(), leaseMs);
 }
 
-function hasEnded(owner: string): boolean {
+/** Whether a process of this machine has ended; false of those elsewhere. */
+export function hasEnded(owner: string): boolean {
   const match = /^process (\d+) on (.*)$/.exec(owner);
   if (match === null || match[2] !== hostname()) return false;
   try {

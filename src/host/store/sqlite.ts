@@ -10,7 +10,9 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { hash53 } from "../../runtime/hash.js";
 import {
+  type CachedResult,
   type Lease,
+  type Retention,
   type RunStart,
   type RunSummary,
   type Store,
@@ -19,9 +21,9 @@ import {
   type StoredRun,
   type StoredStatus,
   StoreError,
-  type StoreFailure,
   type StoreRecord,
 } from "../../runtime/store.js";
+import { guarded } from "./failures.js";
 import { type Sealing, sealing } from "./sealing.js";
 
 /** Texts longer than this many characters are kept by content hash. */
@@ -43,19 +45,33 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE answers (
      run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, path TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, path)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE cache (
+     key TEXT PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL, at REAL NOT NULL, until REAL NOT NULL, sum REAL NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX cache_by_end ON cache (until);
+   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE set_aside (run TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, sum REAL NOT NULL, at REAL NOT NULL) STRICT;`,
 ];
+
+/** The versions of the schema: a store of version n is brought to n + 1 by the n-th text. */
+export const schemaMigrations: readonly string[] = MIGRATIONS;
 
 export interface SqliteOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** Values of callables with redacted parts, by the path of the call, are sealed. */
   readonly sensitive?: (path: string) => boolean;
+  /** Opens the database: the seam where tests put in a disk that fails. */
+  readonly database?: (file: string) => Database;
 }
+
+/** What a store needs of a database. */
+export type Database = Pick<DatabaseSync, "exec" | "prepare" | "close">;
 
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const now = options.now ?? Date.now;
-  const db = guarded(() => open(file));
+  const db = guarded(() => open(file, options.database ?? ((at) => new DatabaseSync(at))));
   const seals = sealing(join(dirname(file), "key"));
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
@@ -114,7 +130,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
           start.file,
           start.flow,
           put(JSON.stringify(start.graph)),
-          put(inputsText(start, seals)),
+          put(SEALED + seals.seal(JSON.stringify(start.inputs))),
           start.seed,
           JSON.stringify(start.options),
           start.startedAt,
@@ -130,6 +146,10 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         let n = Number(last?.["n"] ?? 0);
         const insert = sql("INSERT INTO records (run, n, kind, body, sum) VALUES (?, ?, ?, ?, ?)");
         for (const record of records) {
+          if (record.kind === "cached") {
+            keepCached(run, record);
+            continue;
+          }
           const body = put(recordText(record, seals, options.sensitive));
           n++;
           insert.run(run, n, record.kind, body, hash53(`${n} ${body}`, 7));
@@ -155,7 +175,12 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         if (row === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
         const holder = row["owner"] === null ? undefined : String(row["owner"]);
         const until = Number(row["lease"]);
-        if (holder !== undefined && holder !== owner && until > now()) return { kind: "taken", owner: holder, until };
+        if (holder !== undefined && holder !== owner && until > now()) {
+          // The clock was set back: nobody may hold a run for longer than a lease from now.
+          const latest = Math.min(until, now() + leaseMs);
+          if (latest < until) sql("UPDATE runs SET lease = ? WHERE id = ?").run(latest, run);
+          return { kind: "taken", owner: holder, until: latest };
+        }
         const fence = Number(row["fence"]) + 1;
         sql("UPDATE runs SET owner = ?, lease = ?, fence = ?, status = 'running', ended_at = NULL, request = NULL WHERE id = ?").run(
           owner,
@@ -190,13 +215,59 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
               .map((row) => [String(row["path"]), parsed(String(row["value"]))]),
           ),
       ),
-    prune: (before) =>
+    edit: (run, fence, graph) => {
       transaction(() => {
-        const { changes } = sql("DELETE FROM runs WHERE ended_at IS NOT NULL AND ended_at < ?").run(before);
+        own(run, fence);
+        sql("UPDATE runs SET graph = ? WHERE id = ?").run(put(JSON.stringify(graph)), run);
+      });
+    },
+    mend: (run, fence) => {
+      transaction(() => {
+        own(run, fence);
+        const { whole } = read(run, () => undefined);
+        sql("INSERT INTO set_aside SELECT run, n, kind, body, sum, ? FROM records WHERE run = ? AND n > ?").run(now(), run, whole);
+        sql("DELETE FROM records WHERE run = ? AND n > ?").run(run, whole);
+      });
+    },
+    cached: (key) =>
+      guarded(() => {
+        const row = sql("SELECT * FROM cache WHERE key = ? AND until > ?").get(key, now());
+        const body = row === undefined ? undefined : get(String(row["body"]));
+        if (row === undefined || body === undefined || hash53(`${key} ${String(row["body"])}`, 7) !== row["sum"]) return undefined;
+        const plain = openText(body, seals);
+        if (plain === undefined) return undefined;
+        const found: CachedResult = {
+          key,
+          value: parsed(plain),
+          run: String(row["run"]),
+          path: String(row["path"]),
+          at: Number(row["at"]),
+          until: Number(row["until"]),
+        };
+        return found;
+      }),
+    prune: (before, keep = 0) =>
+      transaction(() => {
+        const { changes } = sql(
+          "DELETE FROM runs WHERE ended_at IS NOT NULL AND ended_at < ? AND id NOT IN (SELECT id FROM runs ORDER BY started_at DESC, id DESC LIMIT ?)",
+        ).run(before, keep);
+        sql("DELETE FROM cache WHERE until <= ?").run(now());
+        sql("DELETE FROM set_aside WHERE run NOT IN (SELECT id FROM runs)").run();
         sql(
-          "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM records WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = '@' || hash OR inputs = '@' || hash)",
+          "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM records WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM cache WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM set_aside WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = '@' || hash OR inputs = '@' || hash)",
         ).run();
         return Number(changes);
+      }),
+    retain: (policy) => {
+      transaction(() => {
+        sql("DELETE FROM settings WHERE name = 'retention'").run();
+        if (policy !== undefined) sql("INSERT INTO settings (name, value) VALUES ('retention', ?)").run(JSON.stringify(policy));
+      });
+    },
+    retention: () =>
+      guarded(() => {
+        const row = sql("SELECT value FROM settings WHERE name = 'retention'").get();
+        return row === undefined ? undefined : (parsed(String(row["value"])) as Retention);
       }),
     check: () => check(),
     close: () => {
@@ -216,29 +287,49 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     }
     const events: RunEvent[] = [];
     const results = new Map<string, StoredResult>();
-    let damaged: string | undefined;
-    let expected = 0;
-    for (const record of sql("SELECT n, kind, body, sum FROM records WHERE run = ? ORDER BY n").iterate(run)) {
-      expected++;
-      const body = String(record["body"]);
-      const text = get(body);
-      if (Number(record["n"]) !== expected || hash53(`${expected} ${body}`, 7) !== record["sum"] || text === undefined) {
-        damaged = `record ${expected} of the run ${run} does not fit its checksum`;
-        break;
-      }
-      if (record["kind"] === "event") events.push(parsed(text) as RunEvent);
-      else {
-        const plain = openText(text, seals);
-        if (plain === undefined) {
-          damaged = `record ${expected} of the run ${run} cannot be opened with the key of the store`;
-          break;
-        }
-        const result = parsed(plain) as StoredResult;
-        results.set(result.path, result);
-      }
-    }
+    const { damaged } = read(run, (record) => {
+      if (record.kind === "event") events.push(record.event);
+      else results.set(record.path, record);
+    });
     const start: RunStart = { ...summary(row), graph: parsed(graph) as RunStart["graph"], inputs: parsed(opened) as RunStart["inputs"] };
     return { start, status: String(row["status"]) as StoredStatus, events, results, damaged };
+  }
+
+  /** Reads the records of a run up to the first that is damaged; `whole` is the number of the last one before it. */
+  function read(
+    run: string,
+    take: (record: Exclude<StoreRecord, { kind: "cached" }>) => void,
+  ): { whole: number; damaged: string | undefined } {
+    let whole = 0;
+    for (const record of sql("SELECT n, kind, body, sum FROM records WHERE run = ? ORDER BY n").iterate(run)) {
+      const expected = whole + 1;
+      const body = String(record["body"]);
+      const text = get(body);
+      if (Number(record["n"]) !== expected || hash53(`${expected} ${body}`, 7) !== record["sum"] || text === undefined)
+        return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
+      if (record["kind"] === "event") take({ kind: "event", event: parsed(text) as RunEvent });
+      else {
+        const plain = openText(text, seals);
+        if (plain === undefined)
+          return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
+        take({ kind: "result", ...(parsed(plain) as StoredResult) });
+      }
+      whole = expected;
+    }
+    return { whole, damaged: undefined };
+  }
+
+  function keepCached(run: string, { key, path, value, at, until }: Omit<CachedResult, "run">): void {
+    const body = put(SEALED + seals.seal(JSON.stringify(value)));
+    sql("INSERT OR REPLACE INTO cache (key, run, path, body, at, until, sum) VALUES (?, ?, ?, ?, ?, ?, ?)").run(
+      key,
+      run,
+      path,
+      body,
+      at,
+      until,
+      hash53(`${key} ${body}`, 7),
+    );
   }
 
   function check(): readonly string[] {
@@ -264,16 +355,24 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   }
 }
 
-function open(file: string): DatabaseSync {
+function open(file: string, database: (file: string) => Database): Database {
   mkdirSync(dirname(file), { recursive: true });
-  const db = new DatabaseSync(file);
-  db.exec("PRAGMA busy_timeout = 5000");
-  db.exec("PRAGMA journal_mode = WAL");
-  db.exec("PRAGMA synchronous = FULL");
-  db.exec("PRAGMA foreign_keys = ON");
+  const db = database(file);
+  try {
+    db.exec("PRAGMA busy_timeout = 5000");
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec("PRAGMA synchronous = FULL");
+    db.exec("PRAGMA foreign_keys = ON");
+    return migrated(file, db);
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+function migrated(file: string, db: Database): Database {
   const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (version > MIGRATIONS.length) {
-    db.close();
     throw new StoreError(
       "newer",
       `the store ${file} was made by a newer Weave (schema ${version}, this one knows ${MIGRATIONS.length}); update Weave, or use another store with --store`,
@@ -292,13 +391,11 @@ function open(file: string): DatabaseSync {
 
 const SEALED = "sealed:";
 
-function inputsText(start: RunStart, seals: Sealing): string {
-  const flow = start.graph.flows[start.graph.entries[start.flow] ?? start.flow];
-  const text = JSON.stringify(start.inputs);
-  return flow?.params.some((p) => p.redact === true || p.type.kind === "secret") === true ? SEALED + seals.seal(text) : text;
-}
-
-function recordText(record: StoreRecord, seals: Sealing, sensitive: ((path: string) => boolean) | undefined): string {
+function recordText(
+  record: Exclude<StoreRecord, { kind: "cached" }>,
+  seals: Sealing,
+  sensitive: ((path: string) => boolean) | undefined,
+): string {
   if (record.kind === "event") return JSON.stringify(record.event);
   const { path, guard, outcome } = record;
   const text = JSON.stringify({ path, guard, outcome });
@@ -326,38 +423,4 @@ function summary(row: Record<string, unknown>): RunSummary {
     costUsd: Number(row["cost"]),
     calls: Number(row["calls"]),
   };
-}
-
-/** SQLite's result codes, as reasons. */
-const REASONS: Readonly<Record<number, StoreFailure>> = {
-  5: "locked",
-  6: "locked",
-  8: "read_only",
-  10: "io",
-  11: "corrupt",
-  13: "full",
-  14: "io",
-  26: "corrupt",
-};
-
-const SENTENCES: Readonly<Record<StoreFailure, string>> = {
-  full: "the disk is full",
-  read_only: "it may only be read",
-  locked: "another process keeps it locked",
-  corrupt: "the file is damaged; `weave doctor` tells what can be read",
-  newer: "it was made by a newer version",
-  fenced: "another process has taken the run over",
-  io: "the disk gave an error",
-};
-
-function guarded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    if (thrown instanceof StoreError) throw thrown;
-    const code = typeof thrown === "object" && thrown !== null && "errcode" in thrown ? Number(thrown.errcode) & 0xff : 0;
-    const system = typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : "";
-    const reason = REASONS[code] ?? (system === "ENOSPC" ? "full" : system === "EROFS" || system === "EACCES" ? "read_only" : "io");
-    throw new StoreError(reason, `the store cannot be used: ${SENTENCES[reason]}`, { cause: thrown });
-  }
 }
