@@ -4,7 +4,7 @@
  */
 import { compile } from "../../src/compile.js";
 import { renderProblems } from "../../src/diagnostics/render.js";
-import { virtualClock } from "../../src/host/clock.js";
+import { type VirtualClock, virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
 import { simulator } from "../../src/host/providers/sim.js";
 import { memoryStore } from "../../src/host/store/memory.js";
@@ -13,7 +13,7 @@ import type { Question } from "../../src/runtime/ask.js";
 import { type Keeping, resumeKept, runKept } from "../../src/runtime/durable.js";
 import type { RunOptions } from "../../src/runtime/options.js";
 import type { Provider } from "../../src/runtime/provider.js";
-import type { RunResult } from "../../src/runtime/run.js";
+import type { RunHandle, RunResult } from "../../src/runtime/run.js";
 import { type StoredRun, StoreError, type StoreRecord } from "../../src/runtime/store.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
 import type { DurableProgram } from "./durable-programs.js";
@@ -71,6 +71,20 @@ function toolsOf(seen: World, replaced: Readonly<Record<string, ToolFunction>>):
   return { ...usual, ...Object.fromEntries(Object.entries(replaced).map(([name, then]) => [name, told(then)])) };
 }
 
+/** What else may differ between the parts of a run. */
+export interface Otherwise {
+  /** The calendar when this part starts; the first part starts at the beginning of 2026. */
+  readonly wall?: number;
+  readonly options?: Partial<RunOptions>;
+  /** The program after an edit. */
+  readonly edited?: Graph;
+  /** Answers in the store. */
+  readonly answers?: Readonly<Record<string, unknown>>;
+  readonly damaged?: string;
+  /** Told the handle when the run has started. */
+  readonly onStart?: (handle: RunHandle, clock: VirtualClock) => void;
+}
+
 export interface Ran {
   readonly result: RunResult;
   readonly stored: StoredRun;
@@ -86,9 +100,10 @@ export async function carry(
   before?: { readonly run: string; readonly records: readonly StoreRecord[]; readonly seed: number },
   /** The store fails after so many commits. */
   good = Number.POSITIVE_INFINITY,
-  replaced: Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => unknown>> = {},
+  replaced: Readonly<Record<string, ToolFunction>> = {},
+  otherwise: Otherwise = {},
 ): Promise<Ran> {
-  const clock = virtualClock();
+  const clock = virtualClock(otherwise.wall);
   const inner = memoryStore(() => clock.wall());
   const batches: (readonly StoreRecord[])[] = [];
   const store = {
@@ -130,10 +145,12 @@ export async function carry(
       http: () => Promise.reject(new Error("no network here")),
     },
     ask: answerOf,
+    ...otherwise.options,
   };
   const keeping: Keeping = { store, owner: "test", soon: setImmediate, beatMs: 1e9 };
   if (before === undefined) {
     const handle = runKept(graph, "main", {}, { ...options, id: "r1", seed: 5 }, keeping, { file: "durable.weave", options: {} });
+    otherwise.onStart?.(handle, clock);
     const result = await handle.result;
     return { result, stored: load(store, "r1"), batches };
   }
@@ -145,13 +162,16 @@ export async function carry(
     inputs: {},
     seed: before.seed,
     options: {},
-    startedAt: clock.wall(),
+    startedAt: Date.UTC(2026, 0, 1),
   };
   const fence = inner.begin(start, "dead", 0);
   inner.append(before.run, fence, before.records);
   const lease = inner.acquire(before.run, "test", 60_000);
   if (lease.kind !== "held") throw new Error("the run is taken");
-  const handle = resumeKept(load(store, before.run), options, keeping, { fence: lease.fence });
+  for (const [path, value] of Object.entries(otherwise.answers ?? {})) store.answer(before.run, path, value);
+  const stored = { ...load(store, before.run), damaged: otherwise.damaged };
+  const handle = resumeKept(stored, options, keeping, { fence: lease.fence, graph: otherwise.edited });
+  otherwise.onStart?.(handle, clock);
   const result = await handle.result;
   return { result, stored: load(store, before.run), batches };
 }

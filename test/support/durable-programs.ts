@@ -7,7 +7,7 @@ export interface DurableProgram {
   readonly fails?: string;
 }
 
-const head = `
+export const durableHead = `
 model m { provider: "sim", name: "m", price: { input: $1.00, output: $5.00 }, context: 20k, max_output: 500 }
 tool t(x: int) -> int = module("./tools.ts")
 tool slow(x: int) -> int = module("./tools.ts")
@@ -75,6 +75,6 @@ flow main() -> int {
 export const durablePrograms: ReadonlyMap<string, DurableProgram> = new Map(
   Object.entries(bodies).map(([name, body]) => {
     const program = typeof body === "string" ? { source: body } : body;
-    return [name, { ...program, source: `${head}${program.source}\n` }];
+    return [name, { ...program, source: `${durableHead}${program.source}\n` }];
   }),
 );
