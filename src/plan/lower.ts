@@ -171,7 +171,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
         const made = { ...base(callable, key, params, policies), effect: c.effectOf(symbol), implementations: refs };
         capabilities.set(
           key,
-          hashed({ kind: "capability", ...made }, () => [key, refs]),
+          hashed({ kind: "capability", ...made }, () => [key, refs, ...dependencies(refs)]),
         );
         return plain;
       }
