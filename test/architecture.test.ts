@@ -19,6 +19,8 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   zod: /^(runtime|host|cli)\//,
   commander: /^cli\//,
   "@clack/prompts": /^cli\//,
+  yaml: /^host\/recording\/format\.ts$/,
+  diff: /^host\/recording\/difference\.ts$/,
   tsx: /^host\/tools\//,
   "@ai-sdk/provider": /^host\/providers\//,
   "@ai-sdk/anthropic": /^host\/providers\//,

@@ -79,7 +79,20 @@ describe.each(pages())("%s", (page) => {
   });
 
   test("every block says what it is", () => {
-    const known = ["weave", "weave-fragment", "weave-broken", "weave-failing", "console", "ts", "sh", "json", "text", "mermaid", ""];
+    const known = [
+      "weave",
+      "yaml",
+      "weave-fragment",
+      "weave-broken",
+      "weave-failing",
+      "console",
+      "ts",
+      "sh",
+      "json",
+      "text",
+      "mermaid",
+      "",
+    ];
     expect(blocks.filter(({ language }) => !known.includes(language)).map(({ line }) => line)).toEqual([]);
   });
 });

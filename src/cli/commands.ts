@@ -22,6 +22,9 @@ export interface RunOptions {
   readonly store?: string | false;
   readonly reuse?: string;
   readonly grace?: number;
+  /** A recording that is written, and one that is replayed. */
+  readonly record?: string;
+  readonly replay?: string;
 }
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -103,6 +106,8 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--allow-path <dir>", "let file tools reach outside the project", collect)
     .option("--confirm-above <usd>", "ask before a run that may cost more, at a terminal; $1.00 unless told", number)
     .option("--reuse <run>", "use results of another run where definition and inputs are the same")
+    .option("--record <file>", "write what models, tools and people answer to a recording")
+    .option("--replay <file>", "answer from a recording; with --record, ask only for what is missing")
     .option("--store <file>", "keep the run in this store")
     .option("--no-store", "do not keep the run: it cannot be resumed")
     .option("--grace <seconds>", "how long effects in flight are awaited after SIGTERM; 10 unless told", number)

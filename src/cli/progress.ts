@@ -97,7 +97,12 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
   switch (event.kind) {
     case "run.started":
       state.simulated = event.simulated;
-      return live ? undefined : { sign: "·", text: `${event.flow} started${event.simulated ? "; answers of agents are simulated" : ""}` };
+      return live
+        ? undefined
+        : {
+            sign: "·",
+            text: `${event.flow} started${event.simulated ? "; answers of agents are simulated" : ""}${event.replayed ? "; answers come from a recording" : ""}`,
+          };
     case "budget.opened":
       if (state.cap === undefined) state.cap = event.caps.costUsd;
       return undefined;

@@ -4,6 +4,7 @@
  */
 
 import { problems } from "../diagnostics/problems.js";
+import { virtualClock } from "../host/clock.js";
 import { takeOver } from "../host/store/place.js";
 import type { Graph } from "../plan/ir.js";
 import { pastOfRun, resumeKept } from "../runtime/durable.js";
@@ -15,7 +16,7 @@ import { askerAt, chooseRun, type Grace, keepingIn, storeOf, withStore } from ".
 import { overrideModels } from "./override.js";
 import { showErrors } from "./problems.js";
 import { loadProgram } from "./program.js";
-import { follow } from "./run.js";
+import { follow, tapedBy, tapingOf } from "./run.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 export interface ResumeOptions extends Grace {
@@ -44,6 +45,13 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
     if (graph !== undefined && !mayGoOn(stored, graph, new Set(options.keep), to)) return EXIT.usage;
     const host = hostOf(stored);
     if (host === undefined) return EXIT.usage;
+    const text = (name: string): string | undefined => (typeof start.options[name] === "string" ? start.options[name] : undefined);
+    const [record, replay] = [text("record"), text("replay")];
+    const wishes = { ...(record === undefined ? {} : { record }), ...(replay === undefined ? {} : { replay }) };
+    const taping = await tapingOf(start.file, wishes, graph ?? start.graph, to, true);
+    if (taping === "unusable") return EXIT.usage;
+    taping?.remember(stored.events);
+    const clock = replay !== undefined && record === undefined ? virtualClock(Date.now()) : host.clock;
     const keeping = keepingIn(store);
     // Its owner may have died before it saw that it was asked to cancel.
     const cancelled = store.requested(start.run) === "cancel" ? { replayOnly: "cancelled by a person" } : {};
@@ -67,11 +75,17 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
     ]);
     return follow(
       (onEvent) =>
-        resumeKept(stored, { ...host, ...cancelled, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }, keeping, {
+        resumeKept(stored, tapedBy(taping, { ...host, ...cancelled, clock, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }), keeping, {
           graph,
           fence: lease.fence,
         }),
-      { title: `${start.file} · ${start.flow}`, files: new Map(), kept: true, clock: host.clock },
+      {
+        title: `${start.file} · ${start.flow}`,
+        files: new Map(),
+        kept: true,
+        clock,
+        ...(taping === undefined ? {} : { taping }),
+      },
       options,
       to,
     );

@@ -5,6 +5,8 @@
  */
 import { resolve } from "node:path";
 import { problems } from "../diagnostics/problems.js";
+import { virtualClock } from "../host/clock.js";
+import type { Graph } from "../plan/ir.js";
 import type { Clock } from "../runtime/clock.js";
 import { runKept } from "../runtime/durable.js";
 import type { RunEvent } from "../runtime/events.js";
@@ -26,6 +28,7 @@ import { loadProgram } from "./program.js";
 import { progress } from "./progress.js";
 import { agreed } from "./spending.js";
 import { onStray } from "./strays.js";
+import type { TapeWishes, Taping } from "./taping.js";
 import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
 
 /** Runs a flow of a file. */
@@ -54,17 +57,28 @@ export async function runFlow(
     to.err("error: --sim-faults is written kind:share, for example rate_limit:5%,timeout:1%\n");
     return EXIT.usage;
   }
-  if (!(await agreed(graph, flow, inputs, options, to))) return EXIT.interrupted;
+  const taping = await tapingOf(file, options, graph, to);
+  if (taping === "unusable") return EXIT.usage;
+  const replayed = options.replay !== undefined && options.record === undefined;
+  if (!replayed && !(await agreed(graph, flow, inputs, options, to))) return EXIT.interrupted;
   const files = program.compiled.files;
   const ask = askerAt(to);
+  // A replay takes no time: it is virtual, with the pauses that there were.
+  const clock = replayed ? virtualClock(Date.now()) : host.clock;
   const asked: RuntimeOptions = {
     ...host,
-    seed: host.seed ?? (options.sim === true ? SIM_SEED : newSeed()),
+    clock,
+    seed: host.seed ?? (options.sim === true || options.replay !== undefined ? SIM_SEED : newSeed()),
     ...(ask === undefined ? {} : { ask }),
   };
-  const about = { title: `${file} · ${flow.name}`, files, clock: host.clock };
+  const about = { title: `${file} · ${flow.name}`, files, clock, ...(taping === undefined ? {} : { taping }) };
   if (options.store === false)
-    return follow((onEvent) => run(graph, flow.name, inputs, { ...asked, onEvent }), { ...about, kept: false }, options, to);
+    return follow(
+      (onEvent) => run(graph, flow.name, inputs, tapedBy(taping, { ...asked, onEvent })),
+      { ...about, kept: false },
+      options,
+      to,
+    );
   const store = storeOf(file, options.store, to);
   if (store === undefined) return EXIT.failed;
   const code = await withStore(store, to, async (): Promise<ExitCode> => {
@@ -73,7 +87,10 @@ export async function runFlow(
     const known = reused === undefined ? {} : reusing(reused, graph);
     const ended = await follow(
       (onEvent) =>
-        runKept(graph, flow.name, inputs, { ...asked, ...known, onEvent }, keepingIn(store), { file, options: startOptions(options) }),
+        runKept(graph, flow.name, inputs, tapedBy(taping, { ...asked, ...known, onEvent }), keepingIn(store), {
+          file,
+          options: startOptions(options),
+        }),
       { ...about, kept: true },
       options,
       to,
@@ -83,6 +100,25 @@ export async function runFlow(
   });
   return code ?? EXIT.failed;
 }
+
+/** The tape that the options ask for; `unusable` when there can be none, which is shown. */
+export async function tapingOf(
+  file: string,
+  options: TapeWishes,
+  graph: Graph,
+  to: Terminal,
+  carriedOn = false,
+): Promise<Taping | undefined | "unusable"> {
+  if (options.record === undefined && options.replay === undefined) return undefined;
+  const { contradiction, taping } = await import("./taping.js");
+  const wrong = contradiction(options);
+  if (wrong !== undefined) to.err(`error: ${wrong}\n`);
+  if (wrong !== undefined) return "unusable";
+  return taping(file, options, graph, to, carriedOn) ?? "unusable";
+}
+
+/** The options of a run with its tape, if it has one. */
+export const tapedBy = (taping: Taping | undefined, options: RuntimeOptions): RuntimeOptions => taping?.taped(options) ?? options;
 
 /** Simulated runs are alike unless another seed is asked for. */
 const SIM_SEED = 1;
@@ -97,6 +133,8 @@ function startOptions(options: RunOptions): Readonly<Record<string, string | boo
     ...(options.simFaults === undefined ? {} : { simFaults: options.simFaults }),
     ...(options.allowPath === undefined ? {} : { allowPath: options.allowPath.map((path) => resolve(path)).join("\n") }),
     ...(options.model === undefined ? {} : { model: options.model.join("\n") }),
+    ...(options.record === undefined ? {} : { record: resolve(options.record) }),
+    ...(options.replay === undefined ? {} : { replay: resolve(options.replay) }),
   };
 }
 
@@ -105,6 +143,7 @@ export interface Followed {
   readonly files: ReadonlyMap<string, SourceFile>;
   readonly kept: boolean;
   readonly clock: Clock;
+  readonly taping?: Taping;
 }
 
 /** Shows a run from its start to its end. */
@@ -139,16 +178,21 @@ export async function follow(
   release();
   endStrays();
   view?.stop();
+  // What was refused before it started leaves a recording as it is.
+  if (result.problems.length === 0 || result.failure !== undefined) about.taping?.save(to);
   const code = conclude(result, about, options, to);
   return strayed && result.status !== "completed" ? EXIT.failed : code;
 }
+
+/** The code of a question that a recording has no answer to. */
+const NOT_RECORDED = "W0911";
 
 function conclude(result: RunResult, about: Followed, options: Pick<RunOptions, "json" | "events">, to: Terminal): ExitCode {
   if (result.problems.length > 0) {
     showProblems(result.problems, about.files, to);
     if (result.failure === undefined) return EXIT.diagnostics;
     if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
-    return EXIT.failed;
+    return result.problems.some(({ code }) => code === NOT_RECORDED) ? EXIT.unrecorded : EXIT.failed;
   }
   if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
   else if (result.status === "completed" && !options.events) {
@@ -200,6 +244,7 @@ export function resultJson(result: RunResult): Readonly<Record<string, unknown>>
     },
     elapsed_ms: Math.round(result.elapsedMs),
     simulated: result.simulated,
+    replayed: result.replayed,
   };
 }
 
@@ -212,7 +257,9 @@ function summary(result: RunResult, to: Terminal): string {
     ...(spend.inputTokens + spend.outputTokens > 0
       ? [`${counted(spend.inputTokens, "token")} in, ${grouped(spend.outputTokens)} out`]
       : []),
-    ...(agentCalls > 0 || spend.costUsd > 0 ? [result.simulated ? `${money(spend.costUsd)} if it were real` : money(spend.costUsd)] : []),
+    ...(agentCalls > 0 || spend.costUsd > 0
+      ? [result.simulated || result.replayed ? `${money(spend.costUsd)} if it were real` : money(spend.costUsd)]
+      : []),
   ];
   const sign = {
     completed: green("✓", to.color),
@@ -224,6 +271,7 @@ function summary(result: RunResult, to: Terminal): string {
   const lines = [`${sign} ${result.status} in ${seconds(result.elapsedMs)}${used.length > 0 ? ` · ${used.join(" · ")}` : ""}`];
   if (result.failure !== undefined && result.status === "failed") lines.push(...reasons(result.failure, to));
   if (result.simulated) lines.push(yellow("  The answers of agents are simulated: made up from their types, without a model.", to.color));
+  if (result.replayed) lines.push(yellow("  What models, tools and people answered came from a recording.", to.color));
   return `${lines.join("\n")}\n`;
 }
 

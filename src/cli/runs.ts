@@ -128,6 +128,7 @@ function shownJson({ start, status, events }: StoredRun): unknown {
           },
     elapsed_ms: Math.round(events.at(-1)?.at ?? 0),
     simulated: events.some((event) => event.kind === "run.started" && event.simulated),
+    replayed: events.some((event) => event.kind === "run.started" && event.replayed === true),
   };
 }
 

@@ -6,7 +6,7 @@
 import type { Writable } from "node:stream";
 
 /** Exit codes of every command. */
-export const EXIT = { done: 0, failed: 1, usage: 2, diagnostics: 3, budget: 4, waiting: 5, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, diagnostics: 3, budget: 4, waiting: 5, unrecorded: 6, interrupted: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface Terminal {

@@ -11,7 +11,7 @@ import { models } from "../host/providers/models.js";
 import { toolHost } from "../host/tools/host.js";
 import { instrument } from "../plan/coverage.js";
 import type { Graph } from "../plan/ir.js";
-import type { CallRecord } from "../runtime/recording.js";
+import type { CallRecord } from "../runtime/call-records.js";
 import { runTest, type TestResult } from "../runtime/testing.js";
 import { coverageOf, coverageText } from "./coverage.js";
 import { seconds } from "./figures.js";

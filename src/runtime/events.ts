@@ -32,7 +32,7 @@ const stamp = { seq: z.number(), at: z.number() };
 const of = <const K extends string, S extends z.ZodRawShape>(kind: K, shape: S) => z.object({ kind: z.literal(kind), ...stamp, ...shape });
 
 export const runEvent = z.discriminatedUnion("kind", [
-  of("run.started", { flow: z.string(), inputs: json, simulated: z.boolean(), seed: z.number() }),
+  of("run.started", { flow: z.string(), inputs: json, simulated: z.boolean(), seed: z.number(), replayed: z.boolean().optional() }),
   /** Carried on by another process, or after a pause; `time` is in milliseconds since 1970. */
   of("run.resumed", { time: z.number(), finished: z.number(), costUsd: z.number() }),
   /** Stopped where it was, to be resumed. */

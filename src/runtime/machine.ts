@@ -26,6 +26,7 @@ import type { SchemaModule } from "./schema-module.js";
 import type { Scope } from "./scope.js";
 import type { Cut, Shapes, Test } from "./shape.js";
 import type { Suspense } from "./suspend.js";
+import type { Tape } from "./tape.js";
 import type { ToolFunction, ToolHost } from "./tool.js";
 
 /** Ends with a failure, or without one and with a value. */
@@ -226,6 +227,7 @@ export interface Run {
   interrupted: boolean;
   readonly guards: boolean;
   readonly intercept: Intercept | undefined;
+  readonly tape: Tape | undefined;
   readonly tools: ToolHost;
   readonly toolFunctions: Map<string, ToolFunction>;
   readonly provider: (model: ModelIR) => Provider;

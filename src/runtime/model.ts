@@ -18,7 +18,7 @@ import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { takeToken } from "./rate.js";
-import { cancelled } from "./scope.js";
+import { cancelled, stopping } from "./scope.js";
 import { abort, billOf, rootOf, stopped } from "./step.js";
 import { signalOf } from "./tool-context.js";
 import { isFields, plainText, utf8Length } from "./values.js";
@@ -175,12 +175,13 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
       settleRequest(step, step.context.account, amount, { cost: 0, tokens: 0, calls: 0 });
       throw stopped(step);
     }
-    const { hidePrompt, hideAnswer: _, ...wanted } = asking;
+    const { hidePrompt, hideAnswer, ...wanted } = asking;
     const sent: ModelRequest = {
       ...wanted,
       model,
       maxOutput,
       inputBound,
+      hidden: { prompt: hidePrompt, answer: hideAnswer },
       temperature: asking.temperature ?? model.temperature,
       apiKey: globalValue(run, model.apiKey),
       baseUrl: globalValue(run, model.baseUrl),
@@ -328,6 +329,7 @@ function send(
       .ask(sent, {
         signal: signalOf(step),
         clock: run.clock,
+        abandoned: () => stopping(step),
         onDelta: (text) => {
           if (over || hidden) return;
           run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });

@@ -11,6 +11,7 @@ import type { Past } from "./past.js";
 import type { Provider } from "./provider.js";
 import type { Earlier, Orphans } from "./reuse.js";
 import type { StoreError } from "./store.js";
+import type { Tape } from "./tape.js";
 import type { ToolHost } from "./tool.js";
 
 export interface Models {
@@ -66,6 +67,8 @@ export interface RunOptions {
   readonly ask?: Asker;
   readonly answers?: ReadonlyMap<string, unknown>;
   readonly stubbed?: Run["stubbed"];
+  /** Answers from a recording, or writes one. */
+  readonly tape?: Tape;
   readonly intercept?: Intercept;
   readonly hook?: (name: string, args: readonly unknown[]) => unknown;
   /** How long an aborted pure call may take to end; 1 second. */

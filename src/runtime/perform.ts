@@ -8,8 +8,10 @@ import { toFailure } from "./failure.js";
 import type { Attempt, CompiledCallable, Done, Step } from "./machine.js";
 import { withSaga } from "./notes.js";
 import { closing } from "./saga.js";
-import { cancelled } from "./scope.js";
+import { cancelled, stopping } from "./scope.js";
 import { abort, rootOf, stopped } from "./step.js";
+import type { Tape, TapedOutcome } from "./tape.js";
+import { signalOf } from "./tool-context.js";
 
 /** Carries out a flow: its body, with the arguments in its frame. */
 export function performFlow(step: Step, done: Done): void {
@@ -53,7 +55,8 @@ function invokeTool(step: Step, callee: CompiledCallable, invoke: Invoke, done: 
       done(stopped(step), null);
       return;
     }
-    const { commit } = step.run;
+    const { commit, tape } = step.run;
+    const carryOut = tape === undefined || tape.leaves(callee) ? carryOutNow : throughTape(tape);
     if (!effect || commit === undefined) carryOut(step, callee, invoke, args, effect, done);
     else {
       commit(() => {
@@ -65,7 +68,50 @@ function invokeTool(step: Step, callee: CompiledCallable, invoke: Invoke, done: 
   });
 }
 
-function carryOut(
+type CarryOut = (
+  step: Step,
+  callee: CompiledCallable,
+  invoke: Invoke,
+  args: Readonly<Record<string, unknown>>,
+  effect: boolean,
+  done: Done,
+) => void;
+
+/** The tape says how the call ends, or has it made. */
+function throughTape(tape: Tape): CarryOut {
+  return (step, callee, invoke, args, effect, done) => {
+    const { run } = step;
+    step.onStop = (level) => {
+      if (level === cancelled && !effect) abort(step);
+    };
+    const live = (): Promise<TapedOutcome> =>
+      new Promise((resolve) => carryOutNow(step, callee, invoke, args, effect, (failed, value) => resolve({ failed, value })));
+    const call = {
+      callee,
+      args,
+      path: step.path,
+      attempt: rootOf(step).attempts,
+      signal: signalOf(step),
+      clock: run.clock,
+      abandoned: () => stopping(step),
+    };
+    tape.call(call, live).then(
+      ({ failed, value }) => {
+        step.onStop = undefined;
+        if (failed !== undefined) done(step.halt === cancelled && !effect ? stopped(step) : failed, null);
+        else checkResult(step, callee, value, done);
+        pump(run);
+      },
+      (thrown: unknown) => {
+        step.onStop = undefined;
+        done(toFailure(thrown, "tool_error", effect), null);
+        pump(run);
+      },
+    );
+  };
+}
+
+function carryOutNow(
   step: Step,
   callee: CompiledCallable,
   invoke: Invoke,

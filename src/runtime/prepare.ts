@@ -5,7 +5,7 @@ import type { CalleeRef, FlowIR, Graph } from "../plan/ir.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { thrownMessage } from "./failure.js";
 import { layout, newFrame } from "./frame.js";
-import type { Models, RunOptions } from "./options.js";
+import type { RunOptions } from "./options.js";
 import { program } from "./program.js";
 import type { Provider } from "./provider.js";
 import { reach } from "./reach.js";
@@ -46,7 +46,7 @@ export async function prepareProgram(graph: Graph, roots: readonly CalleeRef[], 
   const globals = readGlobals(graph, options, found);
   const { callables, models } = found.hasErrors() ? { callables: [], models: [] } : reach(graph, roots, stubbed);
   const tools = await loadTools(graph, callables, options, stubbed, found);
-  const providers = findProviders(graph, models, options.models, found);
+  const providers = findProviders(graph, models, options, found);
   const simulated = [...providers.values()].some((provider) => provider.simulated);
   return { graph, globals, tools, providers, simulated, problems: found.list().filter((problem) => problem.severity === "error") };
 }
@@ -62,7 +62,7 @@ function isStubbed(graph: Graph, options: RunOptions): (ref: CalleeRef) => boole
 type Sink = ReturnType<typeof problems>;
 
 /** In a test whatever a secret could reach is stubbed, so it need not be set there. */
-function readGlobals(graph: Graph, { environment, intercept }: RunOptions, found: Sink): ReadonlyMap<string, unknown> {
+function readGlobals(graph: Graph, { environment, intercept, tape }: RunOptions, found: Sink): ReadonlyMap<string, unknown> {
   const values = new Map<string, unknown>();
   for (const global of graph.globals) {
     if (global.kind === "value") {
@@ -70,7 +70,10 @@ function readGlobals(graph: Graph, { environment, intercept }: RunOptions, found
       values.set(global.id, compileExpr(global.value, scope, bareContext(graph, values))(newFrame(scope, undefined)));
       continue;
     }
-    const value = environment(global.name) ?? (global.kind === "env" ? global.default : undefined);
+    // A recording holds no secret, so none is needed to replay it, and none may make a difference.
+    const masked = global.kind === "secret" && tape?.replays === true;
+    const given = masked && tape?.offline === true ? undefined : environment(global.name);
+    const value = given ?? (global.kind === "env" ? global.default : masked ? "[redacted]" : undefined);
     const needed = global.kind === "env" || intercept === undefined;
     if (value === undefined && needed)
       found.report(d.missingEnvironment, global.span, { name: global.name, secret: global.kind === "secret" });
@@ -121,6 +124,11 @@ async function loadTools(
     callables.map(async (ref) => {
       const tool = ref.kind === "tool" ? graph.tools[ref.id] : undefined;
       if (tool === undefined || tool.binding.kind !== "module" || stubbed(ref)) return;
+      if (options.tape?.replays === true) {
+        // What is replayed need not be there; what must be asked for really is loaded then.
+        functions.set(ref.id, async (args, context) => (await options.tools.load(tool))(args, context));
+        return;
+      }
       try {
         functions.set(ref.id, await options.tools.load(tool));
       } catch (thrown) {
@@ -131,12 +139,17 @@ async function loadTools(
   return functions;
 }
 
-function findProviders(graph: Graph, models: readonly string[], from: Models, found: Sink): ReadonlyMap<string, Provider> {
+function findProviders(
+  graph: Graph,
+  models: readonly string[],
+  { models: from, tape }: RunOptions,
+  found: Sink,
+): ReadonlyMap<string, Provider> {
   const providers = new Map<string, Provider>();
   for (const id of models) {
     const model = graph.models[id];
     if (model === undefined || model.fallback !== undefined || model.balance !== undefined) continue;
-    const provider = from.provider(model);
+    const provider = tape === undefined ? from.provider(model) : tape.provider(model, from.provider);
     if (!("missing" in provider)) providers.set(id, provider);
     else if (provider.missing === "key")
       found.report(d.missingKey, model.span, { model: model.name, provider: model.provider ?? "", variable: provider.variable });

@@ -58,6 +58,8 @@ export interface ModelRequest {
   readonly maxOutput: number;
   /** Upper bound of the input's tokens. */
   readonly inputBound: number;
+  /** What of it must not be written down. */
+  readonly hidden?: { readonly prompt: boolean; readonly answer: boolean };
   readonly apiKey: unknown;
   readonly baseUrl: unknown;
   /** The program of a model that is one, with what of the environment it is given, and what of that nobody may see. */
@@ -95,6 +97,8 @@ export interface ModelAnswer {
 export interface RequestContext {
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Whether nobody needs the answer any more, although it is awaited. */
+  readonly abandoned?: () => boolean;
   readonly onDelta: (text: string) => void;
 }
 

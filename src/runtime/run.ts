@@ -28,6 +28,7 @@ import { cancelled, running, type Scope, stop } from "./scope.js";
 import { shapes } from "./shape.js";
 import type { StoreError } from "./store.js";
 import { type Suspense, type Suspension, suspense } from "./suspend.js";
+import { type Miss, spanOf } from "./tape.js";
 import { typeProse } from "./type-prose.js";
 import { type Fields, shown } from "./values.js";
 
@@ -44,6 +45,8 @@ export interface RunResult {
   readonly spend: SpendReport;
   readonly elapsedMs: number;
   readonly simulated: boolean;
+  /** Answers came from a recording; what they cost was paid when it was made. */
+  readonly replayed: boolean;
   /** Why the run was not started, or could not be kept. */
   readonly problems: readonly Problem[];
   /** Paths of the questions it waits for. */
@@ -116,6 +119,9 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });
 
+  // Everything that is missing at this moment is told, then the run is stopped: nothing may cope with a miss.
+  options.tape?.onMiss(() => clock.after(0, () => interrupt(NOT_RECORDED)));
+
   const flow = graph.flows[graph.entries[flowName] ?? flowName];
   if (flow === undefined) throw new Error(`the program has no flow ${flowName}`);
   const result = prepare(graph, flow, inputs, options).then(async (prepared): Promise<RunResult> => {
@@ -123,7 +129,11 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     const made = machineOf(prepared, id, options, emit, waits, kept, feed.isRead);
     machine = made;
     const outcome = await Promise.race([carryOut(made, flow, prepared, root, options), ending]);
-    const result = concluded(made, outcome, prepared.simulated, clock.now() - startedAt + (past?.elapsedMs ?? 0));
+    const misses = options.tape?.takeMisses() ?? [];
+    const ended = misses.length === 0 ? outcome : missed(misses);
+    if (misses.length > 0) made.interrupted = false;
+    const concludedAs = concluded(made, ended, prepared.simulated, clock.now() - startedAt + (past?.elapsedMs ?? 0));
+    const result = misses.length === 0 ? concludedAs : { ...concludedAs, problems: notRecorded(misses, graph, options.tape?.remedy ?? "") };
     // Nothing goes on after the end of a run, whatever still comes back.
     made.dead = true;
     const figures = { costUsd: result.spend.costUsd, calls: result.spend.calls };
@@ -169,6 +179,29 @@ export function newScope(): Scope {
   };
 }
 
+const NOT_RECORDED = "the recording has no answer";
+
+/** A run that asked for what is not in its recording failed, whatever it made of that. */
+function missed(misses: readonly Miss[]): Outcome {
+  const [first] = misses;
+  const more = misses.length > 1 ? `, and ${misses.length - 1} more` : "";
+  return {
+    kind: "ended",
+    failed: failure("denied", `${NOT_RECORDED} for ${first?.path ?? ""}${more}`, { path: first?.path ?? "" }),
+    value: null,
+  };
+}
+
+function notRecorded(misses: readonly Miss[], graph: Graph, remedy: string): readonly Problem[] {
+  const found = problems();
+  for (const miss of misses) {
+    const others = misses.filter((each) => each.of === miss.of && each.name === miss.name).length - 1;
+    const { of, name, path, reason } = miss;
+    found.report(d.notRecorded, spanOf(miss, graph), { of, name, path, reason, others, remedy });
+  }
+  return found.list();
+}
+
 function notKept(result: RunResult, graph: Graph, lost: StoreError): RunResult {
   const found = problems();
   found.report(d.storeFailed, { file: graph.file, start: 0, end: 0 }, { reason: lost.message });
@@ -185,6 +218,7 @@ function refused(id: string, found: readonly Problem[]): RunResult {
     spend: report(noTotals()),
     elapsedMs: 0,
     simulated: false,
+    replayed: false,
     problems: found,
     questions: [],
   };
@@ -271,6 +305,7 @@ export function machineOf(
     orders: past?.finished ?? 0,
     interrupted: false,
     intercept: options.intercept,
+    tape: options.tape,
     tools: options.tools,
     toolFunctions: prepared.tools,
     provider: (model) => {
@@ -338,6 +373,7 @@ async function carryOut(
       inputs: callee.redact.args?.(args) ?? args,
       simulated: prepared.simulated,
       seed: machine.seed,
+      ...(machine.tape?.replays === true ? { replayed: true } : {}),
     });
   if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
   if (root.halt !== running) return { kind: "ended", failed: root.cause, value: null };
@@ -374,6 +410,7 @@ function concluded(machine: Run, outcome: Outcome | Ending, simulated: boolean, 
     spend,
     elapsedMs,
     simulated,
+    replayed: machine.tape?.replays === true,
     problems: [],
     questions: [],
     value: null,

@@ -46,6 +46,12 @@ export function detach(child: Scope): void {
   child.previousSibling = undefined;
 }
 
+/** Whether a scope or one around it was stopped, also where what is sealed goes on to its end. */
+export function stopping(scope: Scope): boolean {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parentScope) if (at.halt !== running) return true;
+  return false;
+}
+
 /** Stops a scope and everything inside it; stopping again at the same level does nothing. */
 export function stop(scope: Scope, level: Halt, cause: CallFailure): void {
   if (scope.halt >= level) return;

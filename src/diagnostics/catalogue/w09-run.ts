@@ -63,4 +63,20 @@ export const runProblems = {
     help: ({ reason }) =>
       `${reason[0]?.toUpperCase() ?? ""}${reason.slice(1)}. Nothing was started that is not in the store; \`weave resume\` goes on from there once the store can be written again.`,
   }),
+  notRecorded: error<{ of: "agent" | "tool" | "person"; name: string; path: string; reason: string; others: number; remedy: string }>(
+    "W0911",
+    {
+      title: ({ of, name }) =>
+        of === "person"
+          ? `The recording has no answer to the question \`${name}\``
+          : `The recording has no answer for the ${of} \`${name}\``,
+      label: ({ path }) => `asked for by ${path}`,
+      help: ({ name, reason, others, remedy }) =>
+        `${reason}${others === 0 ? "" : `\n${others === 1 ? "One other call" : `${others} other calls`} of ${name} ${others === 1 ? "is" : "are"} not in it either.`}\n${remedy}`,
+    },
+  ),
+  badRecording: error<{ reason: string }>("W0912", {
+    title: "This recording cannot be read",
+    help: ({ reason }) => reason,
+  }),
 } as const;
