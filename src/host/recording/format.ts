@@ -28,6 +28,7 @@ const usage = z.union([
     cached: z.number().exactOptional(),
     cache_write: z.number().exactOptional(),
     reasoning: z.number().exactOptional(),
+    cost_usd: z.number().exactOptional(),
   }),
 ]);
 const failure = z.strictObject({
@@ -41,7 +42,8 @@ const turn = z.strictObject({
   text: z.string().exactOptional(),
   value: z.unknown().exactOptional(),
   calls: z.array(call).exactOptional(),
-  finish: z.enum(["stop", "length", "tools", "refused"]).exactOptional(),
+  finish: z.enum(["stop", "length", "tools", "refused", "unknown"]).exactOptional(),
+  flaw: z.string().exactOptional(),
   replay: z.unknown().exactOptional(),
   failure: failure.exactOptional(),
   unanswered_after_ms: z.number().exactOptional(),
@@ -204,6 +206,7 @@ function usageOf(written: Turn["usage"], byHand: boolean): Extract<Outcome, { ki
     ...(written.cached === undefined ? {} : { cachedInputTokens: written.cached }),
     ...(written.cache_write === undefined ? {} : { cacheWriteTokens: written.cache_write }),
     ...(written.reasoning === undefined ? {} : { reasoningTokens: written.reasoning }),
+    ...(written.cost_usd === undefined ? {} : { costUsd: written.cost_usd }),
   };
 }
 
@@ -222,6 +225,7 @@ function outcomeOf(written: Turn, byHand: boolean): Outcome {
     text,
     toolCalls,
     finish: written.finish ?? (toolCalls.length > 0 ? "tools" : "stop"),
+    ...(written.flaw === undefined ? {} : { flaw: written.flaw }),
     ...(written.replay === undefined ? {} : { replay: written.replay }),
     usage: used,
     ...(written.cost_usd === undefined ? {} : { costUsd: written.cost_usd }),
@@ -332,6 +336,7 @@ function writtenUsage(used: Extract<Outcome, { kind: "answer" }>["usage"]): obje
       ...(used.cachedInputTokens ? { cached: used.cachedInputTokens } : {}),
       ...(used.cacheWriteTokens ? { cache_write: used.cacheWriteTokens } : {}),
       ...(used.reasoningTokens ? { reasoning: used.reasoningTokens } : {}),
+      ...(used.costUsd === undefined ? {} : { cost_usd: used.costUsd }),
     },
   };
 }
@@ -359,11 +364,12 @@ function writtenOutcome(outcome: Outcome | undefined): object {
       };
     }
     case "answer": {
-      const { text, toolCalls, finish, replay, usage: used, costUsd, simulated } = outcome;
+      const { text, toolCalls, finish, flaw, replay, usage: used, costUsd, simulated } = outcome;
       return {
         ...(text === "" && toolCalls.length > 0 ? {} : { text }),
         ...(toolCalls.length === 0 ? {} : { calls: toolCalls.map(shortCall) }),
         ...(finish === (toolCalls.length > 0 ? "tools" : "stop") ? {} : { finish }),
+        ...(flaw === undefined ? {} : { flaw }),
         ...(replay === undefined ? {} : { replay }),
         ...writtenUsage(used),
         ...(costUsd === undefined ? {} : { cost_usd: costUsd }),

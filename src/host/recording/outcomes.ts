@@ -35,15 +35,16 @@ export function pass(clock: Clock, signal: AbortSignal, ms: number): Promise<boo
 
 /** What a model answered. */
 export function answerOutcome(given: ModelAnswer, model: ModelIR, simulated: boolean, clean: <T>(value: T) => T): Outcome {
-  const { text, toolCalls, usage, finish, replay } = given;
+  const { text, toolCalls, usage, finish, flaw, replay } = given;
   return {
     kind: "answer",
     text: clean(text),
     toolCalls: clean(toolCalls),
     finish,
+    ...(flaw === undefined ? {} : { flaw: clean(flaw) }),
     ...(replay === undefined ? {} : { replay: clean(replay) }),
     usage: usage ?? "unknown",
-    ...(usage === undefined || model.price === undefined ? {} : { costUsd: dollars(costOf(model, usage)) }),
+    ...(usage === undefined || usage.costUsd !== undefined || model.price === undefined ? {} : { costUsd: dollars(costOf(model, usage)) }),
     ...(simulated ? { simulated: true } : {}),
   };
 }

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { FailureKind } from "../../runtime/failure.js";
 import { canonical } from "../../runtime/hash.js";
-import type { Message, ModelRequest, ToolCallRequest, Usage } from "../../runtime/provider.js";
+import type { Message, ModelAnswer, ModelRequest, ToolCallRequest, Usage } from "../../runtime/provider.js";
 import { isPlain } from "../../runtime/values.js";
 
 export type QuestionKind = "agent" | "tool" | "person";
@@ -26,7 +26,8 @@ export type Outcome =
       readonly kind: "answer";
       readonly text: string;
       readonly toolCalls: readonly ToolCallRequest[];
-      readonly finish: "stop" | "length" | "tools" | "refused";
+      readonly finish: ModelAnswer["finish"];
+      readonly flaw?: string;
       readonly replay?: unknown;
       readonly usage: RecordedUsage;
       readonly costUsd?: number;
@@ -143,6 +144,7 @@ export function modelQuestion(request: ModelRequest, clean: <T>(value: T) => T):
     model: {
       provider: model.provider ?? "",
       name: model.model ?? "",
+      ...(request.command === undefined ? {} : { command: clean(request.command.argv) }),
       ...(temperature === undefined ? {} : { temperature }),
       max_output: maxOutput,
       ...(Object.keys(model.options).length === 0 ? {} : { options: model.options }),

@@ -97,7 +97,7 @@ export function recording(
   };
 
   function tape(options: TapeOptions): RecordingTape {
-    const clean = cleaner(options.secrets);
+    const cleanly = cleaner(options.secrets);
     const taken = new Set<Answer>();
     const conversations = new Map<string, { readonly answer: Answer; readonly messages: readonly ShortMessage[] }>();
     const listeners: ((miss: Miss) => void)[] = [];
@@ -167,7 +167,7 @@ export function recording(
       const sent = messages.slice(before.messages.length);
       if (sent.length === 0) return;
       const said = echo(before.answer.outcome);
-      const known = said !== undefined && canonical(sent[0] ?? null) === canonical(clean(said));
+      const known = said !== undefined && canonical(sent[0] ?? null) === canonical(cleanly(said));
       if (!known && !(sent[0] !== undefined && "assistant" in sent[0])) return;
       before.answer.next = { sent: known ? sent.slice(1) : sent, question, answer };
     };
@@ -191,6 +191,8 @@ export function recording(
     };
 
     async function askModel(request: ModelRequest, context: RequestContext, real: () => Provider | CallFailure): Promise<ModelAnswer> {
+      const hidden = request.command?.secrets ?? [];
+      const clean = hidden.length === 0 ? cleanly : cleaner([...options.secrets, ...hidden]);
       const asked = modelQuestion(request, clean);
       const at = placeOf(request.path, request.attempt);
       const found = replayed(asked, at);
@@ -202,12 +204,13 @@ export function recording(
         conversations.set(at, { answer: found, messages: asked.asked as readonly ShortMessage[] });
         if (outcome.kind === "answer") {
           if (outcome.text !== "") context.onDelta(outcome.text);
-          const { text, toolCalls, finish: ended, replay, usage } = outcome;
+          const { text, toolCalls, finish: ended, flaw, replay, usage } = outcome;
           return {
             text,
             toolCalls,
             finish: ended,
             usage: usage === "unknown" ? undefined : usage,
+            ...(flaw === undefined ? {} : { flaw }),
             ...(replay === undefined ? {} : { replay }),
           };
         }
@@ -247,13 +250,13 @@ export function recording(
 
     async function callTool(call: TapedCall, live: () => Promise<TapedOutcome>): Promise<TapedOutcome> {
       const { callee } = call;
-      const cleaned = clean(call.args);
+      const cleaned = cleanly(call.args);
       const hide = callee.redact.args;
       const asked: Omit<Question, "answers"> = {
         kind: "tool",
         name: callee.ir.name,
         base: {},
-        asked: hide === undefined ? cleaned : clean(hide(call.args)),
+        asked: hide === undefined ? cleaned : cleanly(hide(call.args)),
         ...(hide === undefined ? {} : { hash: sha(canonical(cleaned)) }),
       };
       const at = placeOf(call.path, call.attempt);
@@ -277,9 +280,9 @@ export function recording(
       const ended = await going;
       const outcome: Outcome =
         ended.failed !== undefined
-          ? failedOutcome(ended.failed, false, elapsed(), clean)
+          ? failedOutcome(ended.failed, false, elapsed(), cleanly)
           : callee.redact.result === undefined
-            ? { kind: "value", value: clean(ended.value) }
+            ? { kind: "value", value: cleanly(ended.value) }
             : { kind: "withheld" };
       finish(question, answer, outcome, elapsed());
       return ended;
@@ -315,14 +318,14 @@ export function recording(
       call: callTool,
       ask(question) {
         if (!options.replay || question.kind === "outcome") return undefined;
-        const asked: Omit<Question, "answers"> = { kind: "person", name: "", base: {}, asked: clean(question.text) };
+        const asked: Omit<Question, "answers"> = { kind: "person", name: "", base: {}, asked: cleanly(question.text) };
         const answer = replayed(asked, placeOf(question.path, 1));
         if (answer?.outcome?.kind === "value") return Promise.resolve(answer.outcome.value);
         if (options.record) return undefined;
         return miss(asked, question.path, undefined).then((missed) => Promise.reject(missed));
       },
       observe(event) {
-        if (event.kind === "question.asked" && event.answer !== "whether it happened") questions.set(event.path, clean(event.question));
+        if (event.kind === "question.asked" && event.answer !== "whether it happened") questions.set(event.path, cleanly(event.question));
         if (event.kind !== "question.answered" || !options.record) return;
         const text = questions.get(event.path);
         if (text === undefined) return;
@@ -334,7 +337,7 @@ export function recording(
         )
           return;
         const { question, answer } = begin(asked, at);
-        finish(question, answer, { kind: "value", value: clean(event.value) }, 0);
+        finish(question, answer, { kind: "value", value: cleanly(event.value) }, 0);
       },
     };
   }
