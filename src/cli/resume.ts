@@ -75,10 +75,15 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
     ]);
     return follow(
       (onEvent) =>
-        resumeKept(stored, tapedBy(taping, { ...host, ...cancelled, clock, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }), keeping, {
-          graph,
-          fence: lease.fence,
-        }),
+        resumeKept(
+          stored,
+          tapedBy(taping, { ...host, ...cancelled, clock, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }),
+          keeping,
+          {
+            graph,
+            fence: lease.fence,
+          },
+        ),
       {
         title: `${start.file} · ${start.flow}`,
         files: new Map(),
