@@ -1,8 +1,9 @@
 /**
- * Bundles the command line into `dist/cli`, split so that each command loads only what it uses, and the library into
- * `dist/index.js`, whose types come from `tsc -p tsconfig.build.json`. With `--if-stale` it does nothing when no source is
- * newer than the last bundle, and leaves the library alone.
+ * Bundles the command line into `dist/cli/main.cjs`, one script whose compiled code `bin/weave.js` keeps for each command,
+ * and the library into `dist/index.js`, whose types come from `tsc -p tsconfig.build.json`. With `--if-stale` it does
+ * nothing when no source is newer than the last bundle, and leaves the library alone.
  */
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,23 +33,29 @@ export async function bundle(): Promise<void> {
   const { build } = await import("esbuild");
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { main: "src/cli/main.ts" },
-    outdir: out,
+    entryPoints: ["src/cli/main.ts"],
+    write: false,
+    metafile: true,
     bundle: true,
-    splitting: true,
-    format: "esm",
+    format: "cjs",
     platform: "node",
     target: "node22.13",
-    chunkNames: "chunks/[name]-[hash]",
     minify: true,
     legalComments: "none",
-    external: ["tsx", "esbuild"],
-    // Packages written as CommonJS ask for Node's own modules by `require`, which an ES module does not have.
-    banner: { js: 'import{createRequire as __weaveRequire}from"node:module";const require=__weaveRequire(import.meta.url);' },
+    define: { "import.meta.url": "__bundleUrl" },
+    // A function, so that `bin/weave.js` can give it a `require` and an `import`.
+    banner: {
+      js: '(function(require,__import,__bundle){const __bundleUrl=require("node:url").pathToFileURL(__bundle).href,module={exports:{}};',
+    },
+    footer: { js: "})" },
     logLevel: "warning",
   });
+  const left = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ kind }) => kind === "dynamic-import"));
+  if (left.length > 0) throw new Error(`import these by \`outside\` of src/host/outside.ts: ${left.map(({ path }) => path).join(", ")}`);
+  const text = outputFiles[0]?.text ?? "";
+  writeFileSync(join(out, "main.cjs"), `//${createHash("sha256").update(text).digest("hex").slice(0, 16)}\n${text}`);
   writeFileSync(stamp, "");
 }
 

@@ -44,7 +44,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
-const code = await main(process.argv.slice(2));
-await drained();
-finished();
-process.exit(code);
+void main(process.argv.slice(2)).then(async (code) => {
+  await drained();
+  finished();
+  process.exit(code);
+});

@@ -3,7 +3,7 @@
  * record that tests look at. In memory an event is a small object; the schemas here validate journals and are not
  * loaded while a program runs (import types only).
  */
-import { z } from "zod";
+import * as z from "zod";
 import { failureKinds } from "./failure.js";
 
 const path = z.string();

@@ -2,7 +2,7 @@
  * Types of the graph as zod schemas that explain what is wrong, cut unknown fields and make absent optional fields
  * null. What a scalar must be is asked of `shape.ts`, so that the fast and the explaining half never disagree.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { FieldIR, TypeIR } from "../plan/ir.js";
 import { named, shapes, type Types } from "./shape.js";
 import { typeProse } from "./type-prose.js";

@@ -8,6 +8,7 @@ import type { JSONObject, LanguageModelV4 } from "@ai-sdk/provider";
 import type { Json } from "../../plan/ir.js";
 import { failure } from "../../runtime/failure.js";
 import type { ModelAnswer, ModelRequest, Provider, RequestContext } from "../../runtime/provider.js";
+import { outside } from "../outside.js";
 import { type AnswerForm, answerForm, type Enforcement } from "./answer-form.js";
 import { callOptions, sdkOptions } from "./conversation.js";
 import { type Circumstances, cutOff, nothingUsed, providerFailure } from "./provider-failure.js";
@@ -38,7 +39,7 @@ const named = ({ apiKey, baseUrl, fetch }: Settings) => ({
 const kinds = {
   anthropic: {
     load: async () => {
-      const { createAnthropic } = await import("@ai-sdk/anthropic");
+      const { createAnthropic } = await outside<typeof import("@ai-sdk/anthropic")>("@ai-sdk/anthropic");
       return (model, settings) => createAnthropic(named(settings))(model);
     },
     enforcement: "enforced",
@@ -48,7 +49,7 @@ const kinds = {
   },
   openai: {
     load: async () => {
-      const { createOpenAI } = await import("@ai-sdk/openai");
+      const { createOpenAI } = await outside<typeof import("@ai-sdk/openai")>("@ai-sdk/openai");
       return (model, settings) => createOpenAI(named(settings)).responses(model);
     },
     enforcement: "enforced",
@@ -59,7 +60,7 @@ const kinds = {
   },
   google: {
     load: async () => {
-      const { createGoogle } = await import("@ai-sdk/google");
+      const { createGoogle } = await outside<typeof import("@ai-sdk/google")>("@ai-sdk/google");
       return (model, settings) => createGoogle(named(settings))(model);
     },
     enforcement: "enforced",
@@ -68,7 +69,7 @@ const kinds = {
   },
   openai_compatible: {
     load: async () => {
-      const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
+      const { createOpenAICompatible } = await outside<typeof import("@ai-sdk/openai-compatible")>("@ai-sdk/openai-compatible");
       return (model, { apiKey, baseUrl, fetch }) =>
         createOpenAICompatible({
           name: "compatible",

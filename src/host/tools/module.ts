@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import type { ToolIR } from "../../plan/ir.js";
 import { thrownMessage } from "../../runtime/failure.js";
 import type { ToolFunction } from "../../runtime/tool.js";
+import { outside } from "../outside.js";
 
 export interface ModuleOptions {
   /** Where relative paths of modules start. */
@@ -64,12 +65,12 @@ async function load(path: string, shown: string): Promise<Loaded> {
   if (!existsSync(path)) throw new Error(`There is no file ${shown}.`);
   const url = pathToFileURL(path).href;
   try {
-    return (await import(url)) as Loaded;
+    return await outside<Loaded>(url);
   } catch (thrown) {
     if (!/\.[cm]?tsx?$/.test(path) || !needsTsx(thrown)) throw new Error(`Loading ${shown} failed: ${firstLines(thrown)}`);
   }
   try {
-    const { tsImport } = await import("tsx/esm/api");
+    const { tsImport } = await outside<typeof import("tsx/esm/api")>("tsx/esm/api");
     return (await tsImport(url, import.meta.url)) as Loaded;
   } catch (thrown) {
     throw new Error(`Loading ${shown} failed: ${firstLines(thrown)}`);

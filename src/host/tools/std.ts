@@ -1,4 +1,5 @@
 /** The functions behind the standard modules, each loaded when a program uses it. */
+import { resolve } from "node:path";
 import type { ToolContext, ToolFunction } from "../../runtime/tool.js";
 import type { FileOptions } from "./files.js";
 
@@ -12,7 +13,7 @@ const timeTools: Module = {
 
 /** Waits on the run's clock, so that virtual time goes on. */
 function sleep(ms: number, { clock, signal }: ToolContext): Promise<null> {
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     clock.release();
     const end = (finish: () => void): void => {
       clock.hold();
@@ -23,7 +24,7 @@ function sleep(ms: number, { clock, signal }: ToolContext): Promise<null> {
       cancelTimer();
       end(() => reject(new DOMException("aborted", "AbortError")));
     };
-    const cancelTimer = clock.after(ms, () => end(() => resolve(null)));
+    const cancelTimer = clock.after(ms, () => end(() => done(null)));
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }
@@ -65,7 +66,6 @@ export async function standardModule(name: string, options: FileOptions): Promis
       return (await import("./http.js")).httpTools;
     case "shell": {
       const { runProgram } = await import("./spawn.js");
-      const { resolve } = await import("node:path");
       const run: ToolFunction = ({ argv, cwd, input }, { signal }) =>
         runProgram({
           argv: (argv as readonly unknown[]).map(String),
