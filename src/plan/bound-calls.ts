@@ -48,7 +48,7 @@ export function callBound(
     bound: made.bound,
     parts: made.parts,
   };
-  return { bound: made.bound, shape, parts: made.parts, part };
+  return { bound: made.bound, shape, parts: made.parts, part, extra: made.extra };
 }
 
 /**
@@ -221,6 +221,7 @@ function channelBound(id: string, args: Args, place: Place, span: Span): Called 
   return {
     ...made,
     shape,
+    extra: 0,
     part: { title: graph.channels[id]?.name ?? id, notes: [], times: 1, span, bound: made.bound, parts: made.parts },
   };
 }

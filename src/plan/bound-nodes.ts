@@ -57,12 +57,17 @@ interface NodeResult {
   readonly bound: Bound;
   readonly shape: Shape;
   readonly part: Part | undefined;
+  /** What `@reserve` adds to what is kept back. */
+  readonly extra: number;
+  /** Of a region: one item, run or step. */
+  readonly one: Bound;
 }
 
 /** The bound of a node with its policies, and the shape of its value. */
 export function nodeBound(node: NodeIR, place: Place): NodeResult {
   const { types } = place.scope;
-  if (node.kind === "value") return { bound: NO_BOUND, shape: meet(shapeOf(node.value, place.scope), node.type, types), part: undefined };
+  if (node.kind === "value")
+    return { bound: NO_BOUND, shape: meet(shapeOf(node.value, place.scope), node.type, types), part: undefined, extra: 0, one: NO_BOUND };
   if (node.kind === "call") return callNode(node, place);
   const region = regionBound(node, place);
   const shape = meet(region.shape, node.type, types);
@@ -74,6 +79,8 @@ export function nodeBound(node: NodeIR, place: Place): NodeResult {
   return {
     bound: made.bound,
     shape,
+    extra: made.extra,
+    one: region.one ?? NO_BOUND,
     part: empty
       ? undefined
       : {
@@ -91,10 +98,12 @@ function callNode(node: Extract<NodeIR, { kind: "call" }>, place: Place): NodeRe
   const args = new Map(node.args.map((arg) => [arg.param, shapeOf(arg.value, place.scope)]));
   const made = place.world.call(node.callee, args, node.policies, place, node.span);
   const shape = meet(made.shape, node.type, place.scope.types);
-  return { bound: made.bound, shape, part: made.part };
+  return { bound: made.bound, shape, part: made.part, extra: made.extra, one: NO_BOUND };
 }
 
 interface Region extends Evaluated {
+  /** One item, run or step. */
+  readonly one?: Bound;
   readonly title: string;
   readonly notes: readonly string[];
   /** How often its parts run. */
@@ -152,7 +161,7 @@ function regionBound(node: Exclude<NodeIR, { kind: "value" | "call" }>, place: P
       const chain = turnsOf(runs.max, limitOf(node, place), false);
       const bound = repeated(body.bound, runs.max, Math.max(1, required), chain);
       const shape = evidenceOf(shapeOfType(node.type, scope.types), body.shape, runs.max);
-      return region("vote", { bound, shape, parts: body.parts }, [`${amountText(runs.max)} runs`], runs.max);
+      return { ...region("vote", { bound, shape, parts: body.parts }, [`${amountText(runs.max)} runs`], runs.max), one: body.bound };
     }
     case "loop": {
       const rounds = countOf(node.times, place);
@@ -277,7 +286,7 @@ function mapBound(node: Extract<NodeIR, { kind: "map" }>, place: Place): Region 
     ? withFields(shapeOfType(node.type, scope.types), [["ok", listOf(body.shape, required, items.max)]])
     : listOf(body.shape, node.policies.minSuccess === undefined ? least : required, items.max);
   const title = `map ${plain(node.item)}${node.size === undefined ? "" : ` in ${node.size.symbol}`}`;
-  return region(title, { bound, shape: value, parts: body.parts }, [`${amountText(items.max)} items`], items.max);
+  return { ...region(title, { bound, shape: value, parts: body.parts }, [`${amountText(items.max)} items`], items.max), one: body.bound };
 }
 
 /** A name as it was written, without what makes it unique. */

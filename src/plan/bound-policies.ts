@@ -3,8 +3,8 @@
  * each attempt, fallbacks and what undoes a call are added, a budget caps what is inside it.
  */
 import type { Span } from "../source/source.js";
-import { type Count, isNumber, plus, symbol, tighter, times } from "./bound-algebra.js";
-import { type Bound, type Caps, capped, multiply, perhaps } from "./bound-amounts.js";
+import { type Count, isNumber, plus, symbol, tighter, times, valueAt } from "./bound-algebra.js";
+import { addNumbers, type Bound, type Caps, capped, multiply, perhaps } from "./bound-amounts.js";
 import { type Scope, shapeOf } from "./bound-expressions.js";
 import { rangeOf } from "./bound-sizes.js";
 import { amountText } from "./bound-text.js";
@@ -42,6 +42,8 @@ export interface Policed {
   readonly notes: readonly string[];
   /** How often the parts of an attempt are paid. */
   readonly attempts: Count;
+  /** What `@reserve` adds to what is kept back, in nano-dollars. */
+  readonly extra: number;
 }
 
 /** What is put around: how it is called in messages, and for a call its arguments by name. */
@@ -100,11 +102,23 @@ export function underPolicies(one: Evaluated, sources: readonly PolicySource[], 
   const compensate = policyOf(sources, "compensate");
   if (compensate !== undefined) {
     const { callee } = compensate.policy;
+    const undo = world.call(callee, byPosition(world.graph, callee, [one.shape]), {}, place, subject.span).bound.keep;
     further(callee, byPosition(world.graph, callee, [one.shape]), 1, "if it must be undone");
+    // What undoes a call is kept back from when it starts.
+    bound = { ...bound, keep: addNumbers(bound.keep, undo) };
   }
   const resolve = policyOf(sources, "isolate")?.policy.resolve;
   if (resolve !== undefined) further(resolve, new Map(), symbol(`${place.prefix}conflicts`), "for each conflict");
-  return { bound, parts, notes, attempts };
+  let extra = 0;
+  const reserve = policyOf(sources, "reserve");
+  if (reserve !== undefined) {
+    const wanted = valueAt(mostOf(reserve.policy.cost, reserve.scope), () => undefined) * 1e9;
+    // No more than it can use, so that what is kept back is never more than what may be spent.
+    extra = Math.floor(Math.max(0, Math.min(wanted, valueAt(bound.most.cost, () => undefined) - bound.keep.cost)));
+    bound = { ...bound, keep: { ...bound.keep, cost: bound.keep.cost + extra } };
+    notes.push("with a reserve");
+  }
+  return { bound, parts, notes, attempts, extra };
 }
 
 function exceeds(a: Bound, b: Bound): boolean {

@@ -27,6 +27,8 @@ export interface Evaluated {
 
 export interface Called extends Evaluated {
   readonly part: Part;
+  /** What `@reserve` adds to what is kept back. */
+  readonly extra: number;
 }
 
 /** A budget that was met, with what is inside it before the cap. */

@@ -19,7 +19,7 @@ import { neededNodes } from "./walk.js";
 export type { Count } from "./bound-algebra.js";
 export type { Amounts, Bound } from "./bound-amounts.js";
 export type { Shape } from "./bound-sizes.js";
-export { shapeOfValue } from "./bound-sizes.js";
+export { shapeOfType, shapeOfValue } from "./bound-sizes.js";
 export type { BudgetSite, Part } from "./bound-world.js";
 
 /** The bound of a flow. */
@@ -61,7 +61,15 @@ export interface Bounds {
 export interface Minimums {
   readonly total: Amounts<number>;
   /** By the ids of nodes. */
-  readonly of: ReadonlyMap<string, Amounts<number>>;
+  readonly of: ReadonlyMap<string, Minimum>;
+}
+
+export interface Minimum {
+  readonly all: Amounts<number>;
+  /** The money in it that `@reserve` adds. */
+  readonly extra: number;
+  /** What one item, run or step of a region needs. */
+  readonly one: Amounts<number>;
 }
 
 export type Inputs = Readonly<Record<string, unknown>>;
@@ -97,7 +105,11 @@ function analysis(graph: Graph, inputs: Inputs | undefined): Bounds {
     unpreferred: () => [...world.unpreferred.values()],
     offers: (capability, args, prefer) => offersOf(capability, args, prefer, placeIn(worldOf(graph)), capability.span),
     possible: (capability, own) => possibleOf(capability, own, placeIn(worldOf(graph))),
-    minimums: (body, known) => minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } }),
+    minimums: (body, known) => {
+      // In a long run the sizes that flows are called with do not repeat.
+      if (world.flows.size > 200) world.flows.clear();
+      return minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } });
+    },
     call: (ref, args) => callBound(ref, args, {}, nowhere, { file: graph.file, start: 0, end: 0 }).bound,
   };
 }
@@ -156,14 +168,14 @@ function eventParts(world: World): readonly Part[] {
 }
 
 function minimumsOf(body: Body, place: Place): Minimums {
-  const of = new Map<string, Amounts<number>>();
+  const of = new Map<string, Minimum>();
   let total: Amounts<number> = NOTHING;
   for (const node of neededNodes(body)) {
     // What has a value has ended.
     if (place.scope.names.has(node.id)) continue;
-    const { bound, shape } = nodeBound(node, place);
+    const { bound, shape, extra, one } = nodeBound(node, place);
     place.scope.names.set(node.id, shape);
-    of.set(node.id, bound.keep);
+    of.set(node.id, { all: bound.keep, extra, one: one.keep });
     total = addNumbers(total, bound.keep);
   }
   return { total, of };

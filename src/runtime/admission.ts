@@ -1,138 +1,353 @@
 /**
- * The one seam of admission. Before an attempt or a model request goes out it passes the limits of the regions around
- * it and the budgets around it: its worst case is reserved in all of them, or it waits for what is in flight to settle,
- * or it is refused when nothing can make room. Waiting requests are admitted in order.
+ * The one seam of admission. What an attempt or a model request may use at most is reserved in every budget around it
+ * before it goes out, or it waits for what is in flight, or it is refused when nothing can make room. Work that need not
+ * be done is let in only if all that it needs can be kept back for it. Whoever waits for an account waits in one line, in
+ * order; nobody is overtaken but by what was kept back.
+ *
+ * Nothing waits for ever. An account knows how many of the attempts under it go on; one that waits, for a budget or for
+ * others, is not among them. Where none goes on, the first in line is helped by giving up those behind it, if what is
+ * kept back for them is enough, and is refused otherwise.
  */
 import { pump } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
-import { orderOf, type Waiting } from "./gate.js";
-import { type Account, type Amount, correct, dollars, nanoDollars, reserve, type Shortage, settle, shortage, spend } from "./ledger.js";
-import type { Attempt, Done, GateChain, Run, Step } from "./machine.js";
-import { running } from "./scope.js";
-import { billOf, rootOf, stopped } from "./step.js";
+import {
+  type Account,
+  type Amount,
+  type Claim,
+  claim,
+  correct,
+  covers,
+  dollars,
+  draw,
+  expiry,
+  move,
+  nothing,
+  release,
+  reserve,
+  type Shortage,
+  settle,
+  shortage,
+  within,
+} from "./ledger.js";
+import type { Run, Step } from "./machine.js";
+import { stopped } from "./step.js";
 import { moneyText } from "./values.js";
 
-interface Wish {
+/** What is to be reserved now, and what is to be kept back for the same work after it. */
+interface Wanted {
   readonly account: Account;
+  readonly claim: Claim;
   readonly amount: Amount;
+  readonly after: Amount;
   readonly path: string;
+}
+
+interface Wish extends Wanted {
+  /** Work that has not begun: nothing is lost when it is refused. */
+  readonly fresh: boolean;
   readonly granted: () => void;
-  readonly refused: (why: Shortage) => void;
+  readonly refused: (why: CallFailure) => void;
+  readonly sequence: number;
   gone: boolean;
 }
 
 export interface Admission {
-  readonly waiting: Wish[];
+  /** Who waits for room in an account, in order. */
+  readonly lines: Map<Account, Wish[]>;
   sequence: number;
+  /** Something changed that those who wait should know. */
+  due: boolean;
+  /** Admits who fits, refuses who waits for nothing. */
+  readonly look: (run: Run) => void;
 }
 
 export function admission(): Admission {
-  return { waiting: [], sequence: 0 };
+  return { lines: new Map(), sequence: 0, due: false, look };
 }
 
-/** Reserves an amount for a step, now or when there is room; the step may be stopped while it waits. */
-export function request(step: Step, amount: Amount, then: (failed: CallFailure | undefined) => void): void {
-  const { run, context } = step;
-  const { waiting } = run.admission;
-  const why = shortage(context.account, amount);
-  if (why === undefined && !waiting.some((wish) => !wish.gone && overlaps(wish.account, context.account))) {
-    reserve(context.account, amount);
+/** Something that goes on under a budget and may give something back. */
+export interface Worker {
+  readonly account: Account;
+  /** How many reasons there are not to count it: what it waits for. */
+  resting: number;
+  over: boolean;
+}
+
+export function beginWork(run: Run, of: Account): Worker | undefined {
+  if (!of.limited) return undefined;
+  count(run, of, 1);
+  return { account: of, resting: 0, over: false };
+}
+
+export function rest(run: Run, who: Worker | undefined): void {
+  if (who !== undefined && who.resting++ === 0 && !who.over) count(run, who.account, -1);
+}
+
+export function wake(run: Run, who: Worker | undefined): void {
+  if (who !== undefined && --who.resting === 0 && !who.over) count(run, who.account, 1);
+}
+
+export function endWork(run: Run, who: Worker | undefined): void {
+  if (who === undefined || who.over) return;
+  if (who.resting === 0) count(run, who.account, -1);
+  who.over = true;
+}
+
+function count(run: Run, of: Account, by: number): void {
+  for (let at: Account | undefined = of; at?.limited === true; at = at.parent) at.active += by;
+  if (by < 0) freed(run);
+}
+
+/** Tells those who wait that there may be room. They are looked at when all that happens now has happened. */
+export function freed(run: Run): void {
+  if (run.admission.lines.size > 0) run.admission.due = true;
+}
+
+/**
+ * Reserves an amount for a step, and keeps `after` back for it, now or when there is room. The step may be stopped while
+ * it waits; where it was begun, a worker stands for it.
+ */
+export function request(step: Step, amount: Amount, after: Amount, then: (failed: CallFailure | undefined) => void): void {
+  const { run, context, path } = step;
+  const { account: of } = context;
+  const late = expiry(of);
+  if (late !== undefined || !of.limited) {
+    if (late === undefined) reserve(of, amount);
+    then(late);
+    return;
+  }
+  const wanted: Wanted = { account: of, claim: context.claim ?? claim(of, true), amount, after, path };
+  const why = shortage(of, amount, wanted.claim, after);
+  if (why === undefined && mayPass(run, wanted)) {
+    draw(of, amount, wanted.claim, after);
     then(undefined);
     return;
   }
   if (why !== undefined && !why.mayFree) {
-    then(refuse(run, step.path, why));
+    then(refuse(run, path, why));
     return;
   }
-  run.emit({ kind: "call.queued", path: step.path, for: "budget" });
+  run.emit({ kind: "call.queued", path, for: "budget" });
+  rest(run, context.worker);
   const finish = (failed: CallFailure | undefined): void => {
-    wish.gone = true;
     step.onStop = undefined;
+    wake(run, context.worker);
     then(failed);
   };
-  const wish: Wish = {
-    account: context.account,
-    amount,
-    path: step.path,
-    granted: () => finish(undefined),
-    refused: (found) => finish(refuse(run, step.path, found)),
-    gone: false,
-  };
-  waiting.push(wish);
+  const wish = wait(run, why?.account ?? of, { ...wanted, fresh: false, granted: () => finish(undefined), refused: finish });
   step.onStop = () => {
+    wish.gone = true;
+    run.admission.due = true;
     finish(stopped(step));
-    admitWaiting(run);
     pump(run);
   };
-}
-
-/** Replaces a reservation by what was used, tells it, and admits who waits. */
-export function settleRequest(step: Step, held: Account, reserved: Amount, used: Amount): void {
-  const { run } = step;
-  const over = settle(held, reserved, used);
-  if (over) {
-    run.emit({
-      kind: "budget.overran",
-      path: step.path,
-      account: held.path,
-      costUsd: dollars(used.cost),
-      tokens: used.tokens,
-      reservedUsd: dollars(reserved.cost),
-      reservedTokens: reserved.tokens,
-    });
-  }
-  if (held.capped) {
-    run.emit({
-      kind: "budget.settled",
-      path: step.path,
-      account: held.path,
-      costUsd: dollars(used.cost),
-      tokens: used.tokens,
-      released: dollars(reserved.cost - used.cost),
-    });
-  }
-  admitWaiting(run);
-}
-
-/** Usage that became known after a request was given up. */
-export function correctRequest(run: Run, held: Account, charged: Amount, used: Amount): void {
-  correct(held, charged, used);
-  admitWaiting(run);
-}
-
-function overlaps(a: Account, b: Account): boolean {
-  // Everything shares the root; only accounts with caps make anybody wait.
-  const around = chain(b);
-  return chain(a).some((at) => around.includes(at));
-}
-
-function admitWaiting(run: Run): void {
-  const { waiting } = run.admission;
-  if (waiting.length === 0) return;
-  const blocked = new Set<Account>();
-  for (const wish of [...waiting]) {
-    if (wish.gone) continue;
-    const why = shortage(wish.account, wish.amount);
-    if (why !== undefined && !why.mayFree) wish.refused(why);
-    else if (why !== undefined || chain(wish.account).some((at) => blocked.has(at))) for (const at of chain(wish.account)) blocked.add(at);
-    else {
-      reserve(wish.account, wish.amount);
-      wish.granted();
-    }
-  }
-  run.admission.waiting.splice(0, waiting.length, ...waiting.filter((wish) => !wish.gone));
   pump(run);
 }
 
-function chain(of: Account): readonly Account[] {
-  const out: Account[] = [];
-  for (let at: Account | undefined = of; at?.capped === true; at = at.parent) out.push(at);
-  return out;
+/** Where a piece of work is let in: the account and claim that it draws on, its path, and who waits for it. */
+export interface Entering {
+  readonly account: Account;
+  readonly claim: Claim | undefined;
+  readonly path: string;
 }
 
-function refuse(run: Run, path: string, why: Shortage): CallFailure {
-  const inMoney = why.dimension === "cost";
-  const scale = (amount: number): number => (inMoney ? dollars(amount) : amount);
+/**
+ * Lets in a piece of work that was not begun: all that it needs is taken from the claim of what it is part of, or kept
+ * back now or when there is room. Gives the claim that is its own; undefined where no budget is around. What is returned
+ * takes the wish back.
+ */
+export function enter(
+  run: Run,
+  { account: of, claim: from, path }: Entering,
+  after: Amount,
+  then: (failed: CallFailure | undefined, own: Claim | undefined) => void,
+): (() => void) | undefined {
+  const late = expiry(of);
+  if (late !== undefined || !of.limited) {
+    then(late, undefined);
+    return undefined;
+  }
+  const must = from !== undefined && !from.optional && covers(from.held, after);
+  const own = claim(of, !must);
+  move(from, own, after);
+  const wanted: Wanted = { account: of, claim: own, amount: nothing, after, path };
+  const why = shortage(of, nothing, own, after);
+  if (why === undefined && mayPass(run, wanted)) {
+    draw(of, nothing, own, after);
+    then(undefined, own);
+    return undefined;
+  }
+  const refused = (failed: CallFailure): void => {
+    release(own, from);
+    then(failed, undefined);
+  };
+  if (why !== undefined && !why.mayFree) {
+    refused(refuse(run, path, why));
+    return undefined;
+  }
+  run.emit({ kind: "call.queued", path, for: "budget" });
+  const wish = wait(run, why?.account ?? of, { ...wanted, fresh: true, granted: () => then(undefined, own), refused });
+  return () => {
+    if (wish.gone) return;
+    wish.gone = true;
+    release(own, from);
+    run.admission.due = true;
+  };
+}
+
+/** Gives back what is left of a claim. */
+export function giveBack(run: Run, own: Claim | undefined, to?: Claim): void {
+  if (own === undefined) return;
+  release(own, to);
+  freed(run);
+}
+
+/** Whether all that something needs could be kept back at once; it is, where it can. Nothing is told and nobody waits. */
+export function tryEnter(run: Run, of: Account, after: Amount): Claim | undefined {
+  const own = claim(of, true);
+  const blocked = aheadOf(run, of, Number.POSITIVE_INFINITY) !== undefined;
+  if (blocked || expiry(of) !== undefined || shortage(of, nothing, own, after) !== undefined) return undefined;
+  draw(of, nothing, own, after);
+  return own;
+}
+
+function wait(run: Run, at: Account, wish: Omit<Wish, "sequence" | "gone">): Wish {
+  const made: Wish = { ...wish, sequence: run.admission.sequence++, gone: false };
+  join(run.admission, at, made);
+  return made;
+}
+
+/** Puts a wish in a line, by its age. */
+function join(to: Admission, at: Account, wish: Wish): void {
+  let line = to.lines.get(at);
+  if (line === undefined) {
+    line = [];
+    to.lines.set(at, line);
+  }
+  let place = line.length;
+  while (place > 0 && (line[place - 1]?.sequence ?? 0) > wish.sequence) place--;
+  line.splice(place, 0, wish);
+  to.due = true;
+}
+
+/** Nobody is overtaken, but by what is paid from what was kept back for it. */
+function mayPass(run: Run, wanted: Wanted): boolean {
+  if (run.admission.lines.size === 0) return true;
+  const { held } = wanted.claim;
+  const { amount, after } = wanted;
+  const needed = { cost: amount.cost + after.cost, tokens: amount.tokens + after.tokens, calls: amount.calls + after.calls };
+  return covers(held, needed) || aheadOf(run, wanted.account, Number.POSITIVE_INFINITY) === undefined;
+}
+
+/** An account around with somebody in line who came before. */
+function aheadOf(run: Run, of: Account, sequence: number): Account | undefined {
+  for (let at: Account | undefined = of; at?.limited === true; at = at.parent) {
+    const first = run.admission.lines.get(at)?.find((wish) => !wish.gone);
+    if (first !== undefined && first.sequence < sequence) return at;
+  }
+  return undefined;
+}
+
+function look(run: Run): void {
+  const { lines } = run.admission;
+  run.admission.due = false;
+  for (const [at, line] of [...lines]) {
+    for (let first = line[0]; first !== undefined; first = line[0]) {
+      if (!first.gone && !passes(run, at, line, first)) break;
+      if (line[0] === first) line.shift();
+    }
+    if (line.length === 0 && lines.get(at) === line) lines.delete(at);
+  }
+}
+
+/** Whether the first in line is done with it: admitted, refused, or waiting elsewhere. */
+function passes(run: Run, at: Account, line: Wish[], wish: Wish): boolean {
+  const late = expiry(wish.account);
+  if (late !== undefined) {
+    end(line, wish, late);
+    return true;
+  }
+  const why = shortage(wish.account, wish.amount, wish.claim, wish.after);
+  if (why !== undefined && !why.mayFree) {
+    end(line, wish, refuse(run, wish.path, why));
+    return true;
+  }
+  if (why?.account === at && at.active === 0) {
+    const other = givenUp(line, wish, why);
+    end(line, other ?? wish, refuse(run, (other ?? wish).path, why));
+    if (other !== undefined) run.admission.due = true;
+    return other === undefined;
+  }
+  const elsewhere = why?.account ?? aheadOf(run, wish.account, wish.sequence);
+  if (elsewhere === at) return false;
+  line.shift();
+  if (elsewhere !== undefined) join(run.admission, elsewhere, wish);
+  else {
+    wish.gone = true;
+    draw(wish.account, wish.amount, wish.claim, wish.after);
+    wish.granted();
+  }
+  return true;
+}
+
+function end(line: Wish[], wish: Wish, why: CallFailure): void {
+  line.splice(line.indexOf(wish), 1);
+  wish.gone = true;
+  wish.refused(why);
+}
+
+/**
+ * Somebody behind the first in line who can be given up so that the first goes on: what need not be done before what
+ * must, later before earlier. Undefined where what is kept back for all of them is not enough.
+ */
+function givenUp(line: readonly Wish[], first: Wish, why: Shortage): Wish | undefined {
+  if (first.fresh) return undefined;
+  const behind = line.filter((wish) => wish !== first && !wish.gone && !wish.fresh && (wish.claim.optional || !first.claim.optional));
+  const held = behind.reduce((sum, wish) => sum + (within(wish.account, why.account) ? wish.claim.held[why.dimension] : 0), 0);
+  if (held < why.needed - why.left) return undefined;
+  return behind.findLast((wish) => wish.claim.optional) ?? behind.at(-1);
+}
+
+/** Replaces a reservation by what was used, and tells it. `failed`: what was not used stays kept back for what is still to be done. */
+export function settleRequest(step: Step, held: Account, reserved: Amount, used: Amount, failed: boolean): void {
+  const { run } = step;
+  const over = settle(held, reserved, used, failed && held.limited ? step.context.claim : undefined);
+  if (over) tellOverrun(run, step.path, held, reserved, used);
+  if (!held.capped) return;
+  run.emit({
+    kind: "budget.settled",
+    path: step.path,
+    account: held.path,
+    costUsd: dollars(used.cost),
+    tokens: used.tokens,
+    released: dollars(reserved.cost - used.cost),
+  });
+  freed(run);
+}
+
+/** Usage that became known after a request was given up. */
+export function correctRequest(run: Run, path: string, held: Account, charged: Amount, used: Amount): void {
+  if (correct(held, charged, used)) tellOverrun(run, path, held, charged, used);
+  freed(run);
+  pump(run);
+}
+
+function tellOverrun(run: Run, path: string, held: Account, reserved: Amount, used: Amount): void {
+  run.totals.overran++;
+  run.emit({
+    kind: "budget.overran",
+    path,
+    account: held.path,
+    costUsd: dollars(used.cost),
+    tokens: used.tokens,
+    reservedUsd: dollars(reserved.cost),
+    reservedTokens: reserved.tokens,
+  });
+}
+
+/** Tells that a budget is too short, and makes the failure of it. */
+export function refuse(run: Run, path: string, why: Shortage): CallFailure {
+  const scale = (amount: number): number => (why.dimension === "cost" ? dollars(amount) : amount);
   run.emit({
     kind: "budget.refused",
     path,
@@ -145,115 +360,12 @@ function refuse(run: Run, path: string, why: Shortage): CallFailure {
 }
 
 /** Says which budget is short and what would have been needed. */
-export function shortageText(why: Shortage): string {
+function shortageText(why: Shortage): string {
   const { account: of, dimension } = why;
-  if (of.closed) return `the budget of ${of.path} is closed: more was used than a request had reserved`;
+  if (of.closed) return `the budget of ${of.path} is closed: a request used more than it had reserved`;
   const text = (amount: number): string =>
     dimension === "cost" ? moneyText(dollars(amount)) : `${amount} ${amount === 1 ? dimension.replace(/s$/, "") : dimension}`;
-  return `the budget of ${of.path} allows ${text(of.caps[dimension] ?? 0)}: ${text(of.spent[dimension])} ${of.spent[dimension] === 1 && dimension !== "cost" ? "is" : "are"} spent and this needs up to ${text(why.needed)}, ${text(Math.max(0, why.needed - why.left))} more than is left`;
-}
-
-/** The innermost part of every call: limits of the regions around, then the budget for the attempt itself. */
-export function withAdmission(tool: boolean, next: Attempt): Attempt {
-  return (step, done) => {
-    const { gates } = step.context;
-    if (gates === undefined) admitted(step, tool, next, done);
-    else {
-      throughGates(step, gates, (failed, leave) => {
-        const end: Done = (problem, value) => {
-          leave();
-          done(problem, value);
-        };
-        if (failed === undefined) admitted(step, tool, next, end);
-        else end(failed, null);
-      });
-    }
-  };
-}
-
-function admitted(step: Step, tool: boolean, next: Attempt, done: Done): void {
-  countAttempt(step, tool, (refused) => {
-    if (refused === undefined) next(step, done);
-    else done(refused, null);
-  });
-}
-
-const stay = (): void => undefined;
-
-/** Passes the gates one after the other, innermost first, and hands over how to leave them all. */
-function throughGates(step: Step, gates: GateChain, then: (failed: CallFailure | undefined, leave: () => void) => void): void {
-  enterGate(step, gates.gate, (failed, leave) => {
-    if (failed !== undefined || gates.outer === undefined) then(failed, leave);
-    else {
-      throughGates(step, gates.outer, (problem, leaveOuter) =>
-        then(problem, () => {
-          leaveOuter();
-          leave();
-        }),
-      );
-    }
-  });
-}
-
-function enterGate(step: Step, into: GateChain["gate"], then: (failed: CallFailure | undefined, leave: () => void) => void): void {
-  const { run } = step;
-  if (!into.free()) run.emit({ kind: "call.queued", path: step.path, for: "parallel" });
-  const wish: Waiting = {
-    order: orderOf(run.clock.now(), step.context.priority, step.rank),
-    sequence: run.admission.sequence++,
-    gone: false,
-    enter: (leave) => {
-      step.onStop = undefined;
-      wish.gone = true;
-      then(undefined, leave);
-      pump(run);
-    },
-  };
-  step.onStop = () => {
-    wish.gone = true;
-    step.onStop = undefined;
-    then(stopped(step), stay);
-    pump(run);
-  };
-  into.ask(wish);
-}
-
-/** Counts an attempt and what the callable itself costs against the budgets around. */
-function countAttempt(step: Step, tool: boolean, then: (failed: CallFailure | undefined) => void): void {
-  if (step.halt !== running) {
-    then(stopped(step));
-    return;
-  }
-  const { run, context } = step;
-  // In a pause nothing more is started; the run ends here and is resumed here.
-  if (run.suspense?.pausing() === true) return;
-  const price = step.site?.cost?.(step);
-  const cost = typeof price === "number" ? nanoDollars(price) : 0;
-  const count = (): void => {
-    const attempt = ++rootOf(step).attempts;
-    const effect = tool && step.site?.callee.effect === "effect";
-    if (run.commit !== undefined && (effect || cost > 0 || context.account.capped))
-      run.emit({ kind: "call.attempted", path: step.path, attempt, effect, ...(cost > 0 ? { costUsd: dollars(cost) } : {}) });
-    run.totals.calls++;
-    if (tool) run.totals.toolCalls++;
-    if (cost > 0) {
-      run.totals.cost += cost;
-      billOf(step).cost += cost;
-    }
-  };
-  if (!context.account.capped) {
-    if (cost > 0) spend(context.account, { cost, tokens: 0, calls: 1 });
-    count();
-    then(undefined);
-    return;
-  }
-  const amount: Amount = { cost, tokens: 0, calls: 1 };
-  const held = context.account;
-  request(step, amount, (failed) => {
-    if (failed === undefined) {
-      settle(held, amount, amount);
-      count();
-    }
-    then(failed);
-  });
+  const spent = `${text(of.spent[dimension])} ${of.spent[dimension] === 1 || dimension === "cost" ? "is" : "are"} spent`;
+  const rest = why.kept === 0 ? "" : `, ${text(why.kept)} kept back for what must still be done`;
+  return `the budget of ${of.path} allows ${text(of.caps[dimension] ?? 0)}: ${spent}${rest} and this needs up to ${text(why.needed)}, ${text(Math.max(0, why.needed - why.left))} more than is left`;
 }

@@ -1,24 +1,27 @@
 /**
  * An agent's attempt: its prompt, turns with tools, and an answer that fits its type. Answers are read leniently with
  * every mend told; one that does not fit goes back with the reasons, a bounded number of times. Tools that the model
- * asks for go through the same path as any call.
+ * asks for go through the same path as any call. Under a budget a last turn without tools is kept back: an agent that
+ * gets short answers with what it has.
  */
 import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
 import { answerSchema, parametersSchema } from "../plan/json-schema.js";
 import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
 import { forEachRef } from "../plan/walk.js";
+import { beginWork, endWork, enter, giveBack, rest, type Worker, wake } from "./admission.js";
 import { pump } from "./body.js";
 import { checkArgs, startCall, withDefaults } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
+import { type Account, type Claim, expiry, nothing, within } from "./ledger.js";
 import { readAs, withoutThinking } from "./lenient.js";
-import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
+import type { Attempt, CompiledCallable, Done, Run, Step } from "./machine.js";
 import { askModel, messageBytes } from "./model.js";
 import type { Message, ModelAnswer, Repeated, ToolCallRequest, ToolDescription } from "./provider.js";
 import type { Checked } from "./schema.js";
-import { cancelled } from "./scope.js";
-import { rootOf, stopped, withSchemas } from "./step.js";
+import { cancelled, detach } from "./scope.js";
+import { attemptOf, rootOf, stopped, withSchemas } from "./step.js";
 import { shortened, shown } from "./values.js";
 
 interface Compiled {
@@ -88,15 +91,37 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const messages: Message[] = [...exampleMessages(agent.examples?.(frame)), { role: "user", text: String(agent.prompt(frame)) }];
   const attempt = rootOf(step).attempts;
   const counts = new Map<string, number>();
-  const turns = tools.length === 0 ? 1 : ir.maxTurns;
+  const lastWords: Message = { role: "user", text: LAST_TURN };
   const output = longestOutput(run, ir);
+  let turns = tools.length === 0 ? 1 : ir.maxTurns;
   let repairs = 0;
+  let landed = false;
+  /** How much had been said when a last turn was kept back. */
+  let paidFor: number | undefined;
+  const land = (turn: number, why: string): void => {
+    turns = turn;
+    if (!landed)
+      run.emit({
+        kind: "budget.landed",
+        path: step.path,
+        region: "agent",
+        after: turn - 1,
+        message: `it answers without more tools: ${why}`,
+      });
+    landed = true;
+  };
 
+  const before = run.past?.landed.get(step.path);
   for (let turn = 1; ; turn++) {
+    // An earlier part of the run answered here without more tools.
+    if (before !== undefined && turn === before.after + 1 && turn < turns) {
+      turns = turn;
+      landed = true;
+    }
     const left = turns - turn;
     const last = left <= 0;
-    if (left === 0 && turn > 1) messages.push({ role: "user", text: LAST_TURN });
-    const answer = await askModel(step, ir.model, {
+    if (left === 0 && (turn > 1 || landed)) messages.push(lastWords);
+    const asking = {
       agent: ir.name,
       path: step.path,
       attempt,
@@ -105,6 +130,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       system,
       messages,
       repeated: agent.repeated,
+      last: last ? undefined : [...messages, lastWords],
       schema: answerSchema(ir.result, types),
       answer: ir.result,
       types,
@@ -114,14 +140,31 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       limits: { calls: ir.maxCallsPerTurn, turns: Math.max(0, left), repairs: ir.repairs - repairs },
       hidePrompt: callee.redact.args !== undefined,
       hideAnswer: callee.redact.result !== undefined,
-    });
+    };
+    let answer: ModelAnswer;
+    try {
+      answer = await askModel(step, ir.model, asking);
+    } catch (thrown) {
+      const failed = toFailure(thrown, "unavailable", false);
+      if (!isShort(failed, step) || (last && paidFor === undefined)) throw failed;
+      // What its tools gave last may be more than was kept back for.
+      if (last) messages.length = paidFor ?? messages.length;
+      if (last) paidFor = undefined;
+      land(turn, failed.message);
+      turn--;
+      continue;
+    }
+    paidFor = last ? undefined : messages.length;
     if (step.halt === cancelled) throw stopped(step);
     if (answer.finish === "refused") throw failure("refused", `the model refused: ${shown(answer.text, 200)}`);
     let read: ReadAnswer;
     if (answer.toolCalls.length > 0 && !last) {
       const said: Message = { role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
       if (isModest(said, ir, output)) {
-        messages.push(said, ...(await useTools(step, agent, tools, answer.toolCalls, counts)));
+        const used = await useTools(step, agent, tools, answer.toolCalls, counts);
+        messages.push(said, ...used.map((each) => each.message));
+        const short = used.find((each) => each.short !== undefined)?.short;
+        if (short !== undefined) land(turn + 1, short);
         continue;
       }
       read = { ok: false, reasons: ["the calls of tools are too many or too long: ask for less at once"] };
@@ -245,6 +288,23 @@ function describeTools(run: Run, refs: readonly CalleeRef[]): readonly AgentTool
   });
 }
 
+/** Whether a budget around the step is short, and not of time. */
+function isShort(failed: CallFailure, step: Step): boolean {
+  const { kind, account } = failed;
+  return (
+    kind === "budget_exceeded" &&
+    account !== undefined &&
+    within(step.context.account, account as Account) &&
+    expiry(step.context.account) === undefined
+  );
+}
+
+/** What a tool gave; `short`: why a budget around did not allow it. */
+interface Used {
+  readonly message: Message;
+  readonly short: string | undefined;
+}
+
 /** Carries out what the model asked for: together, but in order where something has effects. */
 async function useTools(
   step: Step,
@@ -252,21 +312,45 @@ async function useTools(
   tools: readonly AgentTool[],
   calls: readonly ToolCallRequest[],
   counts: Map<string, number>,
-): Promise<readonly Message[]> {
+): Promise<readonly Used[]> {
+  const { run, context } = step;
+  // The tools stand for the agent meanwhile.
+  rest(run, context.worker);
+  try {
+    return await useEach(step, agent, tools, calls, counts);
+  } finally {
+    wake(run, context.worker);
+  }
+}
+
+async function useEach(
+  step: Step,
+  agent: Compiled,
+  tools: readonly AgentTool[],
+  calls: readonly ToolCallRequest[],
+  counts: Map<string, number>,
+): Promise<readonly Used[]> {
   const byName = new Map(tools.map((tool) => [tool.description.name, tool]));
   const limit = agent.ir.maxCallsPerTurn;
-  const one = (call: ToolCallRequest, i: number): Promise<Message> => {
-    if (i >= limit)
-      return Promise.resolve(toolMessage(call, `At most ${limit} tool calls are allowed in one turn; this one was not made.`, true));
+  const one = async (call: ToolCallRequest, i: number): Promise<Used> => {
+    if (i >= limit) return toolFailed(call, `At most ${limit} tool calls are allowed in one turn; this one was not made.`);
     const tool = byName.get(call.name);
-    if (tool === undefined)
-      return Promise.resolve(toolMessage(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`, true));
-    return useTool(step, agent.ir, tool.callee, call, counts);
+    if (tool === undefined) return toolFailed(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`);
+    const working = beginWork(step.run, step.context.account);
+    try {
+      return await useTool(step, agent.ir, tool.callee, call, counts, working);
+    } finally {
+      endWork(step.run, working);
+    }
   };
   if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return Promise.all(calls.map(one));
-  const messages: Message[] = [];
-  for (const [i, call] of calls.entries()) messages.push(await one(call, i));
-  return messages;
+  const used: Used[] = [];
+  for (const [i, call] of calls.entries()) used.push(await one(call, i));
+  return used;
+}
+
+function toolFailed(call: ToolCallRequest, text: string, short?: string): Used {
+  return { message: toolMessage(call, text, true), short };
 }
 
 function toolMessage(call: ToolCallRequest, text: string, failed: boolean): Message {
@@ -279,39 +363,71 @@ async function useTool(
   callee: CompiledCallable,
   call: ToolCallRequest,
   counts: Map<string, number>,
-): Promise<Message> {
+  working: Worker | undefined,
+): Promise<Used> {
   const { run } = step;
-  if (call.invalid !== undefined) return toolMessage(call, `The arguments are not JSON: ${call.invalid}`, true);
+  if (call.invalid !== undefined) return toolFailed(call, `The arguments are not JSON: ${call.invalid}`);
   const fields = callee.ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
   const given = typeof call.arguments === "object" && call.arguments !== null ? call.arguments : {};
   const present = fields.filter((field) => !field.optional || Object.hasOwn(given, field.name));
   const checked = await fitted(run, { kind: "record", fields: present.map((field) => ({ ...field, optional: false })) }, given);
-  if (!checked.ok) return toolMessage(call, `The arguments do not fit: ${checked.message}`, true);
+  if (!checked.ok) return toolFailed(call, `The arguments do not fit: ${checked.message}`);
   const count = (counts.get(callee.ir.name) ?? 0) + 1;
   counts.set(callee.ir.name, count);
   const attempts = rootOf(step).attempts;
   const path = `${step.path}${attempts > 1 ? `~${attempts}` : ""}/${callee.ir.name}${count > 1 ? `#${count}` : ""}`;
   const args = withDefaults(callee, checked.value as Readonly<Record<string, unknown>>);
-  // The agent holds a place in the regions around it already, so its tools need none of their own.
-  const context = { ...step.context, gates: undefined };
-  const outcome = await new Promise<{ readonly failed: CallFailure | undefined; readonly value: unknown }>((resolve) => {
-    startCall({ run, scope: step, context, site: callee.site, frame: step.frame, args, path, rank: 0 }, (failed, value) =>
-      resolve({ failed, value }),
-    );
+  rest(run, working);
+  const { failed, value } = await new Promise<Outcome>((resolve) => {
+    // Whatever follows, somebody stands for it when those who wait are looked at.
+    callTool(step, callee, args, path, (failed, value) => {
+      wake(run, working);
+      resolve({ failed, value });
+    });
     pump(run);
   });
-  const { failed, value } = outcome;
   if (failed !== undefined) {
-    if (failed.kind === "cancelled" || failed.kind === "budget_exceeded") throw failed;
+    if (failed.kind === "cancelled") throw failed;
     const { kind, message } = failureValue(failed);
-    return toolMessage(call, `The tool failed (${kind}): ${message}`, true);
+    return toolFailed(call, `The tool failed (${kind}): ${message}`, isShort(failed, step) ? message : undefined);
   }
   const text = typeof value === "string" ? value : JSON.stringify(value);
   if (text.length > ir.maxToolResult)
-    return toolMessage(
-      call,
-      `The result is too large: ${text.length} characters, at most ${ir.maxToolResult} can be shown. Ask for less.`,
-      true,
-    );
-  return toolMessage(call, text, false);
+    return toolFailed(call, `The result is too large: ${text.length} characters, at most ${ir.maxToolResult} can be shown. Ask for less.`);
+  return { message: toolMessage(call, text, false), short: undefined };
+}
+
+interface Outcome {
+  readonly failed: CallFailure | undefined;
+  readonly value: unknown;
+}
+
+/** Calls a tool, if a budget can pay for all that it needs. */
+function callTool(step: Step, callee: CompiledCallable, args: Readonly<Record<string, unknown>>, path: string, done: Done): void {
+  const { run, context } = step;
+  const { account } = context;
+  const scope = attemptOf(step);
+  const end: Done = (failed, value) => {
+    detach(scope);
+    done(failed, value);
+  };
+  const start = (own: Claim | undefined): void => {
+    scope.onStop = undefined;
+    // The agent holds a place in the regions around it already, so its tools need none of their own.
+    const inner = { ...context, gates: undefined, claim: own, worker: undefined };
+    startCall({ run, scope, context: inner, site: callee.site, frame: step.frame, args, path, rank: 0 }, (failed, value) => {
+      giveBack(run, own);
+      end(failed, value);
+    });
+  };
+  const needs = account.limited ? run.program.analysis.call(callee.ref, args) : nothing;
+  const takeBack = enter(run, { account, claim: undefined, path }, needs, (refused, own) => {
+    if (refused === undefined) start(own);
+    else end(refused, null);
+  });
+  if (takeBack !== undefined)
+    scope.onStop = () => {
+      takeBack();
+      end(stopped(step), null);
+    };
 }

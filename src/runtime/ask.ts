@@ -4,7 +4,8 @@
  * question is asked once, its answer is checked against its type, and a deadline counts from the first asking.
  */
 import type { Graph, NodeIR, TypeIR } from "../plan/ir.js";
-import { begin, inside, instanceOf, nodeDone, pump } from "./body.js";
+import { begin, contextAt, inside, instanceOf, nodeDone, pump } from "./body.js";
+import type { Clock } from "./clock.js";
 import { type CallFailure, failure } from "./failure.js";
 import type { Layout } from "./frame.js";
 import type { Attempt, CompiledBody, CompiledNode, Instance, Step } from "./machine.js";
@@ -35,6 +36,29 @@ const bool: TypeIR = { kind: "bool" };
 /** `{ happened, value }` of an effect whose outcome is not known. */
 const outcome: TypeIR = { kind: "json" };
 
+/** Counts the time in which somebody was asked something. */
+export interface Asked {
+  readonly begin: () => void;
+  readonly end: () => void;
+  /** Milliseconds so far. */
+  readonly total: () => number;
+}
+
+export function asked(clock: Clock): Asked {
+  let open = 0;
+  let since = 0;
+  let sum = 0;
+  return {
+    begin: () => {
+      if (open++ === 0) since = clock.now();
+    },
+    end: () => {
+      if (--open === 0) sum += clock.now() - since;
+    },
+    total: () => sum + (open > 0 ? clock.now() - since : 0),
+  };
+}
+
 /** Asks, and goes on with the answer; never, when the run ends waiting for it. */
 export function question(step: Step, asked: Question, then: (answer: Answer) => void): void {
   const { run } = step;
@@ -43,10 +67,12 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
   const wall = run.clock.wall();
   const deadline = before?.deadline ?? (asked.within === undefined ? undefined : wall + asked.within);
   let over = false;
+  run.asked.begin();
   const controller = new AbortController();
   const end = (answer: Answer): void => {
     if (over) return;
     over = true;
+    run.asked.end();
     step.onStop = undefined;
     run.suspense?.waiting.delete(path);
     cancelTimer?.();
@@ -74,10 +100,8 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
     const direct = run.ask?.(asked, controller.signal);
     if (direct !== undefined) {
       run.clock.hold();
-      const told = run.clock.now();
       direct.then(
         (value) => {
-          run.askedMs += run.clock.now() - told;
           run.clock.release();
           given(value, () => wait());
         },
@@ -153,7 +177,7 @@ export function compileAsk(node: AskNode, scope: Layout, compiler: Compiler): Co
     const step = stepOf({
       run: instance.run,
       scope: instance,
-      context: instance.context,
+      context: contextAt(instance, at),
       site: undefined,
       frame: instance,
       args: {},
@@ -199,7 +223,7 @@ function enterOtherwise(
       body,
       frame: instance,
       scope: step,
-      context: instance.context,
+      context: step.context,
       path: `${path}/else`,
       rank: step.rank,
       done,

@@ -6,7 +6,8 @@
  */
 import { type CallFailure, failure, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
-import type { CompiledBody, CompiledNode, Context, Done, Instance, Run } from "./machine.js";
+import { claim, move, release, resize } from "./ledger.js";
+import type { CompiledBody, CompiledNode, Context, Done, Instance, Keeping, Run } from "./machine.js";
 import { attach, cancelled, detach, draining, type Halt, running, type Scope, stop, stopChildren } from "./scope.js";
 
 /** The path of a node; what stands outside of any flow, as in tests, has no path of its own. */
@@ -35,6 +36,7 @@ export interface Start {
 export function instanceOf(start: Start): Instance {
   const { body } = start;
   const made: Instance = {
+    part: "body",
     slots: newFrame(body.layout, undefined).slots,
     parent: start.frame,
     position: start.position ?? 0,
@@ -52,6 +54,7 @@ export function instanceOf(start: Start): Instance {
     path: start.path,
     pending: body.pending.length === 0 ? noPending : body.pending.slice(),
     rank: start.rank,
+    keeping: undefined,
     left: body.nodes.length,
     active: 0,
     failure: undefined,
@@ -65,12 +68,69 @@ export function instanceOf(start: Start): Instance {
 
 const noPending: number[] = [];
 
-/** Starts an instance: its first nodes go into the queue. */
-export function begin(instance: Instance): void {
+/**
+ * Starts an instance: its first nodes go into the queue. `exact`: what its context keeps back is what the body needs now,
+ * so that where only one node does something it is that node's.
+ */
+export function begin(instance: Instance, exact = false): void {
   const { queue } = instance.run;
+  if (instance.context.account.limited) keepBack(instance, exact);
   if (instance.body.nodes.length === 0) queue.push(instance, -1);
   else for (const root of instance.body.roots) queue.push(instance, root);
   pump(instance.run);
+}
+
+/** Divides what is kept back for a body among its nodes, each as far as there is room for all it needs. */
+function keepBack(instance: Instance, exact: boolean): void {
+  const { body, context } = instance;
+  const { keep } = body;
+  if (keep.working === 0 || (exact && keep.working === 1)) return;
+  const { claim: from, account } = context;
+  const needs = keep.needs(instance);
+  const claims = body.nodes.map((node, i) => {
+    const wanted = needs.of[i];
+    if (node.ir.kind === "value" || wanted === undefined) return undefined;
+    const own = claim(account, from?.optional);
+    move(from, own, wanted);
+    resize(own, wanted);
+    own.extra = Math.min(needs.extra[i] ?? 0, own.held.cost);
+    return own;
+  });
+  if (from !== undefined) release(from);
+  instance.keeping = { claims, ended: body.nodes.map(() => false) };
+}
+
+/** The context of a node: with what is kept back for it. */
+export function contextAt(instance: Instance, node: CompiledNode): Context {
+  const own = instance.keeping?.claims[node.index];
+  return own === undefined ? instance.context : { ...instance.context, claim: own };
+}
+
+/** A node has ended: what is kept back for it is free, and what others need is known better. */
+function keepLess(instance: Instance, { claims, ended }: Keeping, at: number): void {
+  const own = claims[at];
+  claims[at] = undefined;
+  ended[at] = true;
+  if (own !== undefined) release(own);
+  const { keep } = instance.body;
+  const later = keep.sized(at).filter((j) => claims[j] !== undefined && (instance.pending[j] ?? 0) > 0);
+  if (later.length > 0 && instance.halt === running) {
+    const needs = keep.needs(instance, undefined, ended);
+    for (const j of later) {
+      const each = claims[j];
+      const wanted = needs.of[j];
+      if (each === undefined || wanted === undefined) continue;
+      resize(each, wanted);
+      each.extra = Math.min(needs.extra[j] ?? 0, each.held.cost);
+    }
+  }
+  if (instance.run.admission.lines.size > 0) instance.run.admission.due = true;
+}
+
+/** Gives back what is kept back for nodes that will not run. */
+function keepNothing(instance: Instance, { claims }: Keeping): void {
+  for (const own of claims) if (own !== undefined) release(own, instance.context.claim);
+  instance.keeping = undefined;
 }
 
 /** Makes and starts an instance in one go. */
@@ -84,9 +144,12 @@ export function startBody(start: Start): Instance {
 export function pump(run: Run): void {
   if (run.pumping || run.dead) return;
   run.pumping = true;
-  const { queue } = run;
+  const { queue, admission } = run;
   try {
-    for (let head = 0; head < queue.length && !run.dead; head += 2) {
+    for (let head = 0; !run.dead; head += 2) {
+      // Who waits for a budget is looked at when all that happens now has happened.
+      while (head >= queue.length && admission.due) admission.look(run);
+      if (head >= queue.length) break;
       const instance = queue[head] as Instance;
       const index = queue[head + 1] as number;
       // What was worked off is dropped now and then, so that a long run does not keep it alive.
@@ -132,6 +195,7 @@ export function nodeDone(instance: Instance, node: CompiledNode, failed: CallFai
         if (waits === 0) queue.push(instance, dependent);
       }
     }
+    if (instance.keeping !== undefined) keepLess(instance, instance.keeping, node.index);
   } else if (instance.failure === undefined && !(instance.halt !== running && failed.kind === "cancelled")) {
     instance.failure = failed.path === "" ? { ...failed, path: inside(instance.path, node.ir.segment) } : failed;
     if (instance.halt === running) {
@@ -159,6 +223,7 @@ function settle(instance: Instance): void {
   if (instance.ended || instance.active > 0 || (instance.left > 0 && instance.halt === running)) return;
   instance.ended = true;
   detach(instance);
+  if (instance.keeping !== undefined) keepNothing(instance, instance.keeping);
   if (instance.failure !== undefined) instance.done(instance.failure, null);
   else if (instance.stopped) instance.done(undefined, stopSignal);
   else if (instance.halt !== running && instance.left > 0) {

@@ -3,8 +3,9 @@
  * function, an agent's turns) happens inside `site.attempt`, under its policies. A finished call is made safe before
  * anything that depends on it starts.
  */
+import { beginWork, endWork } from "./admission.js";
 import { askOutcome } from "./ask.js";
-import { inside, nodeDone, pump } from "./body.js";
+import { contextAt, inside, nodeDone, pump } from "./body.js";
 import type { Bill } from "./events.js";
 import { type CallFailure, failure, failureValue, located, thrownMessage } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
@@ -14,7 +15,7 @@ import type { CallSite, CompiledCallable, CompiledNode, Done, Instance, Step } f
 import { note } from "./notes.js";
 import { type Earlier, earlier } from "./reuse.js";
 import { detach } from "./scope.js";
-import { type Calling, stepOf, stopped, withSchemas } from "./step.js";
+import { asBudget, type Calling, stepOf, stopped, withSchemas } from "./step.js";
 import { copy, isFields, setField } from "./values.js";
 import { changes } from "./why.js";
 
@@ -45,7 +46,7 @@ export function executeCall(site: CallSite, names: readonly string[], values: re
       {
         run: instance.run,
         scope: instance,
-        context: instance.context,
+        context: contextAt(instance, node),
         site,
         frame: instance,
         args,
@@ -163,7 +164,7 @@ function finishCall(
   const { run } = step;
   const { ref, ir } = site.callee;
   const attempts = step.attempts;
-  const ended = failed === undefined ? undefined : located(failed, step.path, attempts);
+  const ended = failed === undefined ? undefined : located(asBudget(step, failed), step.path, attempts);
   detach(step);
   const elapsedMs = run.clock.now() - step.startedAt;
   const bill = billReport(step);
@@ -194,13 +195,17 @@ function finishCall(
     } as const;
     run.emit(bill === undefined ? told : { ...told, bill });
   }
-  if (run.commit === undefined) done(ended, value);
-  else {
-    run.commit(() => {
-      done(ended, value);
-      pump(run);
-    });
+  if (run.commit === undefined) {
+    done(ended, value);
+    return;
   }
+  // What follows from it is still to come.
+  const working = beginWork(run, step.context.account);
+  run.commit(() => {
+    done(ended, value);
+    endWork(run, working);
+    pump(run);
+  });
 }
 
 /** A failure that a budget around the call refused with: where the budget was opened is part of it. */

@@ -179,7 +179,7 @@ function chosenFor({ run, context }: Step, offers: readonly Offer[], limits: Lim
     offers,
     limits,
     // What nothing limits needs no figures.
-    (uses) => (context.account.capped ? shortage(context.account, uses()) : undefined),
+    (uses) => (context.account.capped ? shortage(context.account, uses(), context.claim) : undefined),
     (offer) => run.experiences?.get(offer.ref.id),
   );
 }

@@ -115,11 +115,17 @@ export const runEvent = z.discriminatedUnion("kind", [
     reservedUsd: z.number(),
     reservedTokens: z.number(),
   }),
-  of("budget.landed", { path, region, message: z.string() }),
   /** In a journaled run: a start that a rate counts. */
   of("rate.taken", { path, key: z.string() }),
   /** In a journaled run: failures in a row so far, 0 after a success. */
   of("breaker.counted", { path, callee: z.string(), failures: z.number() }),
+  /** Ended early, or did without something, to stay within a budget. `after`: so many items, rounds, runs or turns. */
+  of("budget.landed", {
+    path,
+    region: z.enum(["map", "fork", "race", "vote", "loop", "call", "agent"]),
+    after: z.number(),
+    message: z.string(),
+  }),
   of("breaker.opened", { path, callee: z.string(), failures: z.number(), cooldownMs: z.number() }),
   of("breaker.probed", { path, callee: z.string() }),
   of("breaker.closed", { path, callee: z.string() }),

@@ -3,10 +3,12 @@
  * others. Both end only when all their branches have.
  */
 import type { NodeIR } from "../plan/ir.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import type { Layout } from "./frame.js";
 import { gate, orderOf } from "./gate.js";
+import { type Claim, claim, move, nothing, resize } from "./ledger.js";
 import type { Attempt, CompiledBody, Context, Done, Step } from "./machine.js";
 import { passOn, withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
@@ -59,8 +61,8 @@ export function compileFork(node: ForkNode, scope: Layout, compiler: Compiler): 
     // A branch that may fail without the region is undone by itself.
     const dropping = node.settle || minSuccess !== undefined;
     const contexts = new Map<Branch, Context>();
-    const contextOf = (branch: Branch): Context => {
-      const made = dropping ? withSaga(step.run, step.context) : step.context;
+    const contextOf = (branch: Branch, own: Claim | undefined): Context => {
+      const made = { ...(dropping ? withSaga(step.run, step.context) : step.context), claim: own };
       contexts.set(branch, made);
       return made;
     };
@@ -69,7 +71,14 @@ export function compileFork(node: ForkNode, scope: Layout, compiler: Compiler): 
         problem,
         value,
       );
-    startBranches(step, branches, max === undefined ? undefined : Number(max(step.frame)), contextOf, closed);
+    startBranches({
+      step,
+      branches,
+      max: max === undefined ? undefined : Number(max(step.frame)),
+      must: !dropping,
+      contextOf,
+      ended: closed,
+    });
     function ended(branch: Branch, problem: CallFailure | undefined, value: unknown): void {
       left--;
       if (problem === undefined) values.set(branch.name, value);
@@ -115,8 +124,12 @@ export function compileRace(node: RaceNode, scope: Layout, compiler: Compiler): 
     step.run.emit({ kind: "region.started", path: step.path, region: "race", size: branches.length });
     const chosen = step.run.past?.races.get(step.path);
     const contexts = new Map<Branch, Context>();
-    const contextOf = (branch: Branch): Context => {
-      const made = { ...withSaga(step.run, step.context), replay: step.context.replay || (chosen !== undefined && chosen !== branch.name) };
+    const contextOf = (branch: Branch, own: Claim | undefined): Context => {
+      const made = {
+        ...withSaga(step.run, step.context),
+        claim: own,
+        replay: step.context.replay || (chosen !== undefined && chosen !== branch.name),
+      };
       contexts.set(branch, made);
       return made;
     };
@@ -126,7 +139,7 @@ export function compileRace(node: RaceNode, scope: Layout, compiler: Compiler): 
       for (const [branch, context] of contexts) if (branch.name === winner?.name) passOn(context, step.context);
       undo(step.run, losers, () => done(problem, value));
     };
-    startBranches(step, branches, undefined, contextOf, (branch, problem, value) => {
+    const branchEnded = (branch: Branch, problem: CallFailure | undefined, value: unknown): void => {
       left--;
       if (problem === undefined && chosen !== undefined && chosen !== branch.name) problem = stopped(step);
       if (problem === undefined && winner === undefined) {
@@ -140,7 +153,8 @@ export function compileRace(node: RaceNode, scope: Layout, compiler: Compiler): 
       if (winner !== undefined) end(undefined, winner.value);
       else if (step.halt !== running) end(stopped(step), null);
       else end(allFailed(failures, branches.length, step.path), null);
-    });
+    };
+    startBranches({ step, branches, max: undefined, must: false, contextOf, ended: branchEnded });
   };
 }
 
@@ -158,39 +172,83 @@ function compileBranches(branches: ForkNode["branches"], scope: Layout, compiler
   return branches.map((branch) => ({ name: branch.name, body: compiler.body(branch.body, scope) }));
 }
 
-function startBranches(
-  step: Step,
-  branches: readonly Branch[],
-  max: number | undefined,
-  contextOf: (branch: Branch) => Context,
-  ended: (branch: Branch, ...result: Parameters<Done>) => void,
-): void {
+interface Starting {
+  readonly step: Step;
+  readonly branches: readonly Branch[];
+  readonly max: number | undefined;
+  /** All must succeed, so none has to be let in. */
+  readonly must: boolean;
+  readonly contextOf: (branch: Branch, own: Claim | undefined) => Context;
+  readonly ended: (branch: Branch, ...result: Parameters<Done>) => void;
+}
+
+function startBranches({ step, branches, max, must, contextOf, ended }: Starting): void {
   const prefix = attemptPath(step);
   const { run } = step;
   const entry = max === undefined || max >= branches.length ? undefined : gate(max);
+  const { account, claim: from } = step.context;
+  const needs = branches.map((branch) => (account.limited ? branch.body.keep.needs({ slots: [], parent: step.frame }).total : nothing));
+  const entering = new Set<() => void>();
+  step.onStop = () => {
+    const waiting = [...entering];
+    entering.clear();
+    for (const takeBack of waiting) takeBack();
+  };
+  const owns = branches.map((_, position) => {
+    if (!must || !account.limited) return undefined;
+    const own = claim(account, from?.optional);
+    move(from, own, needs[position] ?? nothing);
+    resize(own, needs[position] ?? nothing);
+    return own;
+  });
+  const launch = (branch: Branch, position: number, own: Claim | undefined, leave: (() => void) | undefined): void => {
+    begin(
+      instanceOf({
+        run,
+        body: branch.body,
+        frame: step.frame,
+        scope: step,
+        context: contextOf(branch, own),
+        path: `${prefix}/${branch.name}`,
+        rank: step.rank,
+        position,
+        done: (problem, value) => {
+          leave?.();
+          giveBack(run, own);
+          ended(branch, problem, value);
+        },
+      }),
+      true,
+    );
+  };
   for (const [position, branch] of branches.entries()) {
     const start = (leave: (() => void) | undefined): void => {
-      if (step.halt !== running) {
+      const refuse = (problem: CallFailure): void => {
         leave?.();
-        ended(branch, stopped(step), null);
+        giveBack(run, owns[position], from);
+        ended(branch, problem, null);
+      };
+      if (step.halt !== running) {
+        refuse(stopped(step));
         return;
       }
-      begin(
-        instanceOf({
-          run,
-          body: branch.body,
-          frame: step.frame,
-          scope: step,
-          context: contextOf(branch),
-          path: `${prefix}/${branch.name}`,
-          rank: step.rank,
-          position,
-          done: (problem, value) => {
-            leave?.();
-            ended(branch, problem, value);
-          },
-        }),
-      );
+      if (must) {
+        launch(branch, position, owns[position], leave);
+        return;
+      }
+      let takeBack: (() => void) | undefined;
+      const place = { account, claim: from, path: `${prefix}/${branch.name}` };
+      const cancel = enter(run, place, needs[position] ?? nothing, (refused, own) => {
+        if (takeBack !== undefined) entering.delete(takeBack);
+        if (refused === undefined) launch(branch, position, own, leave);
+        else refuse(refused);
+      });
+      if (cancel === undefined) return;
+      takeBack = () => {
+        cancel();
+        refuse(stopped(step));
+      };
+      entering.add(takeBack);
     };
     if (entry === undefined) start(undefined);
     else entry.ask({ order: orderOf(run.clock.now(), step.context.priority, 0), sequence: position, gone: false, enter: start });

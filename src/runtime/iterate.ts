@@ -1,13 +1,14 @@
 /** Regions that go step by step: `loop` (bounded refinement), `fold` (left to right) and `reduce` (a tree, in parallel). */
 import type { ExprIR, NodeIR } from "../plan/ir.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf, stopSignal } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { type Layout, slotFor } from "./frame.js";
 import { gate, orderOf } from "./gate.js";
-import type { Account } from "./ledger.js";
-import { within } from "./ledger.js";
+import { type Account, type Claim, claim, move, resize, within } from "./ledger.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { listOf } from "./map.js";
+import { type RegionNeeds, sizeOf } from "./needs.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { draining, running, stop } from "./scope.js";
@@ -25,13 +26,14 @@ function startWith(
   slots: readonly (readonly [number, unknown])[],
   position: number,
   done: Done,
+  own?: Claim,
 ): void {
   const instance = instanceOf({
     run: step.run,
     body,
     frame: step.frame,
     scope: step,
-    context: step.context,
+    context: own === undefined ? step.context : { ...step.context, claim: own },
     path,
     rank: step.rank,
     position,
@@ -51,6 +53,13 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
     const rounds = Number(times(step.frame));
     const prefix = attemptPath(step);
     run.emit({ kind: "region.started", path: step.path, region: "loop", size: rounds });
+    const { account, claim } = step.context;
+    const landedBefore = run.past?.landed.get(step.path);
+    const land = (number: number, state: unknown, why: string): void => {
+      const message = `the loop ends with its state before round ${number}: ${why}`;
+      run.emit({ kind: "budget.landed", path: step.path, region: "loop", after: number - 1, message });
+      done(undefined, state);
+    };
     const round = (number: number, state: unknown): void => {
       if (number > rounds) {
         done(undefined, state);
@@ -60,20 +69,39 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
         done(stopped(step), null);
         return;
       }
-      startWith(step, body, `${prefix}[${number}]`, [[slot, state]], number, (problem, value) => {
-        if (problem === undefined) {
-          if (value === stopSignal) done(undefined, state);
-          else round(number + 1, value);
-        } else if (landsOn(problem, step)) {
-          run.emit({
-            kind: "budget.landed",
-            path: step.path,
-            region: "loop",
-            message: `the loop ends with its state before round ${number}: ${problem.message}`,
-          });
-          done(undefined, state);
-        } else done(problem, null);
+      if (landedBefore !== undefined && number > landedBefore.after) {
+        land(number, state, landedBefore.message);
+        return;
+      }
+      const path = `${prefix}[${number}]`;
+      const start = (own: Claim | undefined): void => {
+        const ended: Done = (problem, value) => {
+          giveBack(run, own);
+          if (problem === undefined) {
+            if (value === stopSignal) done(undefined, state);
+            else round(number + 1, value);
+          } else if (landsOn(problem, step)) land(number, state, problem.message);
+          else done(problem, null);
+        };
+        startWith(step, body, path, [[slot, state]], number, ended, own);
+      };
+      if (!account.limited) {
+        start(undefined);
+        return;
+      }
+      // A round that could not be ended is not begun.
+      const { total } = body.keep.needs({ slots: [], parent: step.frame }, new Map([[node.state, sizeOf(state)]]));
+      const cancel = enter(run, { account, claim, path }, total, (refused, own) => {
+        step.onStop = undefined;
+        if (refused === undefined) start(own);
+        else land(number, state, refused.message);
       });
+      if (cancel === undefined) return;
+      step.onStop = () => {
+        step.onStop = undefined;
+        cancel();
+        done(stopped(step), null);
+      };
     };
     round(1, init(step.frame));
   };
@@ -93,12 +121,14 @@ export function compileFold(node: FoldNode, scope: Layout, compiler: Compiler): 
   const over = compiler.expr(node.over, scope);
   const start = compiler.expr(node.start, scope);
   const body = compiler.body(node.body, scope, [node.acc, node.item]);
+  const needsAtLeast = compiler.needs(node, scope);
   const accSlot = slotFor(body.layout, node.acc);
   const itemSlot = slotFor(body.layout, node.item);
   return (step, done) => {
     const items = listOf(over(step.frame));
     const prefix = attemptPath(step);
     step.run.emit({ kind: "region.started", path: step.path, region: "fold", size: items.length });
+    const keep = keeping(step, needsAtLeast);
     const next = (index: number, acc: unknown): void => {
       if (index >= items.length) done(undefined, acc);
       else if (step.halt !== running) done(stopped(step), null);
@@ -107,12 +137,29 @@ export function compileFold(node: FoldNode, scope: Layout, compiler: Compiler): 
           [accSlot, acc],
           [itemSlot, items[index]],
         ] as const;
-        startWith(step, body, `${prefix}[${index + 1}]`, slots, index, (problem, value) =>
-          problem === undefined ? next(index + 1, value) : done(problem, null),
-        );
+        const own = keep(items.length - index);
+        const ended: Done = (problem, value) => {
+          giveBack(step.run, own);
+          if (problem === undefined) next(index + 1, value);
+          else done(problem, null);
+        };
+        startWith(step, body, `${prefix}[${index + 1}]`, slots, index, ended, own);
       }
     };
     next(0, start(step.frame));
+  };
+}
+
+/** Keeps back what a region needs that has a known number of steps, and hands out a share of it for each. */
+function keeping(step: Step, needs: (frame: Step["frame"]) => RegionNeeds): (left: number) => Claim | undefined {
+  const { account, claim: from } = step.context;
+  if (!account.limited || from === undefined) return () => undefined;
+  resize(from, needs(step.frame).total);
+  return (left) => {
+    const own = claim(account, from.optional);
+    const share = (of: number): number => Math.ceil(of / Math.max(1, left));
+    move(from, own, { cost: share(from.held.cost), tokens: share(from.held.tokens), calls: share(from.held.calls) });
+    return own;
   };
 }
 
@@ -123,6 +170,7 @@ export function compileReduce(node: ReduceNode, scope: Layout, compiler: Compile
   const slots = node.params.map((param) => slotFor(body.layout, param));
   const max: ExprIR | undefined = node.policies.parallel?.max;
   const limit = max === undefined ? undefined : compiler.expr(max, scope);
+  const needsAtLeast = compiler.needs(node, scope);
   return (step, done) => {
     const items = listOf(over(step.frame));
     const size = groups === undefined ? 2 : Number(groups(step.frame));
@@ -132,7 +180,9 @@ export function compileReduce(node: ReduceNode, scope: Layout, compiler: Compile
       groups === undefined
         ? (values: readonly unknown[]) => slots.map((slot, i) => [slot, values[i]] as const)
         : (values: readonly unknown[]) => [[slots[0] ?? 0, values] as const];
-    reduceTree(step, items, size, body, bind, limit === undefined ? undefined : Math.max(1, Number(limit(step.frame))), done);
+    const keep = keeping(step, needsAtLeast);
+    const atOnce = limit === undefined ? undefined : Math.max(1, Number(limit(step.frame)));
+    reduceTree({ step, items, size, body, bind, max: atOnce, keep, done });
   };
 }
 
@@ -141,16 +191,20 @@ interface TreeNode {
   missing: number;
 }
 
+interface Reducing {
+  readonly step: Step;
+  readonly items: readonly unknown[];
+  readonly size: number;
+  readonly body: CompiledBody;
+  readonly bind: (values: readonly unknown[]) => readonly (readonly [number, unknown])[];
+  readonly max: number | undefined;
+  /** What is kept back for a call, where so many are left. */
+  readonly keep: (left: number) => Claim | undefined;
+  readonly done: Done;
+}
+
 /** Each group becomes one as soon as its own members are there, whatever the rest of the level does. */
-function reduceTree(
-  step: Step,
-  items: readonly unknown[],
-  size: number,
-  body: CompiledBody,
-  bind: (values: readonly unknown[]) => readonly (readonly [number, unknown])[],
-  max: number | undefined,
-  done: Done,
-): void {
+function reduceTree({ step, items, size, body, bind, max, keep, done }: Reducing): void {
   if (items.length <= 1) {
     done(undefined, items[0] ?? null);
     return;
@@ -167,6 +221,7 @@ function reduceTree(
       }),
     );
   }
+  let left = levels.reduce((sum, level) => sum + level.filter((group) => group.values.length > 1).length, 0);
   let active = 0;
   let failing: CallFailure | undefined;
 
@@ -202,10 +257,13 @@ function reduceTree(
         ended(level, index, stopped(step), null);
         return;
       }
-      startWith(step, body, `${prefix}[${level + 1}.${index + 1}]`, bind(group.values), level * 1e7 + index, (problem, result) => {
+      const own = keep(left--);
+      const over: Done = (problem, result) => {
         leave?.();
+        giveBack(step.run, own);
         ended(level, index, problem, result);
-      });
+      };
+      startWith(step, body, `${prefix}[${level + 1}.${index + 1}]`, bind(group.values), level * 1e7 + index, over, own);
     };
     if (entry === undefined) start(undefined);
     else

@@ -4,8 +4,8 @@
  * files start bodies, `policy.ts` puts policies around an attempt.
  */
 import type { AgentIR, Body, CalleeRef, CapabilityIR, EffectKind, ExprIR, FlowIR, Graph, ModelIR, NodeIR, ToolIR } from "../plan/ir.js";
-import type { Admission } from "./admission.js";
-import type { Asker } from "./ask.js";
+import type { Admission, Worker } from "./admission.js";
+import type { Asked, Asker } from "./ask.js";
 import type { Breakers } from "./breaker.js";
 import type { ResultCache, SharedCache } from "./cache.js";
 import type { Experiences } from "./choose.js";
@@ -14,9 +14,10 @@ import type { NewEvent } from "./events.js";
 import type { CallFailure, FailureValue } from "./failure.js";
 import type { Eval, Frame, Layout } from "./frame.js";
 import type { Gate } from "./gate.js";
-import type { Account } from "./ledger.js";
+import type { Account, Claim } from "./ledger.js";
 import type { Locks } from "./lock.js";
 import type { ModelLoads } from "./model.js";
+import type { Analysis, Keep } from "./needs.js";
 import type { Saga } from "./notes.js";
 import type { Past } from "./past.js";
 import type { Provider } from "./provider.js";
@@ -42,6 +43,8 @@ export interface CompiledBody {
   readonly roots: readonly number[];
   readonly pending: readonly number[];
   readonly result: Eval;
+  /** What budgets keep back for it. */
+  readonly keep: Keep;
 }
 
 export interface CompiledNode {
@@ -93,11 +96,16 @@ export interface Program {
   /** Compiles a body or expression that stands outside of any flow, as in tests. */
   readonly body: (body: Body, outer: Layout | undefined, ids?: readonly string[]) => CompiledBody;
   readonly expr: (expr: ExprIR, scope: Layout) => Eval;
+  readonly analysis: Analysis;
 }
 
 /** What holds for everything inside a region, shared until something changes it. */
 export interface Context {
   readonly account: Account;
+  /** What is kept back for this work alone, in this account; undefined where no budget is around. */
+  readonly claim: Claim | undefined;
+  /** Stands for the attempt around where budgets count who goes on. */
+  readonly worker: Worker | undefined;
   /** Limits of the regions around, innermost first, that a call must pass. */
   readonly gates: GateChain | undefined;
   readonly priority: number;
@@ -114,6 +122,12 @@ export interface GateChain {
   readonly outer: GateChain | undefined;
 }
 
+/** What is kept back for the nodes of a body, by their place. */
+export interface Keeping {
+  readonly claims: (Claim | undefined)[];
+  readonly ended: boolean[];
+}
+
 /** One evaluation of a body. */
 export interface Instance extends Frame, Scope {
   readonly body: CompiledBody;
@@ -123,6 +137,8 @@ export interface Instance extends Frame, Scope {
   readonly path: string;
   readonly pending: number[];
   readonly rank: number;
+  /** What is kept back for nodes that have not ended, and which have; undefined where nothing is. */
+  keeping: Keeping | undefined;
   /** Nodes that have no value yet. */
   left: number;
   /** Nodes that were started and have not ended. */
@@ -158,6 +174,8 @@ export interface Step extends Scope {
   params: Frame | undefined;
   attempts: number;
   bill: StepBill | undefined;
+  /** What is kept back for undoing it. */
+  undoing: Claim | undefined;
   /** Made when somebody asks for its signal. */
   controller: AbortController | undefined;
   readonly startedAt: number;
@@ -170,6 +188,8 @@ export interface Totals {
   calls: number;
   toolCalls: number;
   reused: number;
+  /** Requests that used more than they had reserved. */
+  overran: number;
 }
 
 /** A finished call, to be used again. */
@@ -217,8 +237,8 @@ export interface Run {
   readonly answers: ReadonlyMap<string, unknown> | undefined;
   /** Stands in for a person in tests. */
   readonly stubbed: ((what: "ask" | "approve") => Attempt | undefined) | undefined;
-  /** Milliseconds that were spent waiting for people. */
-  askedMs: number;
+  /** The time that was spent waiting for people. */
+  readonly asked: Asked;
   /** Whether anything in the program is to be undone. */
   readonly sagas: boolean;
   /** Counts what was done, for undoing newest first. */

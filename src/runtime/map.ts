@@ -1,14 +1,17 @@
 /**
  * `map`: a body for each item, in order, as many at once as allowed. Items may need others and start as soon as those
  * are done. All must succeed, or enough of them, or (`settle`) any number; a fan-out whose first items all fail the same
- * permanent way starts no more.
+ * permanent way starts no more. Under a budget items are let in one after the other; when one cannot be, the map ends
+ * with those before it, if they are enough.
  */
 import type { NodeIR } from "../plan/ir.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure, permanentKinds } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame, slotFor } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
-import { canonical, contentHash } from "./hash.js";
+import { type Item, keyText, type Links, linksOf } from "./items.js";
+import { type Amount, type Claim, nothing, resize, times } from "./ledger.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
@@ -19,19 +22,6 @@ import { stopped } from "./step.js";
 import { shown } from "./values.js";
 
 type MapNode = Extract<NodeIR, { kind: "map" }>;
-
-/** An item that passed `where`. */
-interface Item {
-  readonly index: number;
-  readonly key: string;
-  readonly value: unknown;
-}
-
-interface Needs {
-  /** Positions of the items each item needs, and of those that need it. */
-  readonly on: readonly (readonly number[])[];
-  readonly dependents: readonly (readonly number[])[];
-}
 
 export function compileMap(node: MapNode, scope: Layout, compiler: Compiler): Attempt {
   const over = compiler.expr(node.over, scope);
@@ -52,6 +42,7 @@ export function compileMap(node: MapNode, scope: Layout, compiler: Compiler): At
   const max = node.policies.parallel === undefined ? undefined : compiler.expr(node.policies.parallel.max, scope);
   const least = node.policies.minSuccess;
   const minSuccess = least === undefined ? undefined : { value: compiler.expr(least.value, scope), share: least.share };
+  const needsAtLeast = compiler.needs(node, scope);
 
   return (step, done) => {
     const values = listOf(over(step.frame));
@@ -91,8 +82,10 @@ export function compileMap(node: MapNode, scope: Layout, compiler: Compiler): At
       done(undefined, pureItems(items, scratch, slots, body));
       return;
     }
+    const one = step.context.account.limited ? needsAtLeast(step.frame).one : nothing;
     runItems({
       step,
+      one,
       done,
       body,
       slots,
@@ -129,56 +122,15 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The text of a key: its content, shortened when long. */
-function keyText(value: unknown): string {
-  const text = typeof value === "string" ? value : canonical(value);
-  return text.length <= 80 && !/[\]\\\n]/.test(text)
-    ? text
-    : `${text.slice(0, 40).replace(/[\]\\\s]+/g, " ")}…${contentHash(text).slice(0, 12)}`;
-}
-
-function linksOf(items: readonly Item[], needsOf: (item: Item) => unknown, path: string): Needs {
-  const position = new Map(items.map((item, i) => [item.key, i]));
-  const on = items.map((item) => {
-    const keys = needsOf(item);
-    return (Array.isArray(keys) ? keys : []).map((key: unknown) => {
-      const found = position.get(keyText(key));
-      if (found === undefined)
-        throw failure("assertion", `the item ${shown(item.key)} needs ${shown(key)}, which is not among the items`, { path });
-      return found;
-    });
-  });
-  const dependents: number[][] = items.map(() => []);
-  for (const [i, needed] of on.entries()) for (const j of new Set(needed)) dependents[j]?.push(i);
-  const left = on.map((needed) => new Set(needed).size);
-  const ready = left.flatMap((n, i) => (n === 0 ? [i] : []));
-  for (let head = 0; head < ready.length; head++) {
-    for (const j of dependents[ready[head] ?? 0] ?? []) {
-      left[j] = (left[j] ?? 0) - 1;
-      if (left[j] === 0) ready.push(j);
-    }
-  }
-  if (ready.length < items.length) throw failure("assertion", `items need each other in a circle: ${circle(items, on, left)}`, { path });
-  return { on, dependents };
-}
-
-function circle(items: readonly Item[], on: readonly (readonly number[])[], left: readonly number[]): string {
-  const way: number[] = [];
-  let at = left.findIndex((n) => n > 0);
-  while (!way.includes(at)) {
-    way.push(at);
-    at = (on[at] ?? []).find((j) => (left[j] ?? 0) > 0) ?? at;
-  }
-  return [...way.slice(way.indexOf(at)), at].map((i) => items[i]?.key).join(" → ");
-}
-
 interface Running {
   readonly step: Step;
+  /** What an item needs at least. */
+  readonly one: Amount;
   readonly done: Done;
   readonly body: CompiledBody;
   readonly slots: Slots;
   readonly items: readonly Item[];
-  readonly links: Needs | undefined;
+  readonly links: Links | undefined;
   readonly limit: number | undefined;
   readonly required: number;
   readonly all: boolean;
@@ -197,13 +149,26 @@ function runItems(map: Running): void {
   // Without needs `feed` keeps to the limit by itself; with them, what becomes ready has to queue.
   const entry: Gate | undefined = limit === undefined || limit >= items.length || links === undefined ? undefined : gate(limit);
   const firstFew = Math.min(5, limit ?? 5);
+  /** Items that were let through the limit, and those of them that run. */
   let active = 0;
+  let going = 0;
   let ended = 0;
   let ok = 0;
   let next = 0;
   let hopeless: CallFailure | undefined;
   let failing: CallFailure | undefined;
+  /** Why no more items are let in: the budget is short. */
+  let landed: CallFailure | undefined;
   let over = false;
+  /** Items that wait for the budget, and how each is taken back. */
+  const entering = new Map<number, () => void>();
+  const landedBefore = links === undefined ? run.past?.landed.get(step.path) : undefined;
+  const { claim } = step.context;
+
+  /** What must still succeed and has not begun stays kept back. */
+  const keepRest = (): void => {
+    if (claim !== undefined) resize(claim, times(map.one, Math.max(0, map.required - ok - going)));
+  };
 
   const itemFailed = (position: number, problem: CallFailure): void => {
     const item = items[position];
@@ -244,17 +209,60 @@ function runItems(map: Running): void {
     if (failing !== undefined) stop(step, draining, failing);
   };
 
+  /** An item is not let in: the map ends with those before it. */
+  const land = (why: CallFailure): void => {
+    if (landed !== undefined || step.halt !== running) return;
+    landed = why;
+    if (map.all) failing = { ...why, partial: partial() };
+    else {
+      const after = ended + going;
+      const message = `no more items are started after ${after} of ${items.length}: ${why.message}`;
+      run.emit({ kind: "budget.landed", path: step.path, region: "map", after, message });
+      if (ok + going < map.required) failing = notEnough(why, map, ok, step.path);
+    }
+    if (failing !== undefined) stop(step, draining, failing);
+  };
+
   const start = (position: number, leave: (() => void) | undefined): void => {
     const item = items[position];
-    if (item === undefined || step.halt !== running || hopeless !== undefined || state[position] === 2) {
+    const dropped = (): void => {
       active--;
       leave?.();
       settle();
+    };
+    if (item === undefined || step.halt !== running || hopeless !== undefined || landed !== undefined || state[position] === 2) {
+      dropped();
       return;
     }
     const path = `${prefix}[${item.key}]`;
+    if (landedBefore !== undefined && position >= landedBefore.after) {
+      land(failure("budget_exceeded", landedBefore.message, { path, account: step.context.account }));
+      dropped();
+      return;
+    }
+    let waited = false;
+    const cancel = enter(run, { account: step.context.account, claim, path }, map.one, (refused, own) => {
+      entering.delete(position);
+      if (refused === undefined) launch(position, item, path, own, leave);
+      else {
+        land(refused);
+        dropped();
+      }
+      if (waited && links === undefined) feed();
+    });
+    if (cancel === undefined) return;
+    waited = true;
+    entering.set(position, () => {
+      cancel();
+      dropped();
+    });
+  };
+
+  const launch = (position: number, item: Item, path: string, own: Claim | undefined, leave: (() => void) | undefined): void => {
+    going++;
     // An item that may be dropped is undone by itself.
-    const context = map.all ? step.context : withSaga(run, step.context);
+    const outer = own === undefined ? step.context : { ...step.context, claim: own };
+    const context = map.all ? outer : withSaga(run, outer);
     const instance = instanceOf({
       run,
       body: map.body,
@@ -266,7 +274,9 @@ function runItems(map: Running): void {
       position,
       done: closing(run, context, step.context, (problem, value) => {
         active--;
+        going--;
         leave?.();
+        giveBack(run, own);
         if (problem === undefined) {
           values[position] = value;
           state[position] = 1;
@@ -278,13 +288,14 @@ function runItems(map: Running): void {
           itemFailed(position, problem);
           consider(problem);
         }
+        keepRest();
         if (links === undefined) feed();
         settle();
       }),
     });
     bind(instance, map.slots, item.value, item.index);
     if (map.slots.giving !== undefined) instance.slots[map.slots.giving] = (links?.on[position] ?? []).map((i) => values[i]);
-    begin(instance);
+    begin(instance, true);
   };
 
   const admit = (position: number): void => {
@@ -310,12 +321,20 @@ function runItems(map: Running): void {
 
   /** Keeps the gate full without queueing all that is to come. */
   const feed = (): void => {
-    while (next < items.length && step.halt === running && hopeless === undefined && (limit === undefined || active < limit)) admit(next++);
+    while (
+      next < items.length &&
+      step.halt === running &&
+      hopeless === undefined &&
+      landed === undefined &&
+      entering.size === 0 &&
+      (limit === undefined || active < limit)
+    )
+      admit(next++);
   };
 
   const settle = (): void => {
     if (over || active > 0) return;
-    if (step.halt === running && hopeless === undefined && ended < items.length) return;
+    if (step.halt === running && hopeless === undefined && landed === undefined && ended < items.length) return;
     over = true;
     step.onStop = undefined;
     finish();
@@ -323,24 +342,39 @@ function runItems(map: Running): void {
 
   const finish = (): void => {
     if (failing !== undefined) {
-      map.done({ ...failing, partial: partial() }, null);
+      const short = landed === undefined || map.all ? failing : notEnough(landed, map, ok, step.path);
+      map.done({ ...short, partial: partial() }, null);
       return;
     }
     if (step.halt !== running) {
       map.done({ ...stopped(step), partial: partial() }, null);
       return;
     }
-    for (let i = 0; i < items.length; i++) if (state[i] === 0) itemFailed(i, failure("skipped", hopeless?.message ?? "it was not started"));
-    if (map.settle) {
-      if (ok < map.required) map.done({ ...tooFew(undefined, map, failures, step.path), partial: partial() }, null);
+    for (let i = 0; i < items.length; i++)
+      if (state[i] === 0)
+        itemFailed(i, landed === undefined ? notStarted(hopeless) : { ...landed, path: `${prefix}[${items[i]?.key ?? ""}]` });
+    if (map.settle || landed !== undefined) {
+      const short = landed === undefined ? tooFew(undefined, map, failures, step.path) : notEnough(landed, map, ok, step.path);
+      if (ok < map.required) map.done({ ...short, partial: partial() }, null);
+      else if (!map.settle) map.done(undefined, okValues(values, state));
       else map.done(undefined, settled(items, values, state, failures));
     } else map.done(undefined, failures.length === 0 ? values : okValues(values, state));
   };
 
-  step.onStop = () => settle();
+  step.onStop = () => {
+    const waiting = [...entering.values()];
+    entering.clear();
+    for (const takeBack of waiting) takeBack();
+    settle();
+  };
+  keepRest();
   if (links === undefined) feed();
   else for (const [i, n] of (waits ?? []).entries()) if (n === 0) admit(i);
   settle();
+}
+
+function notStarted(hopeless: CallFailure | undefined): CallFailure {
+  return failure("skipped", hopeless?.message ?? "it was not started");
 }
 
 function okValues(values: readonly unknown[], state: Uint8Array): unknown[] {
@@ -349,6 +383,12 @@ function okValues(values: readonly unknown[], state: Uint8Array): unknown[] {
 
 function inOrder(failures: readonly ItemFailure[]): ItemFailure[] {
   return [...failures].sort((a, b) => a.index - b.index);
+}
+
+/** Not enough items could be let in. */
+function notEnough(why: CallFailure, map: Running, ok: number, path: string): CallFailure {
+  const text = `${ok} of ${map.items.length} items are done, ${map.required} must succeed: ${why.message}`;
+  return failure("budget_exceeded", text, { path, cause: why, ...(why.account === undefined ? {} : { account: why.account }) });
 }
 
 function tooFew(problem: CallFailure | undefined, map: Running, failures: readonly ItemFailure[], path: string): CallFailure {

@@ -12,13 +12,13 @@ import { type CallFailure, failure, failureValue, toFailure } from "./failure.js
 import { layout, newFrame } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
 import { canonical, contentHash } from "./hash.js";
-import { type Amount, dollars, nanoDollars } from "./ledger.js";
+import { type Amount, dollars, nanoDollars, nothing } from "./ledger.js";
 import type { Attempt, Run, Step } from "./machine.js";
 import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { takeToken } from "./rate.js";
-import { cancelled, stopping } from "./scope.js";
+import { cancelled, running, stopping } from "./scope.js";
 import { abort, billOf, rootOf, stopped } from "./step.js";
 import { signalOf } from "./tool-context.js";
 import { isFields, plainText, utf8Length } from "./values.js";
@@ -36,6 +36,8 @@ export type Asking = Omit<ModelRequest, "model" | "maxOutput" | "inputBound" | "
   readonly maxOutput: number | undefined;
   readonly hidePrompt: boolean;
   readonly hideAnswer: boolean;
+  /** What the turn after which no tools are used would send: under a budget it is kept back. */
+  readonly last: readonly Message[] | undefined;
 };
 
 /** Another model of a group may help against these. */
@@ -170,12 +172,14 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
   try {
     if (perSecond !== undefined) await waiting((then) => takeToken(step, `model ${model.id}`, perSecond, then));
     if (entry !== undefined) leave = await enter(step, entry);
-    await waiting((then) => request(step, amount, then));
+    const { last } = asking;
+    const after = last === undefined || !step.context.account.limited ? nothing : worstCase(model, { ...asking, messages: last }).amount;
+    await waiting((then) => request(step, amount, after, then));
     if (step.halt === cancelled) {
-      settleRequest(step, step.context.account, amount, { cost: 0, tokens: 0, calls: 0 });
+      settleRequest(step, step.context.account, amount, nothing, false);
       throw stopped(step);
     }
-    const { hidePrompt, hideAnswer, ...wanted } = asking;
+    const { hidePrompt, hideAnswer, last: _, ...wanted } = asking;
     const sent: ModelRequest = {
       ...wanted,
       model,
@@ -286,19 +290,19 @@ function send(
   if (!timed) run.clock.hold();
   if (suspense !== undefined) suspense.flights++;
 
-  const charge = (usage: Usage | undefined, nothing: boolean): void => {
-    const used: Amount = nothing
-      ? { cost: 0, tokens: 0, calls: 0 }
+  const charge = (usage: Usage | undefined, unused: boolean, failed: boolean): void => {
+    const used: Amount = unused
+      ? nothing
       : usage === undefined
         ? reserved
         : { cost: costOf(model, usage), tokens: usage.inputTokens + usage.outputTokens, calls: 0 };
     // Where nobody says how much was used, what may have been is counted as it was reserved.
-    const output = nothing ? 0 : (usage?.outputTokens ?? sent.maxOutput);
+    const output = unused ? 0 : (usage?.outputTokens ?? sent.maxOutput);
     const bill = { cost: used.cost, input: used.tokens - output, output };
     addBill(step, bill, billed);
     billed = bill;
-    if (charged === undefined) settleRequest(step, held, reserved, used);
-    else correctRequest(run, held, charged, used);
+    if (charged === undefined) settleRequest(step, held, reserved, used, failed);
+    else correctRequest(run, step.path, held, charged, used);
     charged = used;
   };
 
@@ -320,7 +324,7 @@ function send(
     // What was sent is charged in full until the other side tells; one that does not react to the abort is left behind.
     step.onStop = (level) => {
       if (level !== cancelled || over) return;
-      charge(undefined, false);
+      charge(undefined, false, false);
       abort(step);
       cancelGrace ??= run.clock.after(run.grace, () => end(() => reject(stopped(step))));
     };
@@ -339,7 +343,7 @@ function send(
       })
       .then(
         (answer) => {
-          charge(answer.usage, false);
+          charge(answer.usage, false, false);
           end(() => {
             const { usage } = answer;
             if (guard !== undefined && hidden)
@@ -368,7 +372,7 @@ function send(
         (thrown: unknown) => {
           const failed = toFailure(thrown, "unavailable", false);
           const usage = usageIn(thrown);
-          charge(usage, usage === undefined && unbilled.has(failed.kind) && !isUsageUnknown(thrown));
+          charge(usage, usage === undefined && unbilled.has(failed.kind) && !isUsageUnknown(thrown), step.halt === running);
           end(() => {
             const told = step.halt === cancelled ? stopped(step) : failed;
             run.emit({

@@ -8,8 +8,9 @@
  */
 import type { RunEvent } from "./events.js";
 import type { FailureValue } from "./failure.js";
-import { type Amount, nanoDollars } from "./ledger.js";
-import { around, endedInFailure, handling, undone, unhandled } from "./past-failures.js";
+import { nanoDollars } from "./ledger.js";
+import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
+import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
 import type { ModelAnswer } from "./provider.js";
 import type { StoredResult } from "./store.js";
 
@@ -60,6 +61,8 @@ export interface Past {
   readonly votes: ReadonlyMap<string, readonly number[]>;
   /** Ids of the implementations that were chosen, by the path of the call. */
   readonly chosen: ReadonlyMap<string, string>;
+  /** Regions that ended early to stay within a budget: after so many parts, and why. */
+  readonly landed: ReadonlyMap<string, { readonly after: number; readonly message: string }>;
   /** Regions in which some item was done. */
   readonly fruitful: ReadonlySet<string>;
   readonly questions: ReadonlyMap<string, PastQuestion>;
@@ -74,8 +77,8 @@ export interface Past {
   readonly cancelling: string | undefined;
   /** A part of the journal was lost: effects that are not known of may have happened. */
   readonly doubtful: boolean;
-  /** What was charged to the budget opened at a path, and the milliseconds it was open. */
-  readonly spent: ReadonlyMap<string, Amount & { readonly timeMs: number }>;
+  /** What was charged to the budget opened at a path. */
+  readonly spent: ReadonlyMap<string, PastSpend>;
   readonly totals: {
     readonly cost: number;
     readonly inputTokens: number;
@@ -122,6 +125,9 @@ function retold(event: Told): string | undefined {
       return `${event.kind} ${event.path} ${event.repair} ${event.reasons.join()}`;
     case "call.cached":
       return `${event.kind} ${event.path}`;
+    case "budget.landed":
+      if (event.region === "call" || event.region === "agent") return undefined;
+      return `${event.kind} ${event.path}`;
     case "undo.started":
       return `${event.kind} ${event.path}`;
     default:
@@ -155,6 +161,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const votes = new Map<string, readonly number[]>();
   const chosen = new Map<string, string>();
   const fruitful = new Set<string>();
+  const landed = new Map<string, { after: number; message: string }>();
   const questions = new Map<string, PastQuestion>();
   const given = new Map<string, unknown>();
   const outcomes = new Map<string, unknown>();
@@ -165,6 +172,9 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const opened = new Map<string, number>();
   const requests = new Map<string, Request[]>();
   const told = new Set<string>();
+  const overruns: string[] = [];
+  /** When questions were asked and answered. */
+  const asking: { path: string; from: number; to: number | undefined }[] = [];
   const charges: { path: string; cost: number; tokens: number; calls: number }[] = [];
   const totals = { cost: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0 };
   let wall = startedAt;
@@ -307,20 +317,32 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
       case "item.completed":
         fruitful.add(event.path);
         break;
+      case "budget.landed":
+        // A run that failed is tried again, perhaps with more to spend.
+        if (!again) landed.set(event.path, { after: event.after, message: event.message });
+        break;
       case "budget.opened":
         if (!opened.has(event.path)) opened.set(event.path, event.at);
         break;
-      case "question.asked":
-        questions.set(event.path, { deadline: event.deadline, expired: false });
+      case "budget.overran":
+        overruns.push(event.path);
         break;
-      case "question.answered": {
+      case "question.answered":
+      case "question.expired": {
+        const open = asking.findLast((each) => each.path === event.path);
+        if (open !== undefined) open.to ??= event.at;
+        if (event.kind === "question.expired") {
+          questions.set(event.path, { deadline: undefined, expired: true });
+          break;
+        }
         given.set(event.path, event.value);
         const of = event.path.replace(/\?\d+$/, "");
         if (attempted.get(of) === true || unknown.has(of)) outcomes.set(of, event.value);
         break;
       }
-      case "question.expired":
-        questions.set(event.path, { deadline: undefined, expired: true });
+      case "question.asked":
+        asking.push({ path: event.path, from: event.at, to: undefined });
+        questions.set(event.path, { deadline: event.deadline, expired: false });
         break;
       case "breaker.counted": {
         const before = breakers.get(event.callee);
@@ -387,6 +409,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     votes,
     chosen,
     fruitful,
+    landed,
     questions,
     given,
     outcomes,
@@ -394,7 +417,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     starts,
     cancelling,
     doubtful,
-    spent: spentOf(opened, charges, last),
+    spent: spentOf(opened, charges, overruns, (from) => workedMs(asking, from, last)),
     totals,
     finished: calls.size,
     told: (event) => {
@@ -425,24 +448,4 @@ function forget(
   const before = attempts.get(path);
   // The last attempt is made again, and as many more as the policy allows.
   if (before !== undefined) attempts.set(path, { ...before, made: Math.max(0, before.made - 1), used: 0, next: undefined });
-}
-
-function spentOf(
-  opened: ReadonlyMap<string, number>,
-  charges: readonly { readonly path: string; readonly cost: number; readonly tokens: number; readonly calls: number }[],
-  last: number,
-): ReadonlyMap<string, Amount & { readonly timeMs: number }> {
-  const spent = new Map<string, { cost: number; tokens: number; calls: number; timeMs: number }>();
-  for (const [path, at] of opened) spent.set(path, { cost: 0, tokens: 0, calls: 0, timeMs: last - at });
-  if (spent.size === 0) return spent;
-  for (const charge of charges) {
-    for (const path of around(charge.path)) {
-      const account = spent.get(path);
-      if (account === undefined) continue;
-      account.cost += charge.cost;
-      account.tokens += charge.tokens;
-      account.calls += charge.calls;
-    }
-  }
-  return spent;
 }

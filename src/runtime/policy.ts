@@ -1,20 +1,21 @@
 /**
  * The policies of a call or region as one pipeline of functions around an attempt, in the fixed order of the language,
- * outermost first: cache, lock, approve, budget, fallback, retry, breaker, rate, hedge, admission, timeout. A policy at a call
+ * outermost first: cache, lock, approve, reserve, undo, budget, fallback, retry, breaker, rate, hedge, admission, timeout. A policy at a call
  * replaces the same one of the declaration; declared ones are read over the parameters, the others where they stand.
  */
 import type { ExprIR, Policies } from "../plan/ir.js";
-import { withAdmission } from "./admission.js";
 import { withApproval } from "./ask.js";
 import { withBreaker } from "./breaker.js";
-import { withBudget, withParallel, withPriority } from "./budget.js";
+import { withBudget, withParallel, withPriority, withReserve } from "./budget.js";
 import { withCache } from "./cache.js";
 import type { Wanted } from "./choose.js";
+import { withAdmission } from "./entry.js";
 import { withFallback } from "./fallback.js";
 import type { Eval } from "./frame.js";
 import { withHedge } from "./hedge.js";
 import { withLock } from "./lock.js";
 import type { Attempt, CallSite, CompiledCallable } from "./machine.js";
+import { withUndo } from "./notes.js";
 import { withRate } from "./rate.js";
 import { type Read, withRetry } from "./retry.js";
 import { paramsOf } from "./step.js";
@@ -110,6 +111,9 @@ export function pipeline(
       next,
     );
   }
+  const compensate = of("compensate");
+  if (compensate !== undefined) next = withUndo(() => callable(compensate.policy.callee), next);
+  if (of("reserve") !== undefined) next = withReserve(next);
   const approve = of("approve");
   if (approve !== undefined) next = withApproval(approve.read(approve.policy.why), next);
   const lock = of("lock");

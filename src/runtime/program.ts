@@ -13,10 +13,11 @@ import { performCapability } from "./choose.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { compileFork, compileRace } from "./fork.js";
-import { type Eval, type Layout, layout, slotFor } from "./frame.js";
+import { type Eval, type Frame, type Layout, layout, slotFor } from "./frame.js";
 import { compileFold, compileLoop, compileReduce } from "./iterate.js";
 import type { Attempt, CallSite, CompiledBody, CompiledCallable, CompiledNode, Instance, Intercept, Program } from "./machine.js";
 import { compileMap } from "./map.js";
+import { analysis, type RegionNeeds } from "./needs.js";
 import { performFlow, performTool } from "./perform.js";
 import { choiceReads, type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
 import { declaration } from "./reach.js";
@@ -46,6 +47,8 @@ export interface Compiler {
   readonly expr: (expr: ExprIR, scope: Layout) => Eval;
   /** A body with ids of its own; its layout may be given when something else was compiled in it before. */
   readonly body: (body: Body, outer: Layout | undefined, ids?: readonly string[], given?: Layout) => CompiledBody;
+  /** What a region needs at least when it begins, and what one part of it does. */
+  readonly needs: (node: NodeIR, scope: Layout) => (frame: Frame) => RegionNeeds;
 }
 
 export function program(options: ProgramOptions): Program {
@@ -53,7 +56,8 @@ export function program(options: ProgramOptions): Program {
   const callables = new Map<string, CompiledCallable>();
   const bodies = new Map<string, CompiledBody>();
 
-  const compiler: Compiler = { expr: (expr, scope) => compileExpr(expr, scope, context), body: compileBody };
+  const bounded = analysis(graph);
+  const compiler: Compiler = { expr: (expr, scope) => compileExpr(expr, scope, context), body: compileBody, needs: bounded.region };
 
   function callable(ref: CalleeRef): CompiledCallable {
     const key = `${ref.kind} ${ref.id}`;
@@ -155,6 +159,7 @@ export function program(options: ProgramOptions): Program {
       roots: pending.flatMap((n, i) => (n === 0 ? [i] : [])),
       pending,
       result: compileExpr(body.result, scope, context),
+      keep: bounded.body(body, kept, scope),
     };
   }
 
@@ -243,7 +248,7 @@ export function program(options: ProgramOptions): Program {
     }
   }
 
-  return { graph, shapes, callable, flowBody, body: compileBody, expr: compiler.expr };
+  return { graph, shapes, callable, flowBody, body: compileBody, expr: compiler.expr, analysis: bounded };
 }
 
 /** Nodes that run: those that must, and what they need the value of. */

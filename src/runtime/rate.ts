@@ -2,6 +2,7 @@
  * `@rate`: no window of time ever sees more starts than allowed. Each token comes back a window after it was taken;
  * who waits is served by priority, with ageing. Shared by all calls of a callable or model in a run.
  */
+import { beginWork, endWork } from "./admission.js";
 import { pump } from "./body.js";
 import type { CallFailure } from "./failure.js";
 import { type Line, line, orderOf, type Waiting } from "./gate.js";
@@ -22,9 +23,11 @@ export type Rates = Map<string, Rate>;
 
 export function withRate(perSecond: number, next: Attempt): Attempt {
   return (step, done) => {
+    const working = beginWork(step.run, step.context.account);
     takeToken(step, step.site?.callee.ref.id ?? step.path, perSecond, (failed) => {
       if (failed === undefined) next(step, done);
       else done(failed, null);
+      endWork(step.run, working);
     });
   };
 }

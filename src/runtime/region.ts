@@ -1,10 +1,10 @@
 /** How a region is carried out: as a step with its policies around it, told when it starts and ends. */
-import { inside, nodeDone, pump } from "./body.js";
+import { contextAt, inside, nodeDone, pump } from "./body.js";
 import type { NewEvent } from "./events.js";
 import { failureValue, located, toFailure } from "./failure.js";
 import type { Attempt, CompiledNode, Done, Instance, Step } from "./machine.js";
 import { detach } from "./scope.js";
-import { stepOf } from "./step.js";
+import { asBudget, stepOf } from "./step.js";
 
 type Region = Extract<NewEvent, { kind: "region.completed" }>["region"];
 
@@ -17,7 +17,7 @@ export function executeRegion(attempt: Attempt, name: Region | undefined): Compi
     const step = stepOf({
       run,
       scope: instance,
-      context: instance.context,
+      context: contextAt(instance, node),
       site: undefined,
       frame: instance,
       args: noArgs,
@@ -27,7 +27,7 @@ export function executeRegion(attempt: Attempt, name: Region | undefined): Compi
     });
     attempt(step, (failed, value) => {
       detach(step);
-      const ended = failed === undefined ? undefined : located(failed, step.path, Math.max(1, step.attempts));
+      const ended = failed === undefined ? undefined : located(asBudget(step, failed), step.path, Math.max(1, step.attempts));
       if (name !== undefined) {
         const elapsedMs = run.clock.now() - step.startedAt;
         if (ended === undefined) run.emit({ kind: "region.completed", path: step.path, region: name, elapsedMs });

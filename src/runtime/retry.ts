@@ -1,7 +1,9 @@
 /** `@retry`: further attempts after failures that may pass, never before the other side said, never after a stop. */
+import { beginWork, endWork } from "./admission.js";
 import { pump } from "./body.js";
 import { type CallFailure, failureValue, transientKinds } from "./failure.js";
 import { randomFor } from "./hash.js";
+import { resize } from "./ledger.js";
 import type { Attempt, Done, Step } from "./machine.js";
 import type { PastAttempts } from "./past.js";
 import { failureOf } from "./reuse.js";
@@ -40,6 +42,7 @@ export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
     }
     const wait = delay(policy, step, attempt, failed);
     run.emit({ kind: "call.attempt_failed", path, attempt, failure: told, waitMs: wait });
+    keepForNext(step);
     pause(step, wait, failed, done, () => {
       run.emit({ kind: "call.retried", path, attempt: attempt + 1, waitedMs: wait });
       again(step, attempt + 1, done);
@@ -86,18 +89,27 @@ function delay(policy: RetryPolicy, step: Step, attempt: number, failed: CallFai
   return jitter === undefined ? grown : grown / 2 + (grown / 2) * jitter;
 }
 
+/** What the next attempt needs is kept back for it, if there is room. */
+function keepForNext(step: Step): void {
+  const { run, context, site, args } = step;
+  if (site !== undefined && context.claim !== undefined) resize(context.claim, run.program.analysis.call(site.callee.ref, args));
+}
+
 /** Waits, unless the step is stopped meanwhile: then it ends with what it has. */
 function pause(step: Step, ms: number, failed: CallFailure, done: Done, then: () => void): void {
   const { run } = step;
+  const working = beginWork(run, step.context.account);
   const cancelTimer = run.clock.after(ms, () => {
     step.onStop = undefined;
     then();
+    endWork(run, working);
     pump(run);
   });
   step.onStop = (level) => {
     step.onStop = undefined;
     cancelTimer();
     done(level === cancelled ? stopped(step) : failed, null);
+    endWork(run, working);
     pump(run);
   };
 }

@@ -7,7 +7,7 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import { type Problem, problems } from "../diagnostics/problems.js";
 import type { FlowIR, Graph } from "../plan/ir.js";
 import { admission } from "./admission.js";
-import { asksPeople } from "./ask.js";
+import { asked, asksPeople } from "./ask.js";
 import { pump } from "./body.js";
 import { startCall, withDefaults } from "./call.js";
 import type { Clock } from "./clock.js";
@@ -167,6 +167,7 @@ export function runId(clock: Clock, seed: number): string {
 
 export function newScope(): Scope {
   return {
+    part: "body",
     position: 0,
     parentScope: undefined,
     firstChild: undefined,
@@ -225,7 +226,7 @@ function refused(id: string, found: readonly Problem[]): RunResult {
 }
 
 function noTotals(): Totals {
-  return { cost: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0, reused: 0 };
+  return { cost: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0, reused: 0, overran: 0 };
 }
 
 function report(totals: Totals): SpendReport {
@@ -300,7 +301,7 @@ export function machineOf(
     ask: options.ask,
     answers: options.answers,
     stubbed: options.stubbed,
-    askedMs: 0,
+    asked: asked(waits?.clock ?? options.clock),
     sagas: hasSagas(graph),
     orders: past?.finished ?? 0,
     interrupted: false,
@@ -349,7 +350,16 @@ interface Outcome {
 }
 
 export function rootContext(machine: Run): Context {
-  return { account: machine.root, gates: undefined, priority: normalPriority, votes: "", saga: undefined, replay: false };
+  return {
+    account: machine.root,
+    claim: undefined,
+    worker: undefined,
+    gates: undefined,
+    priority: normalPriority,
+    votes: "",
+    saga: undefined,
+    replay: false,
+  };
 }
 
 async function carryOut(

@@ -5,6 +5,7 @@
  * stop the others. What may have been carried out is undone where its undo may be made in vain, that is, where it is
  * idempotent and takes `null`; otherwise a person is asked what it gave. When a flow succeeds its notes pass to its caller; what a finished run noted is dropped.
  */
+import { giveBack } from "./admission.js";
 import { askToUndo } from "./ask.js";
 import { pump } from "./body.js";
 import { startCall } from "./call.js";
@@ -62,6 +63,7 @@ export function undo(run: Run, scopes: readonly Context[], then: (remaining: rea
       return;
     }
     const ended = (failed: CallFailure | undefined): void => {
+      giveBack(run, at.claim);
       if (failed !== undefined) remaining.push({ path: at.path, failure: failed });
       next(index + 1);
     };
@@ -75,7 +77,7 @@ const mayBeInVain = ({ site, ir, argTests }: CompiledCallable): boolean =>
   site.idempotent !== undefined && (ir.params.length === 0 || argTests[0]?.(null) === true);
 
 function undoing(run: Run, at: Note): Calling {
-  const context = { ...at.context, gates: undefined, saga: undefined, replay: false };
+  const context = { ...at.context, claim: at.claim, worker: undefined, gates: undefined, saga: undefined, replay: false };
   const frame = { slots: [], parent: undefined };
   return { run, scope: freshScope(), context, site: undefined, frame, args: {}, path: `${at.path}/undo`, rank: 0 };
 }
@@ -102,6 +104,7 @@ function undoUnknown(run: Run, at: Note, ended: (failed: CallFailure | undefined
 /** Undoing goes on when what it undoes is cancelled. */
 function freshScope(): Scope {
   return {
+    part: "body",
     position: 0,
     parentScope: undefined,
     firstChild: undefined,

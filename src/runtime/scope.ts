@@ -11,6 +11,8 @@ export const cancelled = 2;
 export type Halt = typeof running | typeof draining | typeof cancelled;
 
 export interface Scope {
+  /** The evaluation of a body, the execution of a node, or of a call that has nothing but itself inside. */
+  readonly part: "body" | "step" | "call";
   parentScope: Scope | undefined;
   /** Children as a linked list, so that starting and ending cost nothing. */
   firstChild: Scope | undefined;

@@ -2,6 +2,7 @@
 import { pump } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
+import { expiry } from "./ledger.js";
 import type { CallSite, Context, Run, Step, StepBill } from "./machine.js";
 import { attach, running, type Scope } from "./scope.js";
 
@@ -20,7 +21,9 @@ export interface Calling {
 
 /** A step for a node or call, placed in the tree of scopes. */
 export function stepOf(calling: Calling): Step {
+  const kind = calling.site?.callee.ref.kind;
   const made: Step = {
+    part: kind === "tool" || kind === "agent" ? "call" : "step",
     position: calling.position ?? 0,
     parentScope: undefined,
     firstChild: undefined,
@@ -41,6 +44,7 @@ export function stepOf(calling: Calling): Step {
     params: undefined,
     attempts: 0,
     bill: undefined,
+    undoing: undefined,
     controller: undefined,
     startedAt: calling.run.clock.now(),
   };
@@ -52,6 +56,7 @@ export function stepOf(calling: Calling): Step {
 export function attemptOf(step: Step): Step {
   const root = rootOf(step);
   const made: Step = {
+    part: step.part,
     position: step.position,
     parentScope: undefined,
     firstChild: undefined,
@@ -72,6 +77,7 @@ export function attemptOf(step: Step): Step {
     params: step.params,
     attempts: 0,
     bill: undefined,
+    undoing: undefined,
     controller: undefined,
     startedAt: step.startedAt,
   };
@@ -94,6 +100,15 @@ export function billOf(step: Step): StepBill {
 export function stopped(step: Step): CallFailure {
   const cause = step.cause;
   return failure("cancelled", cause?.message ?? "cancelled", { path: step.path, ...(cause === undefined ? {} : { cause }) });
+}
+
+/**
+ * A failure as its step tells it: what was aborted because the time of a budget is over fails with that, so that what is
+ * around ends as it does when a budget is short.
+ */
+export function asBudget(step: Step, failed: CallFailure): CallFailure {
+  const { cause } = failed;
+  return failed.kind === "cancelled" && cause !== undefined && expiry(step.context.account) === cause ? cause : failed;
 }
 
 /** The frame with the parameters of the callable, for what its declaration says about them. */

@@ -8,7 +8,7 @@ import { begin, instanceOf, pump } from "./body.js";
 import type { NewEvent } from "./events.js";
 import { failure, isFailureKind } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame } from "./frame.js";
-import { dollars, nanoDollars } from "./ledger.js";
+import { dollars, nanoDollars, nothing } from "./ledger.js";
 import type { Attempt, CompiledBody, CompiledCallable, Done, Intercept, Run, Step } from "./machine.js";
 import type { Scope } from "./scope.js";
 import { billOf, paramsOf, rootOf, stopped } from "./step.js";
@@ -187,7 +187,7 @@ function serve(stub: Stub, around: Surroundings, { step, done }: Arrival): void 
   const answer = (): void => {
     const end: Done = (failed, value) => {
       if (cost > 0) {
-        settleRequest(step, held, amount, amount);
+        settleRequest(step, held, amount, amount, false);
         billOf(step).cost += cost;
         run.totals.cost += cost;
         // What a stub costs is written down as the bill of a model is, so that a crash does not forget it.
@@ -207,7 +207,7 @@ function serve(stub: Stub, around: Surroundings, { step, done }: Arrival): void 
     else pause(step, chosen.takes, answer, done);
   };
   if (cost === 0) waited();
-  else request(step, amount, (refused) => (refused === undefined ? waited() : done(refused, null)));
+  else request(step, amount, nothing, (refused) => (refused === undefined ? waited() : done(refused, null)));
 }
 
 function stubBill(step: Step, cost: number): NewEvent {

@@ -32,7 +32,6 @@ export function unsupported(
   const visitPolicies = (policies: Policies, span: Span): void => {
     if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
     if (policies.isolate !== undefined) report("@isolate", span);
-    if (policies.reserve !== undefined) report("@reserve", span);
     if (policies.lock?.scope === "global") report("@lock across runs", span);
     for (const ref of policies.fallback ?? []) visitCallee(ref, span);
   };

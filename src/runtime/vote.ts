@@ -1,14 +1,16 @@
 /**
  * `vote`: the same block several times, and the evidence of what it answers. With `early` it stops as soon as the
  * leading group cannot be overtaken or is certain enough. Runs are numbered from 1; equal counts go to the group that
- * was seen first in the order of runs.
+ * was seen first in the order of runs. Under a budget it ends with the runs that could be let in, if they are enough.
  */
 import type { NodeIR } from "../plan/ir.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import { type Layout, layout, newFrame } from "./frame.js";
 import { gate, orderOf } from "./gate.js";
 import { canonical } from "./hash.js";
+import { type Claim, nothing, resize, times } from "./ledger.js";
 import type { Attempt, Context } from "./machine.js";
 import { passOn, withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
@@ -26,7 +28,7 @@ export interface Answer {
 }
 
 export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): Attempt {
-  const times = compiler.expr(node.times, scope);
+  const count = compiler.expr(node.times, scope);
   const body = compiler.body(node.body, scope);
   const early = node.early === undefined ? undefined : compiler.expr(node.early, scope);
   const keyed = node.key === undefined ? undefined : layout(scope, [node.key.param]);
@@ -35,9 +37,11 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
   const least = node.policies.minSuccess;
   const minSuccess = least === undefined ? undefined : { value: compiler.expr(least.value, scope), share: least.share };
 
+  const needsAtLeast = compiler.needs(node, scope);
+
   return (step, done) => {
     const { run } = step;
-    const planned = Number(times(step.frame));
+    const planned = Number(count(step.frame));
     const certain = early === undefined ? undefined : Number(early(step.frame));
     const share = minSuccess === undefined ? undefined : Number(minSuccess.value(step.frame));
     const required = Math.max(1, share === undefined ? 1 : Math.ceil(minSuccess?.share === true ? share * planned - 1e-9 : share));
@@ -105,6 +109,22 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
     };
 
     run.emit({ kind: "region.started", path: step.path, region: "vote", size: planned });
+    const { account, claim } = step.context;
+    const one = account.limited ? needsAtLeast(step.frame).one : nothing;
+    if (claim !== undefined) resize(claim, times(one, required));
+    const entering = new Set<() => void>();
+    let landed: CallFailure | undefined;
+    const land = (problem: CallFailure, number: number): void => {
+      if (landed !== undefined) return;
+      landed = problem;
+      const message = `no more runs are started after ${number - 1} of ${planned}: ${problem.message}`;
+      run.emit({ kind: "budget.landed", path: step.path, region: "vote", after: number - 1, message });
+    };
+    step.onStop = () => {
+      const waiting = [...entering];
+      entering.clear();
+      for (const takeBack of waiting) takeBack();
+    };
     const counted = run.past?.votes.get(step.path);
     for (let number = 1; number <= planned; number++) {
       const start = (leave: (() => void) | undefined): void => {
@@ -113,29 +133,64 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           ended(number, stopped(step), null);
           return;
         }
-        // An earlier part of the run has counted these runs and no others.
-        const others = counted !== undefined && !counted.includes(number);
-        const context = { ...withSaga(run, step.context), votes: `${step.context.votes}.${number}`, replay: step.context.replay || others };
-        contexts.set(number, context);
-        begin(
-          instanceOf({
-            run,
-            body,
-            frame: step.frame,
-            scope: step,
-            context,
-            path: `${prefix}[${number}]`,
-            rank: step.rank,
-            position: number,
-            done: (problem, value) => {
-              leave?.();
-              ended(number, problem ?? (others ? stopped(step) : undefined), value);
-            },
-          }),
-        );
+        const before = run.past?.landed.get(step.path);
+        if (before !== undefined && number > before.after)
+          landed ??= failure("budget_exceeded", before.message, { path: step.path, account });
+        if (landed !== undefined) {
+          leave?.();
+          ended(number, landed, null);
+          return;
+        }
+        let takeBack: (() => void) | undefined;
+        const cancel = enter(run, { account, claim, path: `${prefix}[${number}]` }, one, (refused, own) => {
+          if (takeBack !== undefined) entering.delete(takeBack);
+          if (refused === undefined && landed === undefined) launch(number, own, leave);
+          else {
+            giveBack(run, own, claim);
+            if (refused !== undefined) land(refused, number);
+            leave?.();
+            ended(number, refused ?? stopped(step), null);
+          }
+        });
+        if (cancel === undefined) return;
+        takeBack = () => {
+          cancel();
+          leave?.();
+          ended(number, stopped(step), null);
+        };
+        entering.add(takeBack);
       };
       if (entry === undefined) start(undefined);
       else entry.ask({ order: orderOf(run.clock.now(), step.context.priority, 0), sequence: number, gone: false, enter: start });
+    }
+    function launch(number: number, own: Claim | undefined, leave: (() => void) | undefined): void {
+      // An earlier part of the run has counted these runs and no others.
+      const others = counted !== undefined && !counted.includes(number);
+      const context = {
+        ...withSaga(run, step.context),
+        claim: own,
+        votes: `${step.context.votes}.${number}`,
+        replay: step.context.replay || others,
+      };
+      contexts.set(number, context);
+      begin(
+        instanceOf({
+          run,
+          body,
+          frame: step.frame,
+          scope: step,
+          context,
+          path: `${prefix}[${number}]`,
+          rank: step.rank,
+          position: number,
+          done: (problem, value) => {
+            leave?.();
+            giveBack(run, own);
+            ended(number, problem ?? (others ? stopped(step) : undefined), value);
+          },
+        }),
+        true,
+      );
     }
     if (planned < 1) done(failure("assertion", "a vote needs at least one run", { path: step.path }), null);
   };

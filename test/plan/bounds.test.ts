@@ -254,7 +254,7 @@ flow main(x: string(..100), xs: string(..100)[..50]) {
   test("one attempt of each call, with texts as long as they may be", () => {
     const { total, of } = bounds(graph).minimums(flow.body, known({ x: "short", xs: ["a", "b", "c", "d"] }));
     expect(total.calls).toBe(1 + 2 + 1);
-    expect([...of.values()].map((node) => node.calls)).toEqual([1, 2, 0, 1]);
+    expect([...of.values()].map((node) => node.all.calls)).toEqual([1, 2, 0, 1]);
     expect(total.cost).toBe(
       // The report gets texts without a limit: a whole context.
       (5 + 16 + 100 * 10) * 1000 + 2 * (1 + 16 + 100 * 10) * 1000 + (10_000 + 100 * 10) * 1000,
