@@ -11,6 +11,7 @@ import type { FailureValue } from "./failure.js";
 import { nanoDollars } from "./ledger.js";
 import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
 import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
+import { retold, type Told } from "./past-told.js";
 import type { ModelAnswer } from "./provider.js";
 import type { StoredResult } from "./store.js";
 
@@ -93,46 +94,12 @@ export interface Past {
   readonly elapsedMs: number;
 }
 
-type Told = RunEvent extends infer E ? (E extends unknown ? Omit<E, "seq" | "at"> : never) : never;
-
 /** More starts than any rate looks back at. */
 const MOST_STARTS = 10_000;
 
 /** The key of a model's answer. */
 export function answerKey(path: string, attempt: number, turn: number): string {
   return `${path} ${attempt} ${turn}`;
-}
-
-/** What happens again in the same way when a run is carried out again, by a text that is the same both times. */
-function retold(event: Told): string | undefined {
-  switch (event.kind) {
-    case "region.started":
-    case "region.completed":
-    case "region.failed":
-    case "budget.opened":
-    case "question.asked":
-    case "question.answered":
-    case "question.expired":
-      return `${event.kind} ${event.path}`;
-    case "item.completed":
-    case "item.failed":
-      return `${event.kind} ${event.path} ${event.index} ${event.key}`;
-    case "choice":
-      return `choice ${event.of} ${event.path} ${event.implementation ?? ""}`;
-    case "answer.mended":
-      return `${event.kind} ${event.path} ${event.mends.join()}`;
-    case "answer.rejected":
-      return `${event.kind} ${event.path} ${event.repair} ${event.reasons.join()}`;
-    case "call.cached":
-      return `${event.kind} ${event.path}`;
-    case "budget.landed":
-      if (event.region === "call" || event.region === "agent") return undefined;
-      return `${event.kind} ${event.path}`;
-    case "undo.started":
-      return `${event.kind} ${event.path}`;
-    default:
-      return undefined;
-  }
 }
 
 interface Request {
