@@ -24,7 +24,7 @@ import type { RunOptions } from "./options.js";
 import { normalPriority } from "./policy.js";
 import { type Prepared, prepare } from "./prepare.js";
 import { program } from "./program.js";
-import { cancelled, running, type Scope, stop } from "./scope.js";
+import { cancelled, newScope, running, type Scope, stop } from "./scope.js";
 import { shapes } from "./shape.js";
 import type { StoreError } from "./store.js";
 import { type Suspense, type Suspension, suspense } from "./suspend.js";
@@ -163,21 +163,6 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
 /** The id of a new run: its time, so that ids sort, and something of its own. */
 export function runId(clock: Clock, seed: number): string {
   return `r${clock.wall().toString(36)}${(hash53(`${seed} ${clock.now()} ${Math.random()}`, 1) % 36 ** 4).toString(36).padStart(4, "0")}`;
-}
-
-export function newScope(): Scope {
-  return {
-    part: "body",
-    position: 0,
-    parentScope: undefined,
-    firstChild: undefined,
-    nextSibling: undefined,
-    previousSibling: undefined,
-    halt: running,
-    cause: undefined,
-    sealed: false,
-    onStop: undefined,
-  };
 }
 
 const NOT_RECORDED = "the recording has no answer";

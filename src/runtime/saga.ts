@@ -12,7 +12,7 @@ import { startCall } from "./call.js";
 import type { CallFailure } from "./failure.js";
 import type { CompiledCallable, Context, Done, Run } from "./machine.js";
 import { type Note, passOn } from "./notes.js";
-import { detach, running, type Scope } from "./scope.js";
+import { detach, newScope } from "./scope.js";
 import { type Calling, stepOf } from "./step.js";
 import { isFields } from "./values.js";
 
@@ -79,7 +79,7 @@ const mayBeInVain = ({ site, ir, argTests }: CompiledCallable): boolean =>
 function undoing(run: Run, at: Note): Calling {
   const context = { ...at.context, claim: at.claim, worker: undefined, gates: undefined, saga: undefined, replay: false };
   const frame = { slots: [], parent: undefined };
-  return { run, scope: freshScope(), context, site: undefined, frame, args: {}, path: `${at.path}/undo`, rank: 0 };
+  return { run, scope: newScope(), context, site: undefined, frame, args: {}, path: `${at.path}/undo`, rank: 0 };
 }
 
 function undoOne(run: Run, at: Note, value: unknown, ended: (failed: CallFailure | undefined) => void): void {
@@ -99,20 +99,4 @@ function undoUnknown(run: Run, at: Note, ended: (failed: CallFailure | undefined
     else ended(undefined);
   });
   pump(run);
-}
-
-/** Undoing goes on when what it undoes is cancelled. */
-function freshScope(): Scope {
-  return {
-    part: "body",
-    position: 0,
-    parentScope: undefined,
-    firstChild: undefined,
-    nextSibling: undefined,
-    previousSibling: undefined,
-    halt: running,
-    cause: undefined,
-    sealed: false,
-    onStop: undefined,
-  };
 }

@@ -28,6 +28,22 @@ export interface Scope {
   onStop: ((level: Halt, cause: CallFailure, scope: Scope) => void) | undefined;
 }
 
+/** A scope that nothing is around. */
+export function newScope(): Scope {
+  return {
+    part: "body",
+    position: 0,
+    parentScope: undefined,
+    firstChild: undefined,
+    nextSibling: undefined,
+    previousSibling: undefined,
+    halt: running,
+    cause: undefined,
+    sealed: false,
+    onStop: undefined,
+  };
+}
+
 export function attach(parent: Scope, child: Scope): void {
   child.parentScope = parent;
   const first = parent.firstChild;
