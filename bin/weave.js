@@ -11,7 +11,9 @@ const root = path.dirname(__dirname);
 const version = process.versions.node.split(".").map(Number);
 const recent = version[0] > 22 || (version[0] === 22 && version[1] >= 13);
 const own = path.join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node");
-const bundle = path.join(root, "dist", "cli", "main.cjs");
+const command = /^[a-z]+$/.test(process.argv[2] || "") ? process.argv[2] : "weave";
+const compiling = command === "check" || command === "fmt" || command === "graph";
+const bundle = path.join(root, "dist", "cli", compiling ? "compiling.cjs" : "main.cjs");
 
 if (!recent && existsSync(own) && process.execPath !== own) {
   const result = require("node:child_process").spawnSync(own, process.argv.slice(1), { stdio: "inherit" });
@@ -66,7 +68,6 @@ function cacheFolder() {
 
 /** Each command compiles other parts of the bundle, which begins with a comment that holds its hash. */
 function cacheName(source) {
-  const command = /^[a-z]+$/.test(process.argv[2] || "") ? process.argv[2] : "weave";
   return `${source.slice(2, source.indexOf("\n"))}-${process.version}-${process.arch}-${command}.bin`;
 }
 

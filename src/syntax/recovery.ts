@@ -47,6 +47,9 @@ export const BUNDLE = list(L.atStarts, "an annotation", "annotations", "line");
 /** What a rule gives while Chevrotain records the grammar and nothing is parsed. */
 export const nothing = undefined as never;
 
+/** The methods that Chevrotain replaces while it records the grammar. */
+const RECORDED = /^(?:[A-Z_]+\d?|consume|subrule|option|or|many|atLeastOne)$/;
+
 export abstract class Recovery extends T.EmbeddedActionsParser {
   protected file = "";
   protected text = "";
@@ -84,6 +87,17 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
 
   constructor(validate: boolean) {
     super(T.vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !validate, lookaheadStrategy: firstTokens() });
+  }
+
+  /**
+   * Chevrotain calls this when it has recorded the grammar. Its own deletes what it put on the parser one by one, which
+   * takes V8 longer than the recording; here each method is put back instead.
+   */
+  protected disableRecording(): void {
+    this.RECORDING_PHASE = false;
+    const own = this as unknown as Record<string, unknown>;
+    const methods = Object.getPrototypeOf(this) as Record<string, unknown>;
+    for (const name of Object.keys(own)) if (RECORDED.test(name) && typeof methods[name] === "function") own[name] = methods[name];
   }
 
   /** Takes a file to parse. */

@@ -4,7 +4,7 @@
  * the same recording; a file that cannot be read says where and why.
  */
 import { Document, isMap, LineCounter, parseDocument, visit } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { failureKinds } from "../../runtime/failure.js";
 import { canonical } from "../../runtime/hash.js";
 import { type Answer, type Base, echo, longCall, type Outcome, type Question, type ShortMessage, shortCall } from "./questions.js";
