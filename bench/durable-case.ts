@@ -24,6 +24,8 @@ const options: RunOptions = {
     load: () => Promise.resolve(async ({ x }: Readonly<Record<string, unknown>>) => x),
     exec: () => Promise.reject(new Error("no programs here")),
     http: () => Promise.reject(new Error("no network here")),
+    mcp: () => Promise.reject(new Error("no servers here")),
+    close: () => Promise.resolve(),
   },
   models: { provider: () => ({ missing: "provider", known: [] }) },
   environment: () => undefined,

@@ -22,6 +22,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   yaml: /^host\/recording\/format\.ts$/,
   diff: /^host\/recording\/difference\.ts$/,
   tsx: /^host\/tools\//,
+  "@modelcontextprotocol/sdk": /^host\/mcp\//,
   "@ai-sdk/provider": /^host\/providers\//,
   "@ai-sdk/anthropic": /^host\/providers\//,
   "@ai-sdk/google": /^host\/providers\//,

@@ -1,6 +1,6 @@
 /**
  * `weave check`: every mistake of some files at once, and what each flow can use at most. With `--json` the problems are data on standard output; the exit
- * code says whether there was an error. `--watch` checks again when a file that was read changes.
+ * code says whether there was an error. `--online` also asks the MCP servers that a program uses. `--watch` checks again when a file that was read changes.
  */
 import type { Problem } from "../diagnostics/problems.js";
 import { toJson } from "../diagnostics/render.js";
@@ -29,16 +29,24 @@ interface CheckedFlow {
   readonly bound: FlowBound;
 }
 
+interface CheckOptions {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  /** Also asks the MCP servers. */
+  readonly online?: boolean;
+}
+
 /** Checks files, or all files below this folder. */
-export async function check(named: readonly string[], options: { json?: boolean; watch?: boolean }, to: Terminal): Promise<ExitCode> {
-  const first = checkAll(named);
+export async function check(named: readonly string[], options: CheckOptions, to: Terminal): Promise<ExitCode> {
+  const first = await checkAll(named, options);
   report(first, options, to);
-  if (options.watch) await whenChanged(named, [...first.files.keys(), ...first.entries], () => report(checkAll(named), options, to), to);
+  const again = async (): Promise<void> => report(await checkAll(named, options), options, to);
+  if (options.watch) await whenChanged(named, [...first.files.keys(), ...first.entries], again, to);
   if (first.missing) return EXIT.usage;
   return first.ok ? EXIT.done : EXIT.diagnostics;
 }
 
-function checkAll(named: readonly string[]): Checked {
+async function checkAll(named: readonly string[], { online = false }: CheckOptions): Promise<Checked> {
   const entries = named.length === 0 ? weaveFiles(".") : named.flatMap((path) => (isFolder(path) ? folderFiles(path) : [path]));
   const problems: Problem[] = [];
   const files = new Map<string, SourceFile>();
@@ -48,16 +56,17 @@ function checkAll(named: readonly string[]): Checked {
   let missing = false;
   for (const entry of entries) {
     const program = loadProgram(entry);
-    ok &&= program.ok;
+    const { graph } = program.compiled;
+    const differing = online && graph !== undefined ? await (await import("./online.js")).checkOnline(graph) : [];
+    ok &&= program.ok && differing.every((problem) => problem.severity !== "error");
     missing ||= program.missing;
     for (const [path, file] of program.compiled.files) files.set(path, file);
-    for (const problem of program.problems) {
+    for (const problem of [...program.problems, ...differing]) {
       // A file that several programs import reports its problems once.
       const key = `${problem.code} ${problem.span.file} ${problem.span.start} ${problem.span.end}`;
       if (!seen.has(key)) problems.push(problem);
       seen.add(key);
     }
-    const { graph } = program.compiled;
     if (graph === undefined || !program.ok) continue;
     for (const [name, id] of Object.entries(graph.entries)) {
       const flow = graph.flows[id];

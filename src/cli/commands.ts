@@ -3,6 +3,7 @@
  * it is called. What a command does not know is an error with a suggestion and exit code 2.
  */
 import { Command, CommanderError, Option } from "commander";
+import type { ImportOptions } from "./mcp.js";
 import type { ResumeOptions } from "./resume.js";
 import type { PruneOptions, StoreOptions } from "./runs.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
@@ -65,9 +66,12 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .command("check [files...]")
     .description("report every mistake; without files, in all .weave files below this folder")
     .option("--json", "print the problems as data")
+    .option("--online", "also compare the declared tools of MCP servers with what the servers have")
     .option("-w, --watch", "check again whenever a file changes")
     .action(
-      does(async (files: string[], options: { json?: boolean; watch?: boolean }) => (await import("./check.js")).check(files, options, to)),
+      does(async (files: string[], options: { json?: boolean; watch?: boolean; online?: boolean }) =>
+        (await import("./check.js")).check(files, options, to),
+      ),
     );
 
   program
@@ -241,7 +245,25 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--json", "print them as data")
     .action(does(async (file: string | undefined, options: { json?: boolean }) => (await import("./models.js")).models(file, options, to)));
 
+  const mcp = program.command("mcp").description("tools of MCP servers");
+  mcp
+    .command("import <target...>")
+    .description("write the declarations of a server's tools")
+    .usage("[options] <url | program [argument]... | file.weave [server]>")
+    .option("--name <name>", "what the server is called in the program")
+    .option("--only <tool>", "only this tool; may be repeated", collect)
+    .option("--env <NAME>", "give the program this variable of the environment, as a secret; may be repeated", collect)
+    .option("--header <Name=NAME>", "send this header, from a variable of the environment, as a secret; may be repeated", collect)
+    .option("-o, --out <file>", "write them to a new file")
+    .passThroughOptions()
+    .addHelpText(
+      "after",
+      "\nExamples:\n  weave mcp import npx -y @modelcontextprotocol/server-everything\n  weave mcp import --env GITHUB_TOKEN --name github npx -y @modelcontextprotocol/server-github\n  weave mcp import --header Authorization=TOKEN https://example.com/mcp\n  weave mcp import main.weave github",
+    )
+    .action(does(async (target: string[], options: ImportOptions) => (await import("./mcp.js")).importTools(target, options, to)));
+
   for (const command of program.commands) command.configureOutput(program.configureOutput()).helpOption("-h, --help", "print this");
+  for (const command of mcp.commands) command.configureOutput(program.configureOutput()).helpOption("-h, --help", "print this");
 
   if (argv.length === 0) {
     to.err(program.helpInformation());

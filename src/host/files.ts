@@ -35,6 +35,12 @@ export function packageRoot(): string {
   return folder;
 }
 
+/** The version of this package. */
+export function packageVersion(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
+  return manifest.version;
+}
+
 /** A host that reads from the disk; `overlay` has texts that stand in for files (an editor's, a test's). */
 export function fileHost(overlay: ReadonlyMap<string, string> = new Map()): FileHost {
   const texts = new Map<string, string | undefined>();

@@ -156,7 +156,8 @@ export type BindingIR =
       readonly body?: ExprIR;
       readonly pick?: string;
     }
-  | { readonly kind: "mcp"; readonly server: string; readonly tool: string };
+  /** `args` is what is sent, where that is not the parameters under their own names. */
+  | { readonly kind: "mcp"; readonly server: string; readonly tool: string; readonly args?: ExprIR };
 
 export interface CapabilityIR extends CallableIR {
   readonly kind: "capability";
@@ -210,6 +211,8 @@ export interface McpIR {
   readonly url?: ExprIR;
   readonly env?: ExprIR;
   readonly headers?: ExprIR;
+  /** Requests per second. */
+  readonly rate?: number;
 }
 
 export interface StateIR {

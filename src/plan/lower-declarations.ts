@@ -114,7 +114,12 @@ export function lowerBinding(l: Lowering, decl: ToolDecl, u: Unit, callable: Cal
     }
     case "mcp": {
       const found = symbolNamed(l, named("server", 0));
-      return { kind: "mcp", server: found === undefined ? "" : server(found), tool: textOf(l, named("tool", 1)) ?? decl.name.text };
+      return {
+        kind: "mcp",
+        server: found === undefined ? "" : server(found),
+        tool: textOf(l, named("tool", 1)) ?? decl.name.text,
+        ...set("args", value(named("args"))),
+      };
     }
     default:
       return {

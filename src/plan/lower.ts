@@ -112,6 +112,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
   }
   for (const symbol of typed.resolved.entry.names.values()) {
     if (symbol.decl.kind === "StateDecl") stateOf(symbol);
+    if (symbol.decl.kind === "McpDecl") mcpOf(symbol);
     // Models that nothing uses are left out, but for a file that has nothing else, such as `std/models`.
     if (symbol.decl.kind === "ModelDecl" && specialised.size === 0) modelOf(symbol);
   }
@@ -398,7 +399,9 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const all = base(callable, callable.symbol.id, params, policies);
     const untrusted = decl.annotations.some((a) => a.name.text === "untrusted");
     const made = { ...all, binding, untrusted, effect: c.effectOf(callable.symbol) };
-    return hashed({ kind: "tool", ...made }, () => [params, all.result, binding, ...dependencies([params, all.result, binding])]);
+    const server = binding.kind === "mcp" ? mcps.get(binding.server) : undefined;
+    const parts = [params, all.result, binding, ...(server === undefined ? [] : [server])];
+    return hashed({ kind: "tool", ...made }, () => [...parts, ...dependencies(parts)]);
   }
 
   // ---------------------------------------------------------------------------------- models, state, handlers
@@ -420,6 +423,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
       const value = decl.properties.find((p) => p.name.text === name)?.value;
       if (value !== undefined) out[name] = lowerExpr(l, value, builder(u));
     }
+    const { rate } = policiesOf(decl.annotations, builder(u));
+    if (rate !== undefined) out.rate = rate.perSecond;
     mcps.set(id, out);
     return id;
   }

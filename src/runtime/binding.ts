@@ -1,16 +1,17 @@
 /** How a tool's declaration says it is carried out: a function, a program, or a request, with its templates filled in. */
-import type { BindingIR, ExprIR, ToolIR } from "../plan/ir.js";
+import type { BindingIR, ExprIR, Graph, ToolIR } from "../plan/ir.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { type Eval, type Frame, newFrame } from "./frame.js";
 import type { CompiledCallable } from "./machine.js";
+import { mcpServer, texts } from "./mcp-server.js";
 import type { Invoke } from "./perform.js";
 import { compileAddress } from "./template.js";
 import type { ExecRequest, HttpRequest } from "./tool.js";
 import { toolContext } from "./tool-context.js";
-import { assertNever, isFields, plainText } from "./values.js";
+import { assertNever, isFields, plainText, setField } from "./values.js";
 
-export function binding(tool: ToolIR, callee: CompiledCallable, context: EvalContext): Invoke {
+export function binding(graph: Graph, tool: ToolIR, callee: CompiledCallable, context: EvalContext): Invoke {
   const bound = tool.binding;
   const compile = (expr: ExprIR): Eval => compileExpr(expr, callee.params, context);
   const frameOf = (args: Readonly<Record<string, unknown>>): Frame => {
@@ -33,10 +34,19 @@ export function binding(tool: ToolIR, callee: CompiledCallable, context: EvalCon
       const request = httpRequest(bound, tool, compile, callee);
       return (step, args) => step.run.tools.http(request(frameOf(args)), toolContext(step));
     }
-    case "mcp":
-      return () => {
-        throw failure("tool_error", "tools of an MCP server cannot be called yet");
+    case "mcp": {
+      const server = mcpServer(graph.mcps[bound.server], context);
+      const { result } = tool;
+      const fits = (value: unknown): boolean => callee.resultTest(value) || callee.resultTest(callee.resultCut(value));
+      const sent = bound.args === undefined ? undefined : compile(bound.args);
+      return (step, args) => {
+        const values = sent?.(frameOf(args)) ?? args;
+        return step.run.tools.mcp(
+          { server: server(), tool: bound.tool, args: isFields(values) ? given(values) : {}, result, fits },
+          toolContext(step),
+        );
       };
+    }
     default:
       return assertNever(bound);
   }
@@ -46,6 +56,18 @@ function optional(expr: ExprIR | undefined, compile: (expr: ExprIR) => Eval): Ev
   return expr === undefined ? () => undefined : compile(expr);
 }
 
+/** What is null is not sent: a server's parameter that may be left out need not take null. */
+function given(args: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const out: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(args)) if (value !== null) setField(out, name, withoutAbsent(value));
+  return out;
+}
+
+function withoutAbsent(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutAbsent);
+  return isFields(value) ? given(value) : value;
+}
+
 function execRequest(bound: Extract<BindingIR, { kind: "exec" }>, compile: (expr: ExprIR) => Eval): (frame: Frame) => ExecRequest {
   const argv = bound.argv.map(compile);
   const cwd = optional(bound.cwd, compile);
@@ -53,14 +75,11 @@ function execRequest(bound: Extract<BindingIR, { kind: "exec" }>, compile: (expr
   const env = optional(bound.env, compile);
   const text = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : plainText(value));
   return (frame) => {
-    const variables: Record<string, string> = {};
-    const given = env(frame);
-    if (isFields(given)) for (const [name, value] of Object.entries(given)) if (value !== null) variables[name] = plainText(value);
     return {
       argv: argv.map((part) => plainText(part(frame))),
       cwd: text(cwd(frame)),
       input: text(input(frame)),
-      env: variables,
+      env: texts(env(frame)),
       parse: bound.parse,
     };
   };

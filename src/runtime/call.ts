@@ -11,7 +11,7 @@ import { type CallFailure, failure, failureValue, located, thrownMessage } from 
 import { type Frame, newFrame } from "./frame.js";
 import { canonical, contentHash } from "./hash.js";
 import { dollars } from "./ledger.js";
-import type { CallSite, CompiledCallable, CompiledNode, Done, Instance, Step } from "./machine.js";
+import type { CallSite, CompiledCallable, CompiledNode, Done, Instance, Run, Step } from "./machine.js";
 import { note } from "./notes.js";
 import { type Earlier, earlier } from "./reuse.js";
 import { detach } from "./scope.js";
@@ -112,13 +112,14 @@ function endWithEarlier(
   run.totals.reused++;
   if (site.compensate !== undefined) note(step, site, value, found.order);
   if (!found.told) {
-    run.remember?.(path, { guard, value }, site.callee.redact.result === undefined);
+    const shown = toldResult(run, site.callee, value);
+    run.remember?.(path, { guard, value }, shown === value);
     run.emit({
       kind: "call.reused",
       path,
       callee: ir.name,
       of: ref.kind,
-      value: redactedResult(site.callee, value),
+      value: shown,
       guard,
       ...(found.run === undefined ? {} : { run: found.run }),
       ...(found.from === undefined ? {} : { from: found.from }),
@@ -135,7 +136,7 @@ function attemptCall(step: Step, site: CallSite, guard: string | undefined, done
     path: step.path,
     callee: ir.name,
     of: ref.kind,
-    args: redactedArgs(site.callee, step.args),
+    args: toldArgs(run, site.callee, step.args),
   } as const;
   if (guard !== undefined && run.earlier !== undefined) tellChange(step, run.earlier, site.callee, started.args, guard);
   run.emit(guard === undefined ? started : { ...started, guard });
@@ -169,16 +170,17 @@ function finishCall(
   const elapsedMs = run.clock.now() - step.startedAt;
   const bill = billReport(step);
   if (ended === undefined) {
+    const shown = toldResult(run, site.callee, value);
     const completed = {
       kind: "call.completed",
       path: step.path,
       callee: ir.name,
       of: ref.kind,
-      value: redactedResult(site.callee, value),
+      value: shown,
       attempts,
       elapsedMs,
     } as const;
-    if (guard !== undefined) run.remember?.(step.path, { guard, value }, site.callee.redact.result === undefined);
+    if (guard !== undefined) run.remember?.(step.path, { guard, value }, shown === value);
     if (site.compensate !== undefined) note(step, site, value, 0);
     run.emit(bill === undefined ? completed : { ...completed, bill });
   } else {
@@ -231,12 +233,13 @@ export function guardOf(callee: CompiledCallable, step: Step): string {
   return contentHash(`${callee.ir.hash}\n${canonical(step.args)}`);
 }
 
-function redactedArgs(callee: CompiledCallable, args: Readonly<Record<string, unknown>>): unknown {
-  return callee.redact.args === undefined ? args : callee.redact.args(args);
+function toldArgs(run: Run, callee: CompiledCallable, args: Readonly<Record<string, unknown>>): unknown {
+  return run.scrub.value(callee.redact.args === undefined ? args : callee.redact.args(args));
 }
 
-function redactedResult(callee: CompiledCallable, value: unknown): unknown {
-  return callee.redact.result === undefined ? value : callee.redact.result(value);
+/** A result as it is told: the value itself where nothing in it is hidden. */
+function toldResult(run: Run, callee: CompiledCallable, value: unknown): unknown {
+  return run.scrub.value(callee.redact.result === undefined ? value : callee.redact.result(value));
 }
 
 /** Arguments as the callee declares them: cut to their types, in an object of its own. */

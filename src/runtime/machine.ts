@@ -25,6 +25,7 @@ import type { Rates } from "./rate.js";
 import type { Earlier, Orphans } from "./reuse.js";
 import type { SchemaModule } from "./schema-module.js";
 import type { Scope } from "./scope.js";
+import type { Scrub } from "./scrub.js";
 import type { Cut, Shapes, Test } from "./shape.js";
 import type { Suspense } from "./suspend.js";
 import type { Tape } from "./tape.js";
@@ -215,6 +216,8 @@ export interface Run {
   readonly emit: (event: NewEvent) => void;
   /** Whether somebody looks on, so that what is only to be looked at is worth its while. */
   readonly isWatched: () => boolean;
+  /** Takes keys and secrets out of what is told. */
+  readonly scrub: Scrub;
   /** Waits until what was emitted is safe, then goes on; undefined where nothing is journaled. */
   readonly commit: ((then: () => void) => void) | undefined;
   readonly known: ((path: string, guard: string, callee: CompiledCallable) => KnownResult | undefined) | undefined;

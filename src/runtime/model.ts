@@ -197,7 +197,7 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
       model: model.name,
       turn: asking.turn,
       inputTokens: inputBound,
-      prompt: hidePrompt ? "[redacted]" : promptText(asking.messages),
+      prompt: hidePrompt ? "[redacted]" : run.scrub.text(promptText(asking.messages)),
       reserved: { costUsd: dollars(amount.cost), tokens: amount.tokens },
     });
     if (step.context.account.capped)
@@ -336,9 +336,10 @@ function send(
         abandoned: () => stopping(step),
         onDelta: (text) => {
           if (over || hidden) return;
-          run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text });
+          run.emit({ kind: "model.delta", path: step.path, agent: sent.agent, text: run.scrub.text(text) });
           const found = partial?.(text);
-          if (found !== undefined) run.emit({ kind: "model.partial", path: step.path, agent: sent.agent, value: found.value });
+          if (found !== undefined)
+            run.emit({ kind: "model.partial", path: step.path, agent: sent.agent, value: run.scrub.value(found.value) });
         },
       })
       .then(
@@ -346,7 +347,10 @@ function send(
           charge(answer.usage, false, false);
           end(() => {
             const { usage } = answer;
-            if (guard !== undefined && hidden)
+            // An answer with a key in it is told without it, and kept like one that is hidden.
+            const said = { text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
+            const secretive = hidden || run.scrub.value(said) !== said;
+            if (guard !== undefined && secretive)
               run.remember?.(answerKey(step.path, sent.attempt, sent.turn), { guard, value: answer }, false);
             run.emit({
               kind: "model.answered",
@@ -359,12 +363,12 @@ function send(
               ...(usage?.cacheWriteTokens ? { cacheWriteTokens: usage.cacheWriteTokens } : {}),
               ...(usage?.reasoningTokens ? { reasoningTokens: usage.reasoningTokens } : {}),
               costUsd: dollars(charged?.cost ?? 0),
-              text: hidden ? "[redacted]" : answer.text,
+              text: hidden ? "[redacted]" : run.scrub.text(answer.text),
               attempt: sent.attempt,
               finish: answer.finish,
               ...(guard === undefined ? {} : { guard }),
-              ...(hidden || answer.toolCalls.length === 0 ? {} : { toolCalls: answer.toolCalls }),
-              ...(hidden || answer.replay === undefined ? {} : { replay: answer.replay }),
+              ...(secretive || answer.toolCalls.length === 0 ? {} : { toolCalls: answer.toolCalls }),
+              ...(secretive || answer.replay === undefined ? {} : { replay: answer.replay }),
             });
             resolve(answer);
           });

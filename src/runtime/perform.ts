@@ -4,7 +4,7 @@
  */
 import { begin, instanceOf, pump } from "./body.js";
 import { checkArgs, checkResult } from "./call.js";
-import { toFailure } from "./failure.js";
+import { type CallFailure, toFailure } from "./failure.js";
 import type { Attempt, CompiledCallable, Done, Step } from "./machine.js";
 import { withSaga } from "./notes.js";
 import { closing } from "./saga.js";
@@ -123,7 +123,7 @@ function carryOutNow(
   try {
     result = invoke(step, args);
   } catch (thrown) {
-    done(toFailure(thrown, "tool_error", effect), null);
+    done(told(step, thrown, effect), null);
     return;
   }
   if (isThenable(result)) awaitTool(step, callee, result, effect, done);
@@ -162,9 +162,16 @@ function awaitTool(step: Step, callee: CompiledCallable, result: PromiseLike<unk
     },
     (thrown: unknown) => {
       if (ended) return;
-      end(step.halt === cancelled && !effect ? stopped(step) : toFailure(thrown, "tool_error", effect), null);
+      end(step.halt === cancelled && !effect ? stopped(step) : told(step, thrown, effect), null);
     },
   );
+}
+
+/** What a tool failed with, without the keys that it may hold. */
+function told(step: Step, thrown: unknown, effect: boolean): CallFailure {
+  const failed = toFailure(thrown, "tool_error", effect);
+  const message = step.run.scrub.text(failed.message);
+  return message === failed.message ? failed : { ...failed, message };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -62,7 +62,11 @@ function isStubbed(graph: Graph, options: RunOptions): (ref: CalleeRef) => boole
 type Sink = ReturnType<typeof problems>;
 
 /** In a test whatever a secret could reach is stubbed, so it need not be set there. */
-function readGlobals(graph: Graph, { environment, intercept, tape }: RunOptions, found: Sink): ReadonlyMap<string, unknown> {
+export function readGlobals(
+  graph: Graph,
+  { environment, intercept, tape }: Pick<RunOptions, "environment" | "intercept" | "tape">,
+  found: Sink,
+): ReadonlyMap<string, unknown> {
   const values = new Map<string, unknown>();
   for (const global of graph.globals) {
     if (global.kind === "value") {
@@ -82,7 +86,7 @@ function readGlobals(graph: Graph, { environment, intercept, tape }: RunOptions,
   return values;
 }
 
-function bareContext(graph: Graph, globals: ReadonlyMap<string, unknown>): EvalContext {
+export function bareContext(graph: Graph, globals: ReadonlyMap<string, unknown>): EvalContext {
   const { cut } = shapes(graph.types);
   return { globals, cut, cast: () => (value) => value };
 }

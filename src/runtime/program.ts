@@ -2,7 +2,7 @@
  * Compiles a graph into what runs: bodies with slots and closures, callables with their checks, call sites with their
  * policies. Compilation is lazy, so that only what a run reaches is compiled.
  */
-import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies } from "../plan/ir.js";
+import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies, ToolIR } from "../plan/ir.js";
 import { performAgent } from "./agent.js";
 import { compileAsk } from "./ask.js";
 import { binding } from "./binding.js";
@@ -20,6 +20,7 @@ import { compileMap } from "./map.js";
 import { analysis, type RegionNeeds } from "./needs.js";
 import { performFlow, performTool } from "./perform.js";
 import { choiceReads, type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
+import { withRate } from "./rate.js";
 import { declaration } from "./reach.js";
 import { redactor } from "./redact.js";
 import { executeRegion, guarded } from "./region.js";
@@ -113,7 +114,7 @@ export function program(options: ProgramOptions): Program {
       case "flow":
         return performFlow;
       case "tool":
-        return performTool(callee, binding(callee.ir, callee, context));
+        return rated(callee.ir, performTool(callee, binding(graph, callee.ir, callee, context)));
       case "agent":
         return performAgent(callee.ir satisfies AgentIR, callee, context);
       case "capability":
@@ -121,6 +122,12 @@ export function program(options: ProgramOptions): Program {
       default:
         return assertNever(callee.ir);
     }
+  }
+
+  /** The rate of an MCP server holds for all of its tools together. */
+  function rated(tool: ToolIR, next: Attempt): Attempt {
+    const server = tool.binding.kind === "mcp" ? graph.mcps[tool.binding.server] : undefined;
+    return server?.rate === undefined ? next : withRate(server.rate, next, server.id);
   }
 
   function flowBody(flow: FlowIR): CompiledBody {

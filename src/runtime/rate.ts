@@ -21,10 +21,11 @@ interface Rate {
 
 export type Rates = Map<string, Rate>;
 
-export function withRate(perSecond: number, next: Attempt): Attempt {
+/** `shared` names what has the rate, where that is not the callable itself. */
+export function withRate(perSecond: number, next: Attempt, shared?: string): Attempt {
   return (step, done) => {
     const working = beginWork(step.run, step.context.account);
-    takeToken(step, step.site?.callee.ref.id ?? step.path, perSecond, (failed) => {
+    takeToken(step, shared ?? step.site?.callee.ref.id ?? step.path, perSecond, (failed) => {
       if (failed === undefined) next(step, done);
       else done(failed, null);
       endWork(step.run, working);

@@ -25,6 +25,7 @@ import { normalPriority } from "./policy.js";
 import { type Prepared, prepare } from "./prepare.js";
 import { program } from "./program.js";
 import { cancelled, newScope, running, type Scope, stop } from "./scope.js";
+import { scrubOf } from "./scrub.js";
 import { shapes } from "./shape.js";
 import type { StoreError } from "./store.js";
 import { type Suspense, type Suspension, suspense } from "./suspend.js";
@@ -140,8 +141,9 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     const lost = kept?.failed() ?? kept?.settle(result.status, figures);
     return lost === undefined ? result : notKept(result, graph, lost);
   });
-  const ended = result.finally(() => {
+  const ended = result.finally(async () => {
     signal?.removeEventListener("abort", onAbort);
+    await options.tools.close(id);
     feed.end();
   });
   return {
@@ -273,6 +275,7 @@ export function machineOf(
     globals,
     emit,
     isWatched: () => options.onEvent !== undefined || isRead(),
+    scrub: scrubOf(graph, globals),
     commit,
     known: options.known,
     earlier: options.earlier,
@@ -365,7 +368,7 @@ async function carryOut(
     machine.emit({
       kind: "run.started",
       flow: flow.name,
-      inputs: callee.redact.args?.(args) ?? args,
+      inputs: machine.scrub.value(callee.redact.args?.(args) ?? args),
       simulated: prepared.simulated,
       seed: machine.seed,
       ...(machine.tape?.replays === true ? { replayed: true } : {}),
@@ -424,7 +427,7 @@ function concluded(machine: Run, outcome: Outcome | Ending, simulated: boolean, 
   }
   const { failed, value } = outcome;
   if (failed === undefined) {
-    machine.emit({ kind: "run.completed", value, spend, elapsedMs });
+    machine.emit({ kind: "run.completed", value: machine.scrub.value(value), spend, elapsedMs });
     return { ...base, status: "completed", value, failure: undefined, partial: null };
   }
   const partial = failed.partial ?? null;
@@ -433,6 +436,13 @@ function concluded(machine: Run, outcome: Outcome | Ending, simulated: boolean, 
     return { ...base, status: "cancelled", value: null, failure: failed, partial };
   }
   const chain = causes(failed).slice(1).map(failureValue);
-  machine.emit({ kind: "run.failed", failure: failureValue(failed), causes: chain, partial, spend, elapsedMs });
+  machine.emit({
+    kind: "run.failed",
+    failure: failureValue(failed),
+    causes: chain,
+    partial: machine.scrub.value(partial),
+    spend,
+    elapsedMs,
+  });
   return { ...base, status: "failed", value: null, failure: failed, partial };
 }

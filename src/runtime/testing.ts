@@ -167,6 +167,7 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
       if (ended.kind === "failed" && step.kind === "do") break;
     }
   }
+  await options.tools.close("test");
   feed.end();
   return {
     title: test.title,

@@ -43,11 +43,11 @@ const properties: ToolContext & ThisType<Holder> = {
   },
   get log(): (message: string) => void {
     const { run, path } = (this as unknown as Holder)[held];
-    return (message) => run.emit({ kind: "tool.log", path, message: String(message) });
+    return (message) => run.emit({ kind: "tool.log", path, message: run.scrub.text(String(message)) });
   },
   get emit(): (name: string, data: unknown) => void {
     const { run, path } = (this as unknown as Holder)[held];
-    return (name, data) => run.emit({ kind: "tool.emitted", path, name: String(name), data });
+    return (name, data) => run.emit({ kind: "tool.emitted", path, name: String(name), data: run.scrub.value(data) });
   },
   get clock() {
     return (this as unknown as Holder)[held].run.clock;

@@ -1,5 +1,5 @@
 /** What the runtime asks of the host for tools: functions for modules, and running programs and requests. */
-import type { ToolIR } from "../plan/ir.js";
+import type { ToolIR, TypeIR } from "../plan/ir.js";
 import type { Clock } from "./clock.js";
 
 export interface ToolContext {
@@ -40,9 +40,31 @@ export interface HttpRequest {
   readonly as: "text" | "json";
 }
 
+/** An MCP server as a run uses it: a program or an address, with what was read from the environment. */
+export interface McpServer {
+  readonly id: string;
+  readonly name: string;
+  readonly command: readonly string[] | undefined;
+  readonly url: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface McpRequest {
+  readonly server: McpServer;
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** What the tool is declared to give, and whether a value is that. */
+  readonly result: TypeIR;
+  readonly fits: (value: unknown) => boolean;
+}
+
 export interface ToolHost {
   /** The function of a module tool; rejects with a message for the user where it cannot be had. */
   readonly load: (tool: ToolIR) => Promise<ToolFunction>;
   readonly exec: (request: ExecRequest, context: ToolContext) => Promise<unknown>;
   readonly http: (request: HttpRequest, context: ToolContext) => Promise<unknown>;
+  readonly mcp: (request: McpRequest, context: ToolContext) => Promise<unknown>;
+  /** Ends whatever a run keeps open: its connections and the programs behind them. */
+  readonly close: (run: string) => Promise<void>;
 }

@@ -57,7 +57,6 @@ export function unsupported(
         visitModel(ir.model);
         for (const tool of ir.tools) visitCallee(tool, ir.span);
       }
-      if (ir.kind === "tool" && ir.binding.kind === "mcp") report("tools of an MCP server", ir.span);
     }
   };
   const visitBody = (body: Body): void => {

@@ -155,10 +155,11 @@ export const bindings: Readonly<Record<string, Binding>> = {
   },
   mcp: {
     positional: ["server", "tool"],
-    form: 'mcp(server, "tool")',
+    form: 'mcp(server, "tool", args: { … })',
     args: table({
       server: { value: { kind: "server" }, required: true, form: "server" },
       tool: { value: constant(STRING), required: true, form: '"tool"' },
+      args: { value: { kind: "json" }, form: 'args: { "file-name": name }' },
     }),
   },
 };

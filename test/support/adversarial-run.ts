@@ -35,6 +35,8 @@ export async function adversarialRun(graph: Graph, inputs: Readonly<Record<strin
       load: (tool) => Promise.resolve(adversarialTool(tool, graph.types, malice)),
       exec: () => Promise.reject(new Error("no programs here")),
       http: () => Promise.reject(new Error("no network here")),
+      mcp: () => Promise.reject(new Error("no servers here")),
+      close: () => Promise.resolve(),
     },
     models: { provider: () => provider },
     environment: () => undefined,

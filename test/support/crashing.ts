@@ -143,6 +143,8 @@ export async function carry(
       },
       exec: () => Promise.reject(new Error("no programs here")),
       http: () => Promise.reject(new Error("no network here")),
+      mcp: () => Promise.reject(new Error("no servers here")),
+      close: () => Promise.resolve(),
     },
     ask: answerOf,
     ...otherwise.options,

@@ -247,6 +247,8 @@ export function start(of: Graph, running: Running = {}): { readonly handle: RunH
       },
       exec: () => Promise.reject(new Error("no programs here")),
       http: () => Promise.reject(new Error("no network here")),
+      mcp: () => Promise.reject(new Error("no servers here")),
+      close: () => Promise.resolve(),
     },
     models: { provider: () => running.provider ?? { missing: "provider", known: [] } },
     environment: () => undefined,

@@ -12,6 +12,7 @@ import { propertyProblems } from "./w05-properties.js";
 import { effectProblems } from "./w06-effects.js";
 import { graphProblems } from "./w07-graph.js";
 import { boundProblems } from "./w08-bounds.js";
+import { onlineProblems } from "./w09-online.js";
 import { runProblems } from "./w09-run.js";
 import { useProblems } from "./w09-use.js";
 import { lintProblems } from "./w10-lints.js";
@@ -28,5 +29,6 @@ export const d = {
   ...boundProblems,
   ...runProblems,
   ...useProblems,
+  ...onlineProblems,
   ...lintProblems,
 } as const;

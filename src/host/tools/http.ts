@@ -2,9 +2,10 @@
  * Requests to web servers: tools bound with `http` and the module `std/http`. Answers are bounded; what a status means
  * is one kind of failure, with the wait that the server asked for.
  */
-import { type FailureKind, failure, thrownMessage } from "../../runtime/failure.js";
+import { failure, thrownMessage } from "../../runtime/failure.js";
 import type { HttpRequest, ToolContext, ToolFunction } from "../../runtime/tool.js";
 import { field, isFields } from "../../runtime/values.js";
+import { statusKind } from "./status.js";
 
 const mostBytes = 50 * 1024 * 1024;
 
@@ -68,21 +69,9 @@ async function readBody(response: globalThis.Response, url: string): Promise<str
   return Buffer.concat(parts).toString("utf8");
 }
 
-const kinds: Readonly<Record<number, FailureKind>> = {
-  401: "auth",
-  403: "auth",
-  408: "timeout",
-  429: "rate_limit",
-  500: "unavailable",
-  502: "unavailable",
-  503: "overloaded",
-  504: "timeout",
-  529: "overloaded",
-};
-
 /** The failure that a status other than 2xx is. */
 function refused(url: string, { status, headers, body }: Response): never {
-  const kind = kinds[status] ?? (status >= 500 ? "unavailable" : "tool_error");
+  const kind = statusKind(status);
   const wait = retryAfterMs(headers.get("retry-after"));
   const told = body.trim().slice(0, 300);
   throw failure(kind, `${origin(url)} answered ${status}${told === "" ? "" : `: ${told}`}`, {
