@@ -56,6 +56,8 @@ async function script(name: string, plugins: Plugin[]): Promise<void> {
     minify: true,
     legalComments: "none",
     define: { "import.meta.url": "__bundleUrl" },
+    // Packages import modules of Node; in the script that is a `require`.
+    supported: { "dynamic-import": false },
     banner: {
       js: '(function(require,__import,__bundle){const __bundleUrl=require("node:url").pathToFileURL(__bundle).href,module={exports:{}};',
     },
@@ -64,7 +66,7 @@ async function script(name: string, plugins: Plugin[]): Promise<void> {
   });
   const left = Object.values(metafile.outputs)
     .flatMap(({ imports }) => imports)
-    .filter(({ kind, path }) => kind === "dynamic-import" && !path.startsWith("./"));
+    .filter(({ kind, path }) => kind === "dynamic-import" && !path.startsWith("./") && !path.startsWith("node:"));
   if (left.length > 0) throw new Error(`import these by \`outside\` of src/host/outside.ts: ${left.map(({ path }) => path).join(", ")}`);
   const text = outputFiles[0]?.text ?? "";
   writeFileSync(join(out, `${name}.cjs`), `//${createHash("sha256").update(text).digest("hex").slice(0, 16)}\n${text}`);
