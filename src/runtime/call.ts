@@ -7,7 +7,7 @@ import { beginWork, endWork } from "./admission.js";
 import { askOutcome } from "./ask.js";
 import { contextAt, inside, nodeDone, pump } from "./body.js";
 import type { Bill } from "./events.js";
-import { type CallFailure, failure, failureValue, located, thrownMessage } from "./failure.js";
+import { type CallFailure, causes, failure, failureValue, type KeptFailure, located, thrownMessage } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
 import { canonical, contentHash } from "./hash.js";
 import { dollars } from "./ledger.js";
@@ -210,16 +210,19 @@ function finishCall(
   });
 }
 
-/** A failure that a budget around the call refused with: where the budget was opened is part of it. */
+/** Keeps what the event of a failure does not show: the budget that refused, what a fan-out still has, what it came from. */
 function rememberFailure({ run, path }: Step, guard: string, failed: CallFailure): void {
-  if (failed.kind === "cancelled") return;
-  const { account } = failed;
+  if (failed.kind === "cancelled" || run.remember === undefined) return;
+  const { account, partial } = failed;
   const opened = account !== undefined && "path" in account ? String(account.path) : undefined;
-  run.remember?.(
-    path,
-    { guard, value: null, failed: { ...failureValue(failed), ...(opened === undefined ? {} : { account: opened }) } },
-    opened === undefined,
-  );
+  const chain = causes(failed).slice(1).map(failureValue);
+  const kept: KeptFailure = {
+    ...failureValue(failed),
+    ...(opened === undefined ? {} : { account: opened }),
+    ...(partial === undefined ? {} : { partial }),
+    ...(chain.length === 0 ? {} : { causes: chain }),
+  };
+  run.remember(path, { guard, value: null, failed: kept }, opened === undefined && partial === undefined && chain.length === 0);
 }
 
 function billReport(step: Step): Bill | undefined {

@@ -46,6 +46,15 @@ export interface FailureValue {
   readonly committed: Committed;
 }
 
+/** A failure with all that a resumed run needs of it. */
+export interface KeptFailure extends FailureValue {
+  /** Where the budget was opened that refused. */
+  readonly account?: string;
+  readonly partial?: PartialResult;
+  /** What it came from, nearest first. */
+  readonly causes?: readonly FailureValue[];
+}
+
 export interface CallFailure {
   readonly failure: true;
   readonly kind: FailureKind;

@@ -11,7 +11,7 @@ import type { ResultCache, SharedCache } from "./cache.js";
 import type { Experiences } from "./choose.js";
 import type { Clock } from "./clock.js";
 import type { NewEvent } from "./events.js";
-import type { CallFailure, FailureValue } from "./failure.js";
+import type { CallFailure, KeptFailure } from "./failure.js";
 import type { Eval, Frame, Layout } from "./frame.js";
 import type { Gate } from "./gate.js";
 import type { Account, Claim } from "./ledger.js";
@@ -197,8 +197,8 @@ export interface Totals {
 export interface KnownResult {
   readonly guard: string;
   readonly value: unknown;
-  /** It ended with this failure; `account` is where the budget was opened that refused it. */
-  readonly failed?: FailureValue & { readonly account?: string };
+  /** It ended with this failure. */
+  readonly failed?: KeptFailure;
   /** The run that it comes from, where that is another. */
   readonly run?: string;
 }

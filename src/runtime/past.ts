@@ -211,12 +211,9 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         const stored = results.get(event.path);
         const guard = guards.get(event.path);
         if (guard === undefined) break;
-        const outcome =
-          event.kind === "call.failed"
-            ? ({ kind: "failure", failure: event.failure } as const)
-            : stored?.guard === guard
-              ? stored.outcome
-              : ({ kind: "value", value: event.value } as const);
+        const shown: StoredResult["outcome"] =
+          event.kind === "call.failed" ? { kind: "failure", failure: event.failure } : { kind: "value", value: event.value };
+        const outcome = stored?.guard === guard && stored.outcome.kind === shown.kind ? stored.outcome : shown;
         const committed = event.kind === "call.completed" ? true : event.failure.committed === "yes";
         // What was stopped has not ended; what led to the failure of the run is tried again.
         if (event.kind === "call.failed" && (event.failure.kind === "cancelled" || retrying.has(event.path))) {

@@ -120,10 +120,27 @@ function outcomeOf(step: Step, { outcome, order }: PastCall): Found {
 
 /** A failure as it was told before, with the budget that refused it. */
 export function failureOf(step: Step, told: Extract<PastCall["outcome"], { kind: "failure" }>["failure"]): CallFailure {
-  const { kind, message, call, attempts, committed } = told;
+  const { kind, message, call, attempts, committed, partial, causes = [] } = told;
+  const cause = causes.reduceRight<CallFailure | undefined>(
+    (inner, each) =>
+      failure(each.kind, each.message, {
+        path: each.call,
+        attempts: each.attempts,
+        committed: each.committed,
+        ...(inner === undefined ? {} : { cause: inner }),
+      }),
+    undefined,
+  );
   let refusing: Account | undefined;
   for (let at: Account | undefined = step.context.account; at !== undefined; at = at.parent) if (at.path === told.account) refusing = at;
-  return failure(kind, message, { path: call, attempts, committed, ...(refusing === undefined ? {} : { account: refusing }) });
+  return failure(kind, message, {
+    path: call,
+    attempts,
+    committed,
+    ...(refusing === undefined ? {} : { account: refusing }),
+    ...(partial === undefined ? {} : { partial }),
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function changed(name: string, path: string): CallFailure {

@@ -6,7 +6,7 @@
  */
 import type { Graph } from "../plan/ir.js";
 import type { RunEvent } from "./events.js";
-import type { FailureValue } from "./failure.js";
+import type { KeptFailure } from "./failure.js";
 
 /** What a run was started with; everything that resuming it needs, without the source. */
 export interface RunStart {
@@ -36,10 +36,7 @@ export interface RunSummary extends Omit<RunStart, "graph" | "inputs"> {
 export interface StoredResult {
   readonly path: string;
   readonly guard: string;
-  readonly outcome:
-    | { readonly kind: "value"; readonly value: unknown }
-    /** `account` is where the budget was opened that refused it. */
-    | { readonly kind: "failure"; readonly failure: FailureValue & { readonly account?: string } };
+  readonly outcome: { readonly kind: "value"; readonly value: unknown } | { readonly kind: "failure"; readonly failure: KeptFailure };
 }
 
 export type StoreRecord =

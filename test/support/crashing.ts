@@ -14,7 +14,7 @@ import { type Keeping, resumeKept, runKept } from "../../src/runtime/durable.js"
 import type { RunOptions } from "../../src/runtime/options.js";
 import type { Provider } from "../../src/runtime/provider.js";
 import type { RunHandle, RunResult } from "../../src/runtime/run.js";
-import { type StoredRun, StoreError, type StoreRecord } from "../../src/runtime/store.js";
+import { type Store, type StoredRun, StoreError, type StoreRecord } from "../../src/runtime/store.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
 import type { DurableProgram } from "./durable-programs.js";
 import { onClock } from "./flows.js";
@@ -81,6 +81,8 @@ export interface Otherwise {
   /** Answers in the store. */
   readonly answers?: Readonly<Record<string, unknown>>;
   readonly damaged?: string;
+  /** Where the run is kept instead of in memory; a run that is there already is carried on. */
+  readonly store?: Store;
   /** Told the handle when the run has started. */
   readonly onStart?: (handle: RunHandle, clock: VirtualClock) => void;
 }
@@ -104,7 +106,7 @@ export async function carry(
   otherwise: Otherwise = {},
 ): Promise<Ran> {
   const clock = virtualClock(otherwise.wall);
-  const inner = memoryStore(() => clock.wall());
+  const inner = otherwise.store ?? memoryStore(() => clock.wall());
   const batches: (readonly StoreRecord[])[] = [];
   const store = {
     ...inner,
@@ -156,6 +158,24 @@ export async function carry(
     const result = await handle.result;
     return { result, stored: load(store, "r1"), batches };
   }
+  if (otherwise.store === undefined) fill(inner, graph, before);
+  const lease = inner.acquire(before.run, "test", 60_000);
+  if (lease.kind !== "held") throw new Error("the run is taken");
+  for (const [path, value] of Object.entries(otherwise.answers ?? {})) store.answer(before.run, path, value);
+  const found = load(store, before.run);
+  const stored = { ...found, damaged: otherwise.damaged ?? found.damaged };
+  const handle = resumeKept(stored, options, keeping, { fence: lease.fence, graph: otherwise.edited });
+  otherwise.onStart?.(handle, clock);
+  const result = await handle.result;
+  return { result, stored: load(store, before.run), batches };
+}
+
+/** A store as a process that died left it. */
+function fill(
+  store: Store,
+  graph: Graph,
+  before: { readonly run: string; readonly records: readonly StoreRecord[]; readonly seed: number },
+): void {
   const start = {
     run: before.run,
     file: "durable.weave",
@@ -166,19 +186,11 @@ export async function carry(
     options: {},
     startedAt: Date.UTC(2026, 0, 1),
   };
-  const fence = inner.begin(start, "dead", 0);
-  inner.append(before.run, fence, before.records);
-  const lease = inner.acquire(before.run, "test", 60_000);
-  if (lease.kind !== "held") throw new Error("the run is taken");
-  for (const [path, value] of Object.entries(otherwise.answers ?? {})) store.answer(before.run, path, value);
-  const stored = { ...load(store, before.run), damaged: otherwise.damaged };
-  const handle = resumeKept(stored, options, keeping, { fence: lease.fence, graph: otherwise.edited });
-  otherwise.onStart?.(handle, clock);
-  const result = await handle.result;
-  return { result, stored: load(store, before.run), batches };
+  const fence = store.begin(start, "dead", 0);
+  store.append(before.run, fence, before.records);
 }
 
-function load(store: ReturnType<typeof memoryStore>, run: string): StoredRun {
+function load(store: Store, run: string): StoredRun {
   const found = store.load(run);
   if (found === undefined) throw new Error("the run is not in the store");
   return found;

@@ -19,8 +19,9 @@ import type {
 import type { Clock } from "../../src/runtime/clock.js";
 import type { RunEvent } from "../../src/runtime/events.js";
 import type { Provider } from "../../src/runtime/provider.js";
-import { type RunHandle, type RunOptions, type RunResult, run } from "../../src/runtime/run.js";
+import type { RunHandle, RunOptions, RunResult } from "../../src/runtime/run.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
+import { running as runningNow } from "./always-replay.js";
 
 export const span = { file: "test.weave", start: 0, end: 0 };
 export const json: TypeIR = { kind: "json" };
@@ -255,7 +256,7 @@ export function start(of: Graph, running: Running = {}): { readonly handle: RunH
     onEvent: (event) => events.push(event),
     ...running.options,
   };
-  return { handle: run(of, running.flow ?? "main", running.inputs ?? {}, options), events };
+  return { handle: runningNow(of, running.flow ?? "main", running.inputs ?? {}, options), events };
 }
 
 export async function finish(

@@ -124,7 +124,7 @@ function copied(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, "aside"> {
       continue;
     }
     insert(to, "runs", run);
-    if (!copyRecords(from, to, id, carry)) cut.push(id);
+    if (!copyRecords(from, to, run, carry)) cut.push(id);
     for (const answer of rowsOf(from, "SELECT * FROM answers WHERE run = ?", id)) insert(to, "answers", answer);
     to.exec("COMMIT");
     runs++;
@@ -134,12 +134,15 @@ function copied(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, "aside"> {
   return { runs, cut, lost };
 }
 
-/** Copies the records of a run up to the first that is damaged; false when there is one, which the journal then tells. */
-function copyRecords(from: DatabaseSync, to: DatabaseSync, id: string, carry: (text: string) => boolean): boolean {
+/**
+ * Copies the records of a run up to the first that is damaged; false when there is one, which the journal then tells. A
+ * page that was torn may hide records without a trace, so only a run that has its end is known to be whole.
+ */
+function copyRecords(from: DatabaseSync, to: DatabaseSync, run: Row, carry: (text: string) => boolean): boolean {
+  const id = String(run["id"]);
   let n = 0;
   let whole = true;
   let last: RunEvent | undefined;
-  const events = (): number => Number(rowsOf(from, "SELECT count(*) AS n FROM records WHERE run = ?", id)[0]?.["n"] ?? Number.NaN);
   for (const row of rowsOf(from, "SELECT * FROM records WHERE run = ? ORDER BY n", id)) {
     const body = String(row["body"]);
     if (Number(row["n"]) !== n + 1 || hash53(`${n + 1} ${body}`, 7) !== row["sum"] || !carry(body)) {
@@ -150,8 +153,7 @@ function copyRecords(from: DatabaseSync, to: DatabaseSync, id: string, carry: (t
     insert(to, "records", row);
     if (row["kind"] === "event" && !body.startsWith("@")) last = JSON.parse(body) as RunEvent;
   }
-  // Rows that could not even be reached are counted, where that is possible.
-  if (whole && events() === n) return true;
+  if (whole && last !== undefined && `run.${String(run["status"])}` === last.kind) return true;
   const reason = `what stood behind record ${n} could not be read and is lost`;
   const event = { kind: "run.mended", seq: (last?.seq ?? -1) + 1, at: last?.at ?? 0, reason } satisfies RunEvent;
   const body = JSON.stringify(event);

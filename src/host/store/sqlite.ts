@@ -291,8 +291,11 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       if (record.kind === "event") events.push(record.event);
       else results.set(record.path, record);
     });
+    // A repaired run says by itself that it lost its end.
+    const ended = row["ended_at"] !== null && ![`run.${String(row["status"])}`, "run.mended"].includes(events.at(-1)?.kind ?? "");
+    const damage = damaged ?? (ended ? `the end of the run ${run} is lost` : undefined);
     const start: RunStart = { ...summary(row), graph: parsed(graph) as RunStart["graph"], inputs: parsed(opened) as RunStart["inputs"] };
-    return { start, status: String(row["status"]) as StoredStatus, events, results, damaged };
+    return { start, status: String(row["status"]) as StoredStatus, events, results, damaged: damage };
   }
 
   /** Reads the records of a run up to the first that is damaged; `whole` is the number of the last one before it. */

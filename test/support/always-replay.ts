@@ -1,0 +1,337 @@
+/**
+ * A run that forgets everything again and again: whenever a result has been made safe, the machine that holds the run in
+ * memory is left to die and another one is built from the journal. Only the world goes on: what tools and models were
+ * asked and have not answered yet is not asked again, its answer goes to whoever lives then. What is left of a journal is
+ * that of a run that never died: what a dead machine had begun and not ended is taken out of it.
+ *
+ * `ALWAYS_REPLAY=1` makes the tests of the runtime run this way.
+ */
+import type { Graph } from "../../src/plan/ir.js";
+import type { Clock } from "../../src/runtime/clock.js";
+import type { RunEvent } from "../../src/runtime/events.js";
+import type { Journal } from "../../src/runtime/journal.js";
+import type { RunOptions } from "../../src/runtime/options.js";
+import { pastOf } from "../../src/runtime/past.js";
+import type { Provider } from "../../src/runtime/provider.js";
+import { type RunHandle, type RunResult, run } from "../../src/runtime/run.js";
+import type { StoredResult } from "../../src/runtime/store.js";
+import type { ToolContext, ToolFunction, ToolHost } from "../../src/runtime/tool.js";
+
+/** The usual way to run, or the forgetful one where the environment asks for it. */
+export const running: typeof run = process.env["ALWAYS_REPLAY"] === undefined ? run : (...args) => alwaysReplayed(...args).handle;
+
+interface Life {
+  dead: boolean;
+  handle: RunHandle | undefined;
+}
+
+/** Runs a flow; `lives` counts the machines that were needed. */
+export function alwaysReplayed(
+  graph: Graph,
+  flow: string,
+  inputs: Readonly<Record<string, unknown>>,
+  options: RunOptions,
+): { readonly handle: RunHandle; readonly lives: () => number } {
+  const { clock } = options;
+  const startedAt = clock.wall();
+  const world = worldOf(clock);
+  let events: RunEvent[] = [];
+  const results = new Map<string, StoredResult>();
+  let lives = 0;
+  let life: Life = { dead: false, handle: undefined };
+  let end: (result: RunResult) => void = () => undefined;
+  const result = new Promise<RunResult>((resolve) => {
+    end = resolve;
+  });
+  let stop: ((handle: RunHandle) => void) | undefined;
+
+  const live = (): void => {
+    const own: Life = { dead: false, handle: undefined };
+    life = own;
+    lives++;
+    const mine = clockOf(clock, own);
+    let fresh: RunEvent[] = [];
+    let waiting: (() => void)[] = [];
+    let scheduled = false;
+    const journal: Journal = {
+      record: (event) => {
+        if (!own.dead) fresh.push(event);
+      },
+      remember: (path, { guard, value, failed }) => {
+        if (!own.dead)
+          results.set(path, {
+            path,
+            guard,
+            outcome: failed === undefined ? { kind: "value", value } : { kind: "failure", failure: failed },
+          });
+      },
+      cache: () => undefined,
+      commit: (then) => {
+        waiting.push(then);
+        if (scheduled) return;
+        scheduled = true;
+        mine.hold();
+        setImmediate(flush);
+      },
+      settle: () => {
+        events.push(...fresh);
+        return undefined;
+      },
+      failed: () => undefined,
+    };
+    const flush = (): void => {
+      scheduled = false;
+      if (own.dead) return;
+      const batch = fresh;
+      fresh = [];
+      events.push(...batch);
+      const ready = waiting;
+      waiting = [];
+      if (batch.some(isProgress) && stop === undefined) {
+        // What waited for the commit is forgotten with all the rest.
+        die(own, mine);
+        events = surviving(events);
+        live();
+        return;
+      }
+      for (const then of ready) then();
+      mine.release();
+    };
+    const past = events.length === 0 ? {} : { past: { ...pastOf(events, results, startedAt), unknown: new Set<string>() } };
+    const { onEvent: _, ...outside } = options;
+    const handle = run(graph, flow, inputs, {
+      ...outside,
+      ...past,
+      id: options.id ?? "r1",
+      clock: mine,
+      tools: world.tools(options.tools, own, mine),
+      models: { provider: (model) => world.model(options.models.provider(model), own) },
+      journal: () => journal,
+    });
+    own.handle = handle;
+    void handle.result.then((ended) => {
+      if (own.dead) return;
+      // A run that ends without a commit since has told its end to the journal by now.
+      events = surviving(events);
+      events.forEach((event, i) => {
+        event.seq = i;
+      });
+      for (const event of events) options.onEvent?.(event);
+      end({ ...ended, elapsedMs: clock.wall() - startedAt });
+    });
+  };
+  const stopping = (how: (handle: RunHandle) => void): void => {
+    stop = how;
+    if (life.handle !== undefined) how(life.handle);
+  };
+  live();
+  const handle: RunHandle = {
+    id: options.id ?? "r1",
+    events: {
+      async *[Symbol.asyncIterator]() {
+        await result;
+        yield* events;
+      },
+    },
+    result,
+    cancel: (reason) => stopping((of) => of.cancel(reason)),
+    pause: (reason) => stopping((of) => of.pause(reason)),
+    interrupt: (reason) => stopping((of) => of.interrupt(reason)),
+    answer: (path, value) => life.handle?.answer(path, value) ?? false,
+    letGo: () => undefined,
+  };
+  return { handle, lives: () => lives };
+}
+
+const isProgress = (event: RunEvent): boolean =>
+  event.kind === "call.completed" ||
+  (event.kind === "call.failed" && event.failure.kind !== "cancelled") ||
+  event.kind === "model.answered" ||
+  event.kind === "question.answered";
+
+/** The clock as one machine sees it: what it holds and waits for ends with it. */
+function clockOf(clock: Clock, life: Life): Clock & { readonly held: { count: number } } {
+  const held = { count: 0 };
+  return {
+    held,
+    now: clock.now,
+    wall: clock.wall,
+    after: (ms, fire) => clock.after(ms, () => (life.dead ? undefined : fire())),
+    hold: () => {
+      if (life.dead) return;
+      held.count++;
+      clock.hold();
+    },
+    release: () => {
+      if (life.dead) return;
+      held.count--;
+      clock.release();
+    },
+  };
+}
+
+function die(life: Life, mine: ReturnType<typeof clockOf>): void {
+  while (mine.held.count > 0) mine.release();
+  life.dead = true;
+}
+
+/** Events without what was begun and not ended: it is begun anew, and reaches what is in flight in the world. */
+function surviving(events: readonly RunEvent[]): RunEvent[] {
+  const ended = new Set<string>();
+  /** Calls whose last attempt that failed has been met: what stands before it is over. */
+  const tried = new Set<string>();
+  const settled = new Map<string, number>();
+  const out: RunEvent[] = [];
+  const over = (path: string): boolean => ended.has(path) || tried.has(path);
+  const survives = (event: RunEvent): boolean => {
+    switch (event.kind) {
+      case "run.resumed":
+        return false;
+      case "call.completed":
+      case "call.failed":
+        if (event.kind === "call.failed" && event.failure.kind === "cancelled") return false;
+        ended.add(event.path);
+        return true;
+      case "call.attempt_failed":
+        tried.add(event.path);
+        return true;
+      case "call.attempted":
+      case "call.queued":
+      case "call.retried":
+      case "rate.taken":
+      case "budget.refused":
+        return over(event.path);
+      case "model.answered":
+      case "model.failed": {
+        const key = `${event.path} ${event.model} ${event.turn}`;
+        settled.set(key, (settled.get(key) ?? 0) + 1);
+        return true;
+      }
+      case "model.requested": {
+        const key = `${event.path} ${event.model} ${event.turn}`;
+        const left = settled.get(key) ?? 0;
+        settled.set(key, Math.max(0, left - 1));
+        return left > 0;
+      }
+      default:
+        return true;
+    }
+  };
+  for (let i = events.length - 1; i >= 0; i--) {
+    const event = events[i];
+    if (event !== undefined && survives(event)) out.push(event);
+  }
+  // Of several beginnings the first counts.
+  const open = new Set<string>();
+  return out.reverse().filter((event) => {
+    if (event.kind === "call.completed" || event.kind === "call.failed") open.delete(event.path);
+    if (event.kind !== "call.started") return true;
+    const first = !open.has(event.path);
+    open.add(event.path);
+    return first;
+  });
+}
+
+/** A call that was made and goes on whatever becomes of the machine that made it. */
+interface Flight {
+  readonly promise: Promise<unknown>;
+  readonly controller: AbortController;
+  context: ToolContext | undefined;
+}
+
+/** What tools and models have been asked. */
+function worldOf(clock: Clock) {
+  const flights = new Map<string, Flight>();
+  const never = (): Promise<never> => new Promise(() => undefined);
+
+  const call = (
+    key: string,
+    life: Life,
+    mine: ReturnType<typeof clockOf>,
+    context: ToolContext,
+    perform: (context: ToolContext) => unknown,
+  ): unknown => {
+    if (life.dead) return never();
+    let flight = flights.get(key);
+    if (flight === undefined) {
+      const controller = new AbortController();
+      const current = (): ToolContext => flights.get(key)?.context ?? context;
+      const own = Object.create(context, {
+        clock: { value: clock },
+        signal: { value: controller.signal },
+        log: { value: (message: string) => current().log(message) },
+        emit: { value: (name: string, data: unknown) => current().emit(name, data) },
+      }) as ToolContext;
+      clock.hold();
+      let result: unknown;
+      try {
+        result = perform(own);
+      } catch (thrown) {
+        clock.release();
+        throw thrown;
+      }
+      if (!(result instanceof Promise)) {
+        clock.release();
+        return result;
+      }
+      flight = { promise: result.finally(() => clock.release()), controller, context };
+      flights.set(key, flight);
+    }
+    flight.context = context;
+    const { promise, controller } = flight;
+    // The machine holds its clock until the call ends; the world holds it where it must be.
+    let balanced = false;
+    queueMicrotask(() => mine.release());
+    const balance = (): void => {
+      if (!balanced) mine.hold();
+      balanced = true;
+    };
+    context.signal.addEventListener("abort", () => {
+      if (life.dead) return;
+      balance();
+      controller.abort(context.signal.reason);
+    });
+    return promise.finally(balance);
+  };
+
+  return {
+    tools: (host: ToolHost, life: Life, mine: ReturnType<typeof clockOf>): ToolHost => ({
+      load: async (tool) => {
+        const found = await host.load(tool);
+        const wrapped: ToolFunction = (args, context) =>
+          call(`${context.call} ${context.attempt}`, life, mine, context, (own) => found(args, own));
+        return wrapped;
+      },
+      exec: (request, context) =>
+        Promise.resolve(call(`${context.call} ${context.attempt}`, life, mine, context, (own) => host.exec(request, own))),
+      http: (request, context) =>
+        Promise.resolve(call(`${context.call} ${context.attempt}`, life, mine, context, (own) => host.http(request, own))),
+    }),
+    model: (provider: ReturnType<RunOptions["models"]["provider"]>, life: Life): ReturnType<RunOptions["models"]["provider"]> => {
+      if (!("ask" in provider)) return provider;
+      const asked: Provider = {
+        ...provider,
+        ask: (request, context) => {
+          if (life.dead) return never();
+          const key = `${request.path} ${request.attempt} ${request.turn} ${request.model.name}`;
+          let flight = flights.get(key);
+          if (flight === undefined) {
+            const controller = new AbortController();
+            if (provider.timed !== true) clock.hold();
+            const promise = provider.ask(request, { ...context, clock, signal: controller.signal }).finally(() => {
+              if (provider.timed !== true) clock.release();
+            });
+            flight = { promise, controller, context: undefined };
+            flights.set(key, flight);
+          }
+          const { promise, controller } = flight;
+          context.signal.addEventListener("abort", () => {
+            if (!life.dead) controller.abort(context.signal.reason);
+          });
+          return promise as ReturnType<Provider["ask"]>;
+        },
+      };
+      return asked;
+    },
+  };
+}
