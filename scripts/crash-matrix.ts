@@ -1,6 +1,6 @@
 /**
  * The whole crash matrix, for the night: every program is killed before and after every commit of its journal, and at every
- * call. `tsx scripts/crash-matrix.ts [part of a program's name]`; exits with 1 when anything was repeated or lost.
+ * call. `npm run crash-matrix -- [part of a program's name] [shard/of]`; exits with 1 when anything was repeated or lost.
  */
 
 import { crashMatrix, type Outcome } from "../test/support/crash-matrix.ts";
@@ -9,12 +9,13 @@ import { bundleIfStale } from "./build.ts";
 
 await bundleIfStale();
 const wanted = process.argv[2] ?? "";
+const [shard = 0, of = 1] = (process.argv[3] ?? "0/1").split("/").map(Number);
 const matrix = await crashMatrix();
 const all: Outcome[] = [];
 let events = 0;
 let programs = 0;
-for (const [name, program] of crashPrograms) {
-  if (!name.includes(wanted)) continue;
+for (const [i, [name, program]] of [...crashPrograms].entries()) {
+  if (!name.includes(wanted) || i % of !== shard) continue;
   programs++;
   const whole = await matrix.whole(program);
   const outcomes: Outcome[] = [];

@@ -158,6 +158,7 @@ export const runEvent = z.discriminatedUnion("kind", [
     /** In a journaled run, what makes the answer reusable. */
     guard: z.string().optional(),
     toolCalls: json.optional(),
+    flaw: z.string().optional(),
     replay: json.optional(),
   }),
   of("model.failed", {

@@ -368,6 +368,7 @@ function send(
               finish: answer.finish,
               ...(guard === undefined ? {} : { guard }),
               ...(secretive || answer.toolCalls.length === 0 ? {} : { toolCalls: answer.toolCalls }),
+              ...(answer.flaw === undefined ? {} : { flaw: run.scrub.text(answer.flaw) }),
               ...(secretive || answer.replay === undefined ? {} : { replay: answer.replay }),
             });
             resolve(answer);

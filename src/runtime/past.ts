@@ -264,6 +264,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
                 toolCalls: (event.toolCalls ?? []) as ModelAnswer["toolCalls"],
                 usage: { inputTokens: event.inputTokens, outputTokens: event.outputTokens },
                 finish: event.finish,
+                ...(event.flaw === undefined ? {} : { flaw: event.flaw }),
                 ...(event.replay === undefined ? {} : { replay: event.replay }),
               };
         answers.set(at, { guard: event.guard, answer });

@@ -55,7 +55,7 @@ export function alwaysReplayed(
     let scheduled = false;
     const journal: Journal = {
       record: (event) => {
-        if (!own.dead) fresh.push(event);
+        if (!own.dead && !isFleeting(event)) fresh.push(event);
       },
       remember: (path, { guard, value, failed }) => {
         if (!own.dead)
@@ -98,10 +98,12 @@ export function alwaysReplayed(
       mine.release();
     };
     const past = events.length === 0 ? {} : { past: { ...pastOf(events, results, startedAt), unknown: new Set<string>() } };
-    const { onEvent: _, ...outside } = options;
     const handle = run(graph, flow, inputs, {
-      ...outside,
+      ...options,
       ...past,
+      onEvent: (event) => {
+        if (isFleeting(event) && !own.dead) options.onEvent?.(event);
+      },
       id: options.id ?? "r1",
       clock: mine,
       tools: world.tools(options.tools, own, mine),
@@ -112,12 +114,11 @@ export function alwaysReplayed(
     void handle.result.then((ended) => {
       if (own.dead) return;
       // A run that ends without a commit since has told its end to the journal by now.
-      events = surviving(events);
-      events.forEach((event, i) => {
-        event.seq = i;
-      });
+      events = ending(surviving(events));
       for (const event of events) options.onEvent?.(event);
-      end({ ...ended, elapsedMs: clock.wall() - startedAt });
+      // What nobody needs any more is given up.
+      world.abandon();
+      setImmediate(() => setImmediate(() => end({ ...ended, elapsedMs: clock.wall() - startedAt })));
     });
   };
   const stopping = (how: (handle: RunHandle) => void): void => {
@@ -142,6 +143,18 @@ export function alwaysReplayed(
   };
   return { handle, lives: () => lives };
 }
+
+/** The events of a run that is over: what a machine that died had begun, and no later one wanted, is left out. */
+function ending(events: readonly RunEvent[]): RunEvent[] {
+  const ended = new Set(events.flatMap((event) => (event.kind === "call.completed" || event.kind === "call.failed" ? [event.path] : [])));
+  const out = events.filter((event) => event.kind !== "call.started" || ended.has(event.path));
+  out.forEach((event, i) => {
+    event.seq = i;
+  });
+  return out;
+}
+
+const isFleeting = ({ kind }: RunEvent): boolean => kind === "model.delta" || kind === "model.partial";
 
 const isProgress = (event: RunEvent): boolean =>
   event.kind === "call.completed" ||
@@ -196,7 +209,6 @@ function surviving(events: readonly RunEvent[]): RunEvent[] {
         tried.add(event.path);
         return true;
       case "call.attempted":
-      case "call.queued":
       case "call.retried":
       case "rate.taken":
       case "budget.refused":
@@ -211,7 +223,8 @@ function surviving(events: readonly RunEvent[]): RunEvent[] {
         const key = `${event.path} ${event.model} ${event.turn}`;
         const left = settled.get(key) ?? 0;
         settled.set(key, Math.max(0, left - 1));
-        return left > 0;
+        // What was given up stays charged.
+        return left > 0 || over(event.path);
       }
       default:
         return true;
@@ -237,11 +250,23 @@ interface Flight {
   readonly promise: Promise<unknown>;
   readonly controller: AbortController;
   context: ToolContext | undefined;
+  /** Whether it keeps time from going on. */
+  holds: boolean;
 }
 
 /** What tools and models have been asked. */
 function worldOf(clock: Clock) {
   const flights = new Map<string, Flight>();
+  const free = (flight: Flight): void => {
+    if (flight.holds) clock.release();
+    flight.holds = false;
+  };
+  /** Tells a call that nobody wants its answer any more. */
+  const giveUp = (flight: Flight | undefined, reason: unknown): void => {
+    if (flight === undefined) return;
+    flight.controller.abort(reason);
+    free(flight);
+  };
   const never = (): Promise<never> => new Promise(() => undefined);
 
   const call = (
@@ -274,11 +299,12 @@ function worldOf(clock: Clock) {
         clock.release();
         return result;
       }
-      flight = { promise: result.finally(() => clock.release()), controller, context };
+      const made: Flight = { promise: result.finally(() => free(made)), controller, context, holds: true };
+      flight = made;
       flights.set(key, flight);
     }
     flight.context = context;
-    const { promise, controller } = flight;
+    const { promise } = flight;
     // The machine holds its clock until the call ends; the world holds it where it must be.
     let balanced = false;
     queueMicrotask(() => mine.release());
@@ -289,12 +315,18 @@ function worldOf(clock: Clock) {
     context.signal.addEventListener("abort", () => {
       if (life.dead) return;
       balance();
-      controller.abort(context.signal.reason);
+      giveUp(flights.get(key), context.signal.reason);
     });
     return promise.finally(balance);
   };
 
   return {
+    abandon: () => {
+      for (const flight of flights.values()) {
+        flight.promise.catch(() => undefined);
+        giveUp(flight, new DOMException("the run is over", "AbortError"));
+      }
+    },
     tools: (host: ToolHost, life: Life, mine: ReturnType<typeof clockOf>): ToolHost => ({
       load: async (tool) => {
         const found = await host.load(tool);
@@ -317,16 +349,16 @@ function worldOf(clock: Clock) {
           let flight = flights.get(key);
           if (flight === undefined) {
             const controller = new AbortController();
-            if (provider.timed !== true) clock.hold();
-            const promise = provider.ask(request, { ...context, clock, signal: controller.signal }).finally(() => {
-              if (provider.timed !== true) clock.release();
-            });
-            flight = { promise, controller, context: undefined };
+            const holds = provider.timed !== true;
+            if (holds) clock.hold();
+            const asked = provider.ask(request, { ...context, clock, signal: controller.signal });
+            const made: Flight = { promise: asked.finally(() => free(made)), controller, context: undefined, holds };
+            flight = made;
             flights.set(key, flight);
           }
-          const { promise, controller } = flight;
+          const { promise } = flight;
           context.signal.addEventListener("abort", () => {
-            if (!life.dead) controller.abort(context.signal.reason);
+            if (!life.dead) giveUp(flights.get(key), context.signal.reason);
           });
           return promise as ReturnType<Provider["ask"]>;
         },

@@ -71,6 +71,49 @@ function toolsOf(seen: World, replaced: Readonly<Record<string, ToolFunction>>):
   return { ...usual, ...Object.fromEntries(Object.entries(replaced).map(([name, then]) => [name, told(then)])) };
 }
 
+/** The world as a run meets it. */
+export function optionsIn(
+  program: DurableProgram,
+  seen: World,
+  clock: VirtualClock,
+  replaced: Readonly<Record<string, ToolFunction>> = {},
+): RunOptions {
+  const sim = simulator({ toolTurns: 1 });
+  const provider: Provider = {
+    ...sim,
+    ask: async (request, context) => {
+      seen.requests.push(`${request.path} ${request.attempt} ${request.turn}`);
+      const answer = await sim.ask(request, context);
+      const { price } = request.model;
+      seen.billed +=
+        ((answer.usage?.inputTokens ?? 0) * (price?.input ?? 0) + (answer.usage?.outputTokens ?? 0) * (price?.output ?? 0)) / 1e6;
+      return answer;
+    },
+  };
+  const functions = toolsOf(seen, replaced);
+  const answerOf = (question: Question): Promise<unknown> | undefined => {
+    const answer = program.answers?.[question.text];
+    if (question.kind === "outcome") return Promise.resolve({ happened: false });
+    return answer === undefined ? undefined : Promise.resolve(answer);
+  };
+  return {
+    clock,
+    environment: () => undefined,
+    models: { provider: () => provider },
+    tools: {
+      load: (tool) => {
+        const found = functions[tool.name];
+        return found === undefined ? Promise.reject(new Error(`no function for ${tool.name}`)) : Promise.resolve(found);
+      },
+      exec: () => Promise.reject(new Error("no programs here")),
+      http: () => Promise.reject(new Error("no network here")),
+      mcp: () => Promise.reject(new Error("no servers here")),
+      close: () => Promise.resolve(),
+    },
+    ask: answerOf,
+  };
+}
+
 /** What else may differ between the parts of a run. */
 export interface Otherwise {
   /** The calendar when this part starts; the first part starts at the beginning of 2026. */
@@ -116,41 +159,7 @@ export async function carry(
       batches.push(structuredClone(records));
     },
   };
-  const sim = simulator({ toolTurns: 1 });
-  const provider: Provider = {
-    ...sim,
-    ask: async (request, context) => {
-      seen.requests.push(`${request.path} ${request.attempt} ${request.turn}`);
-      const answer = await sim.ask(request, context);
-      const { price } = request.model;
-      seen.billed +=
-        ((answer.usage?.inputTokens ?? 0) * (price?.input ?? 0) + (answer.usage?.outputTokens ?? 0) * (price?.output ?? 0)) / 1e6;
-      return answer;
-    },
-  };
-  const functions = toolsOf(seen, replaced);
-  const answerOf = (question: Question): Promise<unknown> | undefined => {
-    const answer = program.answers?.[question.text];
-    if (question.kind === "outcome") return Promise.resolve({ happened: false });
-    return answer === undefined ? undefined : Promise.resolve(answer);
-  };
-  const options: RunOptions = {
-    clock,
-    environment: () => undefined,
-    models: { provider: () => provider },
-    tools: {
-      load: (tool) => {
-        const found = functions[tool.name];
-        return found === undefined ? Promise.reject(new Error(`no function for ${tool.name}`)) : Promise.resolve(found);
-      },
-      exec: () => Promise.reject(new Error("no programs here")),
-      http: () => Promise.reject(new Error("no network here")),
-      mcp: () => Promise.reject(new Error("no servers here")),
-      close: () => Promise.resolve(),
-    },
-    ask: answerOf,
-    ...otherwise.options,
-  };
+  const options: RunOptions = { ...optionsIn(program, seen, clock, replaced), ...otherwise.options };
   const keeping: Keeping = { store, owner: "test", soon: setImmediate, beatMs: 1e9 };
   if (before === undefined) {
     const handle = runKept(graph, "main", {}, { ...options, id: "r1", seed: 5 }, keeping, { file: "durable.weave", options: {} });
