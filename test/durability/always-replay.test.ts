@@ -68,6 +68,8 @@ describe("a run that forgets everything at every result", () => {
                 }),
               exec: () => Promise.reject(new Error("no programs here")),
               http: () => Promise.reject(new Error("no network here")),
+              mcp: () => Promise.reject(new Error("no servers here")),
+              close: () => Promise.resolve(),
             },
           },
         );

@@ -338,6 +338,9 @@ function worldOf(clock: Clock) {
         Promise.resolve(call(`${context.call} ${context.attempt}`, life, mine, context, (own) => host.exec(request, own))),
       http: (request, context) =>
         Promise.resolve(call(`${context.call} ${context.attempt}`, life, mine, context, (own) => host.http(request, own))),
+      mcp: (request, context) =>
+        Promise.resolve(call(`${context.call} ${context.attempt}`, life, mine, context, (own) => host.mcp(request, own))),
+      close: (run) => host.close(run),
     }),
     model: (provider: ReturnType<RunOptions["models"]["provider"]>, life: Life): ReturnType<RunOptions["models"]["provider"]> => {
       if (!("ask" in provider)) return provider;
