@@ -169,6 +169,7 @@ function outside(options: RunOptions): RuntimeOptions {
     }),
     models: models({
       directory: options.directory ?? process.cwd(),
+      allowed: options.allowPaths ?? [],
       simulateAll: options.simulate === true,
       environment,
       ...(providers === undefined ? {} : { providers }),

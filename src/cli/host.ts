@@ -16,6 +16,7 @@ export function runHost(options: Omit<RunOptions, "store"> & { readonly director
     tools: toolHost({ directory: options.directory ?? process.cwd(), allowed: options.allowPath ?? [] }),
     models: models({
       directory: options.directory ?? process.cwd(),
+      allowed: options.allowPath ?? [],
       simulateAll: options.sim === true,
       environment,
       ...(faults === undefined ? {} : { sim: { faults } }),

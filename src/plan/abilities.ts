@@ -1,13 +1,40 @@
 /** What agents ask of their models that those cannot do: it is told when the program is compiled, not when it is paid for. */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
-import type { AgentIR, Graph, ModelIR } from "./ir.js";
+import type { AgentIR, Graph, MediaKind, ModelIR } from "./ir.js";
+import { modelsBehind } from "./media.js";
 
 /** Reports agents whose models cannot carry them out. */
 export function checkAbilities(graph: Graph, problems: Problems): void {
   for (const agent of Object.values(graph.agents)) {
     if (agent.span.file.startsWith("std:")) continue;
-    for (const model of modelsBehind(graph, agent.model)) checkTools(agent, model, problems);
+    const media = mediaIn(agent.prompt);
+    for (const model of modelsBehind(graph, agent.model)) {
+      checkTools(agent, model, problems);
+      checkMedia(agent, model, media, problems);
+    }
+  }
+}
+
+/** What stands in a prompt beside texts. */
+function mediaIn(prompt: unknown, found: Set<MediaKind> = new Set()): ReadonlySet<MediaKind> {
+  if (typeof prompt !== "object" || prompt === null) return found;
+  const as = "as" in prompt ? prompt.as : undefined;
+  if (as === "image" || as === "audio" || as === "document") found.add(as);
+  for (const each of Object.values(prompt)) mediaIn(each, found);
+  return found;
+}
+
+function checkMedia(agent: AgentIR, model: ModelIR, media: ReadonlySet<MediaKind>, problems: Problems): void {
+  if (model.provider === "sim") return;
+  for (const kind of media) {
+    if (model.media?.[kind] !== undefined && model.provider !== "command") continue;
+    problems.report(
+      d.mediaOfModel,
+      agent.span,
+      { agent: agent.name, model: model.name, kind, command: model.provider === "command" },
+      { related: [{ span: model.span, message: "this model" }] },
+    );
   }
 }
 
@@ -19,13 +46,4 @@ function checkTools(agent: AgentIR, model: ModelIR, problems: Problems): void {
     { agent: agent.name, model: model.name },
     { related: [{ span: model.span, message: "this model" }] },
   );
-}
-
-/** The models that an agent may be answered by: those of a group, or the one. */
-function modelsBehind(graph: Graph, id: string, seen: Set<string> = new Set()): readonly ModelIR[] {
-  const model = graph.models[id];
-  if (model === undefined || seen.has(id)) return [];
-  seen.add(id);
-  const group = model.fallback ?? model.balance;
-  return group === undefined ? [model] : group.flatMap((each) => modelsBehind(graph, each, seen));
 }

@@ -12,7 +12,7 @@ import { choice } from "./bound-choice.js";
 import { type Scope, scopeIn, shapeOf } from "./bound-expressions.js";
 import { nameLists, paramScope, paramShapes } from "./bound-params.js";
 import { capsOf, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
-import { plainRequests, promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
+import { mediaWeights, plainRequests, promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
 import { ANY, jsonBytes, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
 import type { Args, Called, Evaluated, Part, Place, World } from "./bound-world.js";
 import type { AgentIR, CalleeRef, FlowIR, HandlerIR, Policies } from "./ir.js";
@@ -110,7 +110,7 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
   const { graph, call } = place.world;
   const optional = (expr: AgentIR["system"]): Shape | undefined => (expr === undefined ? undefined : shapeOf(expr, scope));
   const bytes = promptBytes(agent, graph, {
-    prompt: shapeOf(agent.prompt, scope),
+    prompt: shapeOf(agent.prompt, { ...scopeIn(scope), media: mediaWeights(graph, agent.model) }),
     system: optional(agent.system),
     examples: optional(agent.examples),
   });

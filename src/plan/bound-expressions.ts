@@ -26,13 +26,15 @@ import {
   text,
   utf8,
 } from "./bound-sizes.js";
-import type { ExprIR, PatternIR, TemplatePartIR } from "./ir.js";
+import type { ExprIR, MediaKind, PatternIR, TemplatePartIR } from "./ir.js";
 
 /** The shapes of the names in scope. */
 export interface Scope {
   readonly types: Types;
   readonly names: Map<string, Shape>;
   readonly outer: Scope | undefined;
+  /** In the prompt of an agent: what an image, a recording or a document counts as, in bytes of text. */
+  readonly media?: Readonly<Record<MediaKind, number>>;
 }
 
 export function scopeIn(outer: Scope, names: readonly (readonly [string, Shape])[] = []): Scope {
@@ -226,6 +228,10 @@ function partBytes(part: TemplatePartIR, scope: Scope): TextBytes {
       return { bytes, json: utf8(JSON.stringify(part.text)) - 2, least: bytes };
     }
     case "value": {
+      if (part.as === "image" || part.as === "audio" || part.as === "document") {
+        const bytes = mediaIn(scope, part.as);
+        return { bytes, json: bytes, least: 0 };
+      }
       if (part.as !== "plain") return { bytes: LITERAL_BYTES, json: LITERAL_BYTES, least: 0 };
       const shape = shapeOf(part.value, scope);
       return { bytes: plainBytes(shape), json: plainJsonBytes(shape), least: leastBytes(shape) };
@@ -256,6 +262,11 @@ function partBytes(part: TemplatePartIR, scope: Scope): TextBytes {
       };
     }
   }
+}
+
+function mediaIn(scope: Scope, kind: MediaKind): number {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) if (at.media !== undefined) return at.media[kind];
+  return Number.POSITIVE_INFINITY;
 }
 
 function keyOf(over: Shape, index: Shape): Shape {

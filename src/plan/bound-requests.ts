@@ -6,13 +6,16 @@
 import { type Count, isNumber, larger, plus, sum, times } from "./bound-algebra.js";
 import { type Amounts, add, NOTHING } from "./bound-amounts.js";
 import { itemsOf, leastBytes, plainBytes, type Shape, utf8 } from "./bound-sizes.js";
-import type { AgentIR, Graph, ModelIR } from "./ir.js";
+import type { AgentIR, Graph, MediaKind, ModelIR } from "./ir.js";
 import { answerSchema, parametersSchema } from "./json-schema.js";
+import { mediaCounts, mediaTaken } from "./media.js";
 import {
   dearest,
   inputLimit,
   LAST_TURN,
+  MEDIA_LABEL_BYTES,
   MESSAGE_BYTES,
+  mediaBytes,
   outputLimit,
   overhead,
   perRequest,
@@ -25,6 +28,7 @@ import {
   tokenFactor,
   turnBytes,
 } from "./request-size.js";
+import { declarationOf } from "./walk.js";
 
 /** What requests use: at most, at least with the shortest texts, and what is kept back for the one that must be sent. */
 export interface Requests {
@@ -89,7 +93,9 @@ function exampleBytes(examples: Shape): { readonly most: Count; readonly least: 
 /** The requests of one attempt whose answers fit, to the first model of a fallback: every turn, no repairs. */
 export function plainRequests(agent: AgentIR, graph: Graph, prompt: PromptBytes): Amounts {
   const longest = longestOutput(agent.model, graph, agent.maxOutput);
-  return askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, longest, 0)).keep;
+  return askedOf(agent.model, graph, (model) =>
+    conversation(agent, model, prompt.most, longest, { repairs: 0, shown: shownByTools(agent, graph) }),
+  ).keep;
 }
 
 /** The requests of one attempt. */
@@ -99,7 +105,9 @@ export function requestsOf(agent: AgentIR, graph: Graph, prompt: PromptBytes): R
   const single = askedOf(agent.model, graph, (model) => request(model, prompt.least, output(model)));
   const first = askedOf(agent.model, graph, (model) => request(model, prompt.most, output(model)));
   return {
-    most: askedOf(agent.model, graph, (model) => conversation(agent, model, prompt.most, longest, agent.repairs)).most,
+    most: askedOf(agent.model, graph, (model) =>
+      conversation(agent, model, prompt.most, longest, { repairs: agent.repairs, shown: shownByTools(agent, graph) }),
+    ).most,
     least: numbers(single.least),
     keep: numbers(first.keep),
   };
@@ -202,14 +210,44 @@ function longestOutput(id: string, graph: Graph, wanted: number | undefined): nu
   return group === undefined ? outputLimit(model, wanted) : Math.max(0, ...group.map((each) => longestOutput(each, graph, wanted)));
 }
 
+/** What media counts as, in bytes of text, for whichever model of a group is asked. */
+export function mediaWeights(graph: Graph, id: string): Readonly<Record<MediaKind, number>> {
+  const model = graph.models[id];
+  const group = model?.fallback ?? model?.balance;
+  if (model === undefined) return { image: 0, audio: 0, document: 0 };
+  const of = (kind: MediaKind): number =>
+    group === undefined ? mediaBytes(model, kind) : Math.max(0, ...group.map((each) => mediaWeights(graph, each)[kind]));
+  return { image: of("image"), audio: of("audio"), document: of("document") };
+}
+
+/** What the result of one tool call shows at most beside its text, in bytes of text. */
+function shownByTools(agent: AgentIR, graph: Graph): number {
+  const taken = mediaTaken(graph, agent.model);
+  const weights = mediaWeights(graph, agent.model);
+  const of = (ref: AgentIR["tools"][number]): number => {
+    if (ref.kind === "channel") return 0;
+    const counts = mediaCounts(declarationOf(graph, ref).result, graph.types);
+    let bytes = 0;
+    for (const kind of taken) if (counts[kind] > 0) bytes += counts[kind] * weights[kind] + MEDIA_LABEL_BYTES;
+    return bytes;
+  };
+  return taken.size === 0 ? 0 : Math.max(0, ...agent.tools.map(of));
+}
+
+/** How a conversation grows: repairs that are asked for, and what the result of one tool call shows beside its text. */
+interface Growth {
+  readonly repairs: number;
+  readonly shown: number;
+}
+
 /** Every request of a conversation: what grows it most comes first, as that is in most of the requests. */
-function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number, repairs: number): Amounts {
+function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number, { repairs, shown }: Growth): Amounts {
   const output = outputLimit(model, agent.maxOutput);
   const repair = 2 * MESSAGE_BYTES + quotedBytes(longest) + REPAIR_BYTES;
   const withTools = agent.tools.length > 0;
   // The last turn has no tools.
   const toolTurns = withTools ? Math.max(0, agent.maxTurns - 1) : 0;
-  const result = MESSAGE_BYTES + Math.max(3 * agent.maxToolResult, TOOL_ERROR_BYTES);
+  const result = MESSAGE_BYTES + Math.max(3 * agent.maxToolResult, TOOL_ERROR_BYTES) + shown;
   // Names and ids of the tool messages repeat those of the calls.
   const refused = (REFUSED_CALLS - 1) * agent.maxCallsPerTurn * (MESSAGE_BYTES + REFUSAL_BYTES);
   const turn = MESSAGE_BYTES + 2 * turnBytes(longest) + agent.maxCallsPerTurn * result + refused;

@@ -41,11 +41,14 @@ export type GlobalIR =
 
 // ----------------------------------------------------------------------------------------------------- types
 
+/** What models look at and listen to beside texts. */
+export type MediaKind = "image" | "audio" | "document";
+
 export type TypeIR =
   | { readonly kind: "string"; readonly min?: number; readonly max?: number; readonly pattern?: string }
   | { readonly kind: "int" | "float"; readonly min?: number; readonly max?: number }
   /** `duration` is a number of milliseconds, `money` of US dollars. */
-  | { readonly kind: "bool" | "null" | "json" | "duration" | "money" | "image" | "audio" | "document" }
+  | { readonly kind: "bool" | "null" | "json" | "duration" | "money" | MediaKind }
   | { readonly kind: "literal"; readonly value: string | number | boolean }
   | { readonly kind: "list"; readonly of: TypeIR; readonly min?: number; readonly max?: number }
   | { readonly kind: "map"; readonly of: TypeIR }
@@ -184,6 +187,8 @@ export interface ModelIR {
     readonly cacheWrite?: number;
     readonly request?: number;
   };
+  /** Tokens that one of each kind is at most; what is absent it does not take. */
+  readonly media?: Readonly<Partial<Record<MediaKind, number>>>;
   /** Tokens. */
   readonly context?: number;
   readonly maxOutput?: number;
@@ -463,8 +468,11 @@ export type TemplatePartIR =
       readonly else: readonly TemplatePartIR[];
     };
 
-/** `plain`: text as it is, numbers and booleans as JSON, null as nothing. Durations and money print their literal. */
-export type TextForm = "plain" | "duration" | "money";
+/**
+ * `plain`: text as it is, numbers and booleans as JSON, null as nothing. Durations and money print their literal. Media
+ * stands in the prompts of agents only, and goes to the model as what it is.
+ */
+export type TextForm = "plain" | "duration" | "money" | MediaKind;
 
 // -------------------------------------------------------------------------------------------------- policies
 

@@ -59,6 +59,9 @@ export function lowerModel(l: Lowering, symbol: DeclSymbol, decl: ModelDecl): Mo
       ...(request === undefined ? {} : { request }),
     });
   }
+  const media = property("media");
+  if (media?.kind === "Record")
+    put("media", Object.fromEntries(media.entries.flatMap((e) => (e.kind === "Field" ? [[e.name.text, numberOf(l, e.value)]] : []))));
   put("context", number("context"));
   put("maxOutput", number("max_output"));
   put("temperature", number("temperature"));

@@ -3,7 +3,7 @@
  * becomes an entry of `Graph.types`. Type variables that nothing filled in are `json`.
  */
 import { expand, isOptional, members, type Type, tagOf } from "../semantics/types.js";
-import type { FieldIR, TypeIR } from "./ir.js";
+import type { FieldIR, TextForm, TypeIR } from "./ir.js";
 
 export interface TypeLowering {
   type(type: Type): TypeIR;
@@ -122,10 +122,10 @@ export function isUntrusted(type: Type): boolean {
 }
 
 /** How a value of the type becomes text in a template. */
-export function textForm(type: Type): "plain" | "duration" | "money" {
+export function textForm(type: Type): TextForm {
   for (const m of members(type)) {
     const t = expand(m);
-    if (t.kind === "duration" || t.kind === "money") return t.kind;
+    if (t.kind === "duration" || t.kind === "money" || t.kind === "image" || t.kind === "audio" || t.kind === "document") return t.kind;
     if (t.kind === "secret") return textForm(t.of);
   }
   return "plain";

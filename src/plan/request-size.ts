@@ -2,7 +2,7 @@
  * What a model request is counted as, before it is sent: the one place where the bound and the admission at run time
  * agree on framing, on defaults, and on how much of earlier turns goes back to the model.
  */
-import type { ModelIR } from "./ir.js";
+import type { MediaKind, ModelIR } from "./ir.js";
 
 /** Bytes of framing for one message. */
 export const MESSAGE_BYTES = 16;
@@ -18,6 +18,8 @@ export const TOOL_ERROR_BYTES = 1_000;
 export const REFUSED_CALLS = 4;
 /** Bytes of a message that refuses one call more than are allowed. */
 export const REFUSAL_BYTES = 128;
+/** Bytes of what stands before the media of a tool's result. */
+export const MEDIA_LABEL_BYTES = 96;
 /** What an agent with tools is told before its last answer. */
 export const LAST_TURN = "Answer now with what you have; no more tools can be used.";
 
@@ -35,6 +37,14 @@ export function outputLimit(model: ModelIR, wanted: number | undefined): number 
 export function inputLimit(model: ModelIR, bytes: number): number {
   return Math.min(model.context ?? Number.POSITIVE_INFINITY, Math.ceil(tokenFactor(model) * bytes + overhead(model)));
 }
+
+/** What an image, a recording or a document counts as, in bytes of text; anything, where the model says nothing. */
+export function mediaBytes(model: ModelIR, kind: MediaKind): number {
+  const tokens = model.media?.[kind] ?? (model.provider === "sim" ? SIMULATED_MEDIA[kind] : Number.POSITIVE_INFINITY);
+  return Math.ceil(tokens / tokenFactor(model));
+}
+
+const SIMULATED_MEDIA: Readonly<Record<MediaKind, number>> = { image: 1_600, audio: 10_000, document: 50_000 };
 
 export const tokenFactor = (model: ModelIR): number => model.tokenFactor ?? DEFAULT_TOKEN_FACTOR;
 export const overhead = (model: ModelIR): number => model.overhead ?? DEFAULT_OVERHEAD;

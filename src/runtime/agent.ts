@@ -6,8 +6,8 @@
  */
 import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
 import { answerSchema, parametersSchema } from "../plan/json-schema.js";
+import { mediaTaken } from "../plan/media.js";
 import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
-import { forEachRef } from "../plan/walk.js";
 import { beginWork, endWork, enter, giveBack, rest, type Worker, wake } from "./admission.js";
 import { pump } from "./body.js";
 import { checkArgs, startCall, withDefaults } from "./call.js";
@@ -18,10 +18,12 @@ import { type Account, type Claim, expiry, nothing, within } from "./ledger.js";
 import { readAs, withoutThinking } from "./lenient.js";
 import type { Attempt, CompiledCallable, Done, Run, Step } from "./machine.js";
 import { askModel, messageBytes } from "./model.js";
-import type { Message, ModelAnswer, Repeated, ToolCallRequest, ToolDescription } from "./provider.js";
+import type { Message, ModelAnswer, Repeated, ToolCallRequest, ToolDescription, UserPart } from "./provider.js";
+import { exampleMessages, promptMessage, repeatedOf, shownAfter } from "./said.js";
 import type { Checked } from "./schema.js";
 import { cancelled, detach } from "./scope.js";
 import { attemptOf, rootOf, stopped, withSchemas } from "./step.js";
+import { takeMedia } from "./tool-media.js";
 import { shortened, shown } from "./values.js";
 
 interface Compiled {
@@ -59,26 +61,6 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
   };
 }
 
-/** What is the same in every call: what no parameter stands in, up to the first one that does. */
-function repeatedOf({ system, examples, prompt }: AgentIR): Repeated {
-  if (system !== undefined && !isSame(system)) return { system: false, messages: 0, head: 0 };
-  const listed =
-    examples === undefined ? [] : examples.kind === "list" ? examples.elements : examples.kind === "const" ? examples.value : [];
-  if (examples !== undefined && (!Array.isArray(listed) || !isSame(examples))) return { system: true, messages: 0, head: 0 };
-  const count = Array.isArray(listed) ? 2 * listed.length : 0;
-  const [first] = prompt.kind === "template" ? prompt.parts : [];
-  const head = prompt.kind === "const" ? String(prompt.value) : first?.kind === "text" ? first.text : "";
-  return { system: true, messages: count, head: head.length };
-}
-
-function isSame(expr: AgentIR["prompt"]): boolean {
-  let same = true;
-  forEachRef(expr, () => {
-    same = false;
-  });
-  return same;
-}
-
 async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const { run } = step;
   const { ir, callee } = agent;
@@ -88,7 +70,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const types = run.program.graph.types;
   const tools = describeTools(run, ir.tools);
   const system = agent.system === undefined ? undefined : String(agent.system(frame));
-  const messages: Message[] = [...exampleMessages(agent.examples?.(frame)), { role: "user", text: String(agent.prompt(frame)) }];
+  const messages: Message[] = [...exampleMessages(agent.examples?.(frame)), promptMessage(() => String(agent.prompt(frame)))];
   const attempt = rootOf(step).attempts;
   const counts = new Map<string, number>();
   const lastWords: Message = { role: "user", text: LAST_TURN };
@@ -162,7 +144,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       const said: Message = { role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
       if (isModest(said, ir, output)) {
         const used = await useTools(step, agent, tools, answer.toolCalls, counts);
-        messages.push(said, ...used.map((each) => each.message));
+        messages.push(said, ...shownAfter(used));
         const short = used.find((each) => each.short !== undefined)?.short;
         if (short !== undefined) land(turn + 1, short);
         continue;
@@ -188,15 +170,6 @@ function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Rec
   return new Promise((resolve, reject) => {
     checkArgs(step, callee, (failed, args) => (failed === undefined ? resolve(args) : reject(failed)));
   });
-}
-
-function exampleMessages(examples: unknown): Message[] {
-  if (!Array.isArray(examples)) return [];
-  const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
-  return examples.flatMap((example: { readonly input: unknown; readonly output: unknown }): Message[] => [
-    { role: "user", text: text(example.input) },
-    { role: "assistant", text: text(example.output), toolCalls: [] },
-  ]);
 }
 
 /** Tokens of output that any model the agent may be answered by can write. */
@@ -302,6 +275,7 @@ function isShort(failed: CallFailure, step: Step): boolean {
 /** What a tool gave; `short`: why a budget around did not allow it. */
 interface Used {
   readonly message: Message;
+  readonly media: readonly UserPart[];
   readonly short: string | undefined;
 }
 
@@ -350,7 +324,7 @@ async function useEach(
 }
 
 function toolFailed(call: ToolCallRequest, text: string, short?: string): Used {
-  return { message: toolMessage(call, text, true), short };
+  return { message: toolMessage(call, text, true), media: [], short };
 }
 
 function toolMessage(call: ToolCallRequest, text: string, failed: boolean): Message {
@@ -391,10 +365,12 @@ async function useTool(
     const { kind, message } = failureValue(failed);
     return toolFailed(call, `The tool failed (${kind}): ${message}`, isShort(failed, step) ? message : undefined);
   }
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const { graph } = run.program;
+  const shown = takeMedia(value, callee.ir.result, graph.types, mediaTaken(graph, ir.model));
+  const text = typeof shown.value === "string" ? shown.value : JSON.stringify(shown.value);
   if (text.length > ir.maxToolResult)
     return toolFailed(call, `The result is too large: ${text.length} characters, at most ${ir.maxToolResult} can be shown. Ask for less.`);
-  return { message: toolMessage(call, text, false), short: undefined };
+  return { message: toolMessage(call, text, false), media: shown.media, short: undefined };
 }
 
 interface Outcome {

@@ -3,7 +3,7 @@
  * sent and settled after it. What was sent is always charged: by the usage that comes back, or in full where none does.
  */
 import type { ModelIR } from "../plan/ir.js";
-import { inputLimit, MESSAGE_BYTES, outputLimit, perRequest, requestCost } from "../plan/request-size.js";
+import { inputLimit, MESSAGE_BYTES, mediaBytes, outputLimit, perRequest, requestCost } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
 import { throughBreaker } from "./breaker.js";
@@ -83,7 +83,7 @@ export function worstCase(
   model: ModelIR,
   asking: Asking,
 ): { readonly amount: Amount; readonly inputBound: number; readonly maxOutput: number } {
-  const inputBound = inputLimit(model, requestBytes(asking));
+  const inputBound = inputLimit(model, requestBytes(asking) + mediaIn(model, asking.messages));
   const maxOutput = outputLimit(model, asking.maxOutput);
   const cost = requestCost(model, inputBound, maxOutput);
   return { amount: { cost, tokens: inputBound + maxOutput, calls: 0 }, inputBound, maxOutput };
@@ -97,6 +97,14 @@ function requestBytes(asking: Asking): number {
   return bytes;
 }
 
+/** What the media of messages counts as for a model, in bytes of text. */
+function mediaIn(model: ModelIR, messages: readonly Message[]): number {
+  let bytes = 0;
+  for (const message of messages)
+    if (message.role === "user") for (const part of message.parts ?? []) if (part.kind === "media") bytes += mediaBytes(model, part.of);
+  return bytes;
+}
+
 function messageText(message: Message): string {
   return message.role === "assistant" && message.toolCalls.length > 0
     ? `${message.text}${JSON.stringify(message.toolCalls)}`
@@ -105,6 +113,8 @@ function messageText(message: Message): string {
 
 /** Bytes of everything of a message that is sent. */
 export function messageBytes(message: Message): number {
+  if (message.role === "user" && message.parts !== undefined)
+    return message.parts.reduce((bytes, part) => bytes + (part.kind === "text" ? utf8Length(part.text) : 0), 0);
   const text = utf8Length(messageText(message));
   if (message.role === "tool") return text + utf8Length(message.name) + utf8Length(message.callId);
   if (message.role === "user" || message.replay === undefined) return text;

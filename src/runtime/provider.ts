@@ -3,7 +3,7 @@
  * throws a failure (`kind`, `message`, `retryAfterMs`, and `usage` where it is known what was used before it failed, or
  * `usageUnknown: true` where something was used and nobody said how much: that is charged in full).
  */
-import type { Json, ModelIR, TypeIR } from "../plan/ir.js";
+import type { Json, MediaKind, ModelIR, TypeIR } from "../plan/ir.js";
 import type { Clock } from "./clock.js";
 
 export interface ToolCallRequest {
@@ -14,8 +14,14 @@ export interface ToolCallRequest {
   readonly invalid?: string;
 }
 
+/** A part of a message: a text, or a medium as a program has it (a path, an address, or its bytes). */
+export type UserPart =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "media"; readonly of: MediaKind; readonly value: unknown };
+
 export type Message =
-  | { readonly role: "user"; readonly text: string }
+  /** `parts` where there is more than text; `text` then shows them in words. */
+  | { readonly role: "user"; readonly text: string; readonly parts?: readonly UserPart[] }
   /** `replay` is what the provider gave with its answer. */
   | { readonly role: "assistant"; readonly text: string; readonly toolCalls: readonly ToolCallRequest[]; readonly replay?: unknown }
   | { readonly role: "tool"; readonly callId: string; readonly name: string; readonly text: string; readonly failed: boolean };

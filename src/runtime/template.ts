@@ -2,9 +2,11 @@
  * Renders templates. They are data in the graph (the compiler has parsed and typed them), so nothing here parses text.
  * A block is left out for `null`, `false`, an empty text or list; nothing is escaped.
  */
-import type { ExprIR, TemplatePartIR, TextForm } from "../plan/ir.js";
+import type { ExprIR, MediaKind, TemplatePartIR, TextForm } from "../plan/ir.js";
+import { failure } from "./failure.js";
 import { type Eval, type Frame, type Layout, slotFor } from "./frame.js";
-import { assertNever, durationText, isFields, moneyText, plainText } from "./values.js";
+import type { UserPart } from "./provider.js";
+import { assertNever, durationText, isFields, moneyText, plainText, shortened } from "./values.js";
 
 type Render = (frame: Frame) => string;
 type Compile = (expr: ExprIR) => Eval;
@@ -38,9 +40,55 @@ export function textOf(value: unknown, as: TextForm): string {
       return durationText(value as number);
     case "money":
       return moneyText(value as number);
+    case "image":
+    case "audio":
+    case "document":
+      return media(as, value);
     default:
       return assertNever(as);
   }
+}
+
+/** What a prompt holds beside texts, while it is rendered. */
+let collecting: { readonly mark: string; readonly found: Extract<UserPart, { kind: "media" }>[] } | undefined;
+
+/**
+ * Renders a prompt into texts and media, in order. Where a medium stands is marked in the text by something that nobody
+ * could have known before, so no value can pretend to be one.
+ */
+export function renderParts(render: () => string): readonly UserPart[] {
+  const outer = collecting;
+  const mark = `\u0000${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}:`;
+  const own: NonNullable<typeof collecting> = { mark, found: [] };
+  collecting = own;
+  let text: string;
+  try {
+    text = render();
+  } finally {
+    collecting = outer;
+  }
+  if (own.found.length === 0) return [{ kind: "text", text }];
+  const [before = "", ...rest] = text.split(mark);
+  const parts: UserPart[] = [{ kind: "text", text: before }];
+  for (const each of rest) {
+    const index = /^(\d+)\u0000/.exec(each);
+    const medium = index === null ? undefined : own.found[Number(index[1])];
+    if (index === null || medium === undefined) throw failure("assertion", "a function of the prompt has cut a medium that stands in it");
+    parts.push(medium, { kind: "text", text: each.slice(index[0].length) });
+  }
+  return parts.filter((part) => part.kind === "media" || part.text !== "");
+}
+
+/** A medium as it stands in a text that is only shown. */
+export function mediaText(of: MediaKind, value: unknown): string {
+  if (typeof value === "string") return `[${of}: ${value.startsWith("data:") ? value.slice(0, 40) : shortened(value, 200)}]`;
+  return `[${of}: ${isFields(value) ? String(value["media_type"]) : "unknown"}]`;
+}
+
+function media(of: MediaKind, value: unknown): string {
+  if (collecting === undefined) return mediaText(of, value);
+  const index = collecting.found.push({ kind: "media", of, value }) - 1;
+  return `${collecting.mark}${index}\u0000`;
 }
 
 /** What `{{#if}}` and its kin take for true. */

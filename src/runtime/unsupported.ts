@@ -1,5 +1,5 @@
 /** What a flow reaches that this version cannot carry out; a run with any of it is refused before it starts. */
-import type { Body, CalleeRef, Graph, NodeIR, Policies, TypeIR } from "../plan/ir.js";
+import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
 import type { Span } from "../source/source.js";
 import { bodiesOf, declaration } from "./reach.js";
 
@@ -53,7 +53,6 @@ export function unsupported(
       if (ir.kind === "flow") visitBody(ir.body);
       if (ir.kind === "capability") for (const implementation of ir.implementations) visitCallee(implementation, ir.span);
       if (ir.kind === "agent") {
-        if (ir.params.some((param) => holdsMedia(param.type))) report("images, audio and documents in prompts", ir.span);
         visitModel(ir.model);
         for (const tool of ir.tools) visitCallee(tool, ir.span);
       }
@@ -71,24 +70,4 @@ export function unsupported(
   for (const handler of graph.handlers) report("handlers (on …)", handler.span);
   for (const root of roots) visitCallee(root, { file: graph.file, start: 0, end: 0 });
   return found;
-}
-
-/** Whether a value of the type can hold media; recursive types are looked into where they are written out. */
-function holdsMedia(type: TypeIR): boolean {
-  switch (type.kind) {
-    case "image":
-    case "audio":
-    case "document":
-      return true;
-    case "list":
-    case "map":
-    case "secret":
-      return holdsMedia(type.of);
-    case "record":
-      return type.fields.some((field) => holdsMedia(field.type));
-    case "union":
-      return type.of.some(holdsMedia);
-    default:
-      return false;
-  }
 }

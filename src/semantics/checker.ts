@@ -94,6 +94,8 @@ export interface Context {
   readonly inTest: boolean;
   /** What `secret` values may reach here: a place that is declared secret. */
   readonly secretAllowed: boolean;
+  /** True in the prompts of agents, where images, audio and documents may stand in a text. */
+  readonly mediaAllowed?: boolean;
   /** True in top-level constants and properties, where `env` and `secret` may stand. */
   readonly environment?: boolean;
   /** Type parameters in scope. */

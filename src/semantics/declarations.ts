@@ -36,8 +36,8 @@ function propertyContext(c: Checker, env: Env, outer: Context): PropertyContext 
   const context: Context = { ...outer, environment: true };
   return {
     problems: c.problems,
-    expect(expr, type, secret) {
-      const inner = { ...context, secretAllowed: secret };
+    expect(expr, type, secret, media = false) {
+      const inner = { ...context, secretAllowed: secret, mediaAllowed: media };
       const found = c.infer(expr, env, inner, type);
       if (!assignable(found, type)) c.reportMismatch(expr, found, type);
       return found;

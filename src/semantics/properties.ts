@@ -26,7 +26,7 @@ import { expand, isError, JSON_TYPE, mapOf, STRING, type Type } from "./types.js
 export interface PropertyContext {
   readonly problems: Problems;
   /** Infers and reports where the value does not fit; `secret` says that a secret may stand there. */
-  expect(expr: Expr, type: Type, secret: boolean): Type;
+  expect(expr: Expr, type: Type, secret: boolean, media?: boolean): Type;
   infer(expr: Expr, expected?: Type): Type;
   /** Whether an expression's value is known at compile time. */
   constant(expr: Expr): boolean;
@@ -109,7 +109,7 @@ function checkValue(name: string, spec: PropertySpec, expr: Expr, context: Prope
     case "value": {
       if (wanted.constant === true && !context.constant(expr)) {
         if (!isError(context.infer(expr))) problems.report(d.propertyConstant, expr.span, { name });
-      } else context.expect(expr, wanted.type, wanted.secret === true);
+      } else context.expect(expr, wanted.type, wanted.secret === true, wanted.media === true);
       return;
     }
     case "choice": {
@@ -267,6 +267,7 @@ const MEMBER_OWNED: ReadonlySet<string> = new Set([
   "input",
   "output",
   "price",
+  "media",
   "context",
   "token_factor",
   "overhead",

@@ -5,8 +5,8 @@
 import { DURATION, JSON_TYPE, list, MONEY, recordOf, STRING, type Type } from "./types.js";
 
 export type PropertyKind =
-  /** Any expression of a type; `constant` ones must be known at compile time, `secret` ones may be secret. */
-  | { readonly kind: "value"; readonly type: Type; readonly constant?: boolean; readonly secret?: boolean }
+  /** Any expression of a type; `constant` ones must be known at compile time, `secret` ones may be secret, `media` may stand in some. */
+  | { readonly kind: "value"; readonly type: Type; readonly constant?: boolean; readonly secret?: boolean; readonly media?: boolean }
   | { readonly kind: "choice"; readonly of: readonly string[] }
   /** The name of a model, names of models, names of callables, the name of an MCP server. */
   | { readonly kind: "model" | "models" | "callables" | "server" }
@@ -48,6 +48,12 @@ export const PRICE = table({
   cache_write: { value: constant(MONEY), form: "cache_write: $1.25" },
 });
 
+const MEDIA = table({
+  image: { value: whole(1), form: "image: 1_600" },
+  audio: { value: whole(1), form: "audio: 120k" },
+  document: { value: whole(1), form: "document: 200k" },
+});
+
 const TEMPERATURE: PropertySpec = { value: constant({ kind: "float", min: 0, max: 2 }), form: "temperature: 0" };
 const MAX_OUTPUT: PropertySpec = { value: whole(1), form: "max_output: 4k" };
 
@@ -67,6 +73,7 @@ export const modelProperties: PropertyTable = table({
   input: { value: { kind: "choice", of: COMMAND_INPUTS }, form: 'input: "argument"', default: '"stdin"' },
   output: { value: { kind: "choice", of: COMMAND_OUTPUTS }, form: 'output: "json"', default: '"auto"' },
   price: { value: { kind: "record", of: PRICE }, form: "price: { input: $1.00, output: $5.00 }" },
+  media: { value: { kind: "record", of: MEDIA }, form: "media: { image: 1_600 }" },
   context: { value: whole(1), form: "context: 200k" },
   max_output: MAX_OUTPUT,
   temperature: TEMPERATURE,
@@ -90,7 +97,7 @@ export const mcpProperties: PropertyTable = table({
 
 export const agentProperties: PropertyTable = table({
   model: { value: { kind: "model" }, required: true, form: "model: haiku" },
-  prompt: { value: TEXT, required: true, form: 'prompt: "…"' },
+  prompt: { value: { kind: "value", type: STRING, media: true }, required: true, form: 'prompt: "…"' },
   system: { value: TEXT, form: 'system: "…"' },
   tools: { value: { kind: "callables" }, form: "tools: [read_text]", default: "[]" },
   max_turns: { value: whole(1), form: "max_turns: 10", default: "10" },

@@ -338,6 +338,9 @@ export function castable(value: Type, type: Type): boolean {
       return own === undefined ? isOptional(f.type) : assignable(own.type, f.type) || castable(own.type, f.type);
     });
   }
+  // A medium is a path, an address, or a record with its bytes.
+  if (t.kind === "image" || t.kind === "audio" || t.kind === "document")
+    return v.kind === t.kind || v.kind === "record" || v.kind === "var" || assignable(v, { kind: "string" });
   const numbers = (k: string) => k === "int" || k === "float";
   if (v.kind === "literal" || t.kind === "literal") return assignable(v, widened(t)) || assignable(t, widened(v));
   return v.kind === t.kind || (numbers(v.kind) && numbers(t.kind)) || v.kind === "var" || t.kind === "var";

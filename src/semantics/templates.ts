@@ -97,6 +97,11 @@ function checkValue(s: Scope, value: TemplateExpr): void {
       case "secret":
         if (!s.context.secretAllowed) problems.report(d.secretInTemplate, value.span, {});
         return;
+      case "image":
+      case "audio":
+      case "document":
+        if (s.context.mediaAllowed !== true) problems.report(d.templateMedia, value.span, { kind: t.kind });
+        return;
       case "callable":
       case "var":
         problems.report(d.templateNoText, value.span, { type: typeText(type) });

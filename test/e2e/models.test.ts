@@ -1,4 +1,6 @@
 /** Programs on real providers, as a process: the providers are played by a server on this machine. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { project, weave } from "../support/cli.js";
 import type { Protocol } from "../support/model-frames.js";
@@ -283,5 +285,47 @@ console.log(JSON.stringify({ type: "result", subtype: "success", result: "It is 
     expect((await check("price: { request: $0.25 }")).out).toContain("cost ≤ $0.75");
     const { code, err } = await check('output: "text"');
     expect([code, err]).toEqual([3, expect.stringContaining("W0803")]);
+  });
+});
+
+describe("media", () => {
+  const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
+  const source = (server: ModelServer): string => `
+model seeing {
+  provider: "anthropic"
+  name: "claude-haiku-4-5-20251001"
+  base_url: "${server.url("anthropic")}"
+  price: { input: $1.00, output: $5.00 }
+  media: { image: 1_600, document: 20k }
+  context: 200k
+  max_output: 1k
+}
+agent Compare(photos: image[1..3], rules: document?) -> "same" | "different" {
+  model: seeing
+  prompt: "Are these the same? {{#each photos}}{{this}}{{/each}}{{#if rules}} By these rules: {{rules}}{{/if}}"
+}
+@budget($0.50)
+flow main(photos: image[1..3], rules: document?) -> string { Compare(photos, rules) }
+`;
+
+  test("goes from the command line to the model, and is bounded before", async () => {
+    const server = await modelServer([{ kind: "answer", text: '{"answer":"same"}', usage: { input: 3000, output: 5 } }]);
+    const cwd = project({ "a.weave": source(server), "rules.md": "Colour counts.\n" });
+    writeFileSync(join(cwd, "a.png"), Buffer.from(png, "base64"));
+    const inline = JSON.stringify({ data: png, media_type: "image/png" });
+    const args = ["--input", "in.json"];
+    writeFileSync(join(cwd, "in.json"), `{ "photos": ["a.png", ${inline}], "rules": "rules.md" }`);
+    const ran = await weave(["run", "a.weave", ...args, "--json"], { cwd, env: keys.anthropic });
+    expect([ran.code, JSON.parse(ran.out)]).toMatchObject([0, { value: "same", spend: { input_tokens: 3000 } }]);
+    const body = JSON.stringify(server.asked[0]?.body);
+    expect(body.split(png)).toHaveLength(3);
+    expect(body).toContain("Colour counts.");
+    const lone = await weave(["run", "a.weave", "--photos", "a.png"], { cwd, env: keys.anthropic });
+    expect([lone.code, lone.out]).toEqual([0, "same\n"]);
+    const check = await weave(["check", "a.weave"], { cwd });
+    expect(check.out).toContain("budget $0.50 is enough");
+    const missing = await weave(["run", "a.weave", "--photos", "b.png"], { cwd, env: keys.anthropic });
+    expect([missing.code, missing.err]).toEqual([1, expect.stringContaining("the image b.png cannot be read: there is no such file")]);
+    expect(server.asked).toHaveLength(2);
   });
 });

@@ -54,6 +54,34 @@ describe("bounds", () => {
     expect(compared).toBeGreaterThan(runs / 2);
   });
 
+  test("hold for media, whatever stands in a prompt how often", async () => {
+    const source = `
+model seeing { provider: "sim", price: { input: $1.00, output: $10.00 }, media: { image: 700, audio: 90, document: 3k }, max_output: 50, token_factor: 0.7 }
+agent Look(photos: image[..3], said: audio?, paper: document) -> string(..40)[..2] {
+  model: seeing
+  prompt: "{{#each photos}}{{this}} and {{/each}}{{#if said}}{{said}}{{/if}}{{paper}}{{paper}}"
+}
+flow main(photos: image[..3], said: audio?, paper: document) -> string[] { Look(photos, said, paper) }
+`;
+    const { graph, problems, files } = compile("main.weave", fileHost(new Map([["main.weave", source]])));
+    if (graph === undefined) throw new Error(renderProblems(problems, files));
+    const flow = graph.flows[graph.entries["main"] ?? ""];
+    const bytes = { data: "x".repeat(5_000), media_type: "image/png" };
+    for (const photos of [[], ["a.png"], ["a.png", bytes, "c.png"]]) {
+      for (const said of ["a.wav", null]) {
+        const inputs = { photos, said, paper: "a.pdf" };
+        const { most } = bounds(graph, inputs).of(flow as FlowIR).bound;
+        for (let seed = 1; seed <= 6; seed++) {
+          const { result, used, at } = await adversarialRun(graph, inputs, maliceOf(seed));
+          expect(result.problems).toEqual([]);
+          expect(used.inputTokens).toBeLessThanOrEqual(at(most.inputTokens));
+          expect(used.cost).toBeLessThanOrEqual(at(most.cost));
+          if (seed === 1) expect(used.inputTokens).toBeGreaterThan(6_000 + 700 * photos.length);
+        }
+      }
+    }
+  });
+
   test("as a budget refuse nothing", { timeout: 20_000 + runs * 400 }, async () => {
     let compared = 0;
     for (let seed = 1; seed <= runs / 2; seed++) {

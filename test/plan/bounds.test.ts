@@ -159,6 +159,21 @@ describe("what a request costs", () => {
     expect(boundOf(body, params).inside.most.cost).toBe(cost);
   });
 
+  test("media counts as its model says, as often as it may stand in a prompt", () => {
+    const more = `
+model seeing { provider: "sim", price: { input: $1.00, output: $10.00 }, media: { image: 300, document: 2k }, max_output: 100, overhead: 0, token_factor: 0.5 }
+agent Look(a: image, b: image[..4], c: document?) -> string {
+  model: seeing
+  repairs: 0
+  prompt: "{{a}}{{#each b}}{{this}}{{/each}}{{#if c}}{{c}}{{/if}}"
+}`;
+    const tokens = (params: string, call: string) => boundOf(call, params, more).inside.most.inputTokens;
+    expect(tokens("a: image, b: image[..4], c: document?", "Look(a, b, c)")).toBe(300 + 4 * 300 + 2000 + 8);
+    expect(tokens("a: image", "Look(a, [a], null)")).toBe(300 + 300 + 2000 + 8);
+    const blind = `agent Blind(a: image) -> string { model: m, repairs: 0, prompt: "{{a}}" }`;
+    expect(boundOf("Blind(a)", "a: image", blind).inside.most.inputTokens).toBe(1_600 + 16);
+  });
+
   test("a repair holds what was answered before", () => {
     const { inside } = boundOf("R(x)", 'x: "low"');
     const first = 3 + 16;

@@ -158,4 +158,10 @@ export const templateProblems = {
     title: ({ name, most }) => `\`${name}\` names at most ${most} value${most === 1 ? "" : "s"}`,
     label: "one too many",
   }),
+  // tool t(p: image) -> string = exec(["file", "{{p}}"])
+  templateMedia: error<{ kind: "image" | "audio" | "document" }>("W0450", {
+    title: ({ kind }) => `${{ image: "An image", audio: "Audio", document: "A document" }[kind]} can stand only in the prompt of an agent`,
+    label: ({ kind }) => `this is \`${kind}\`, which has no text`,
+    help: "Where its path is meant, let the parameter be a `string`.",
+  }),
 } as const;

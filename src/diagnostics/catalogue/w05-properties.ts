@@ -3,6 +3,8 @@ import { error } from "./define.js";
 
 const list = (names: readonly string[]) => names.map((n) => `\`${n}\``).join(", ");
 
+const MEDIA_WORDS = { image: "images", audio: "audio", document: "documents" } as const;
+
 export const propertyProblems = {
   // agent A() -> string { modell: m, prompt: "x" }
   unknownProperty: error<{ owner: string; name: string; near: string | undefined; names: readonly string[] }>("W0550", {
@@ -52,6 +54,15 @@ export const propertyProblems = {
     title: ({ agent, model }) => `\`${agent}\` has tools, and its model \`${model}\` cannot call them`,
     label: ({ model }) => `\`${model}\` is a program, which only answers`,
     help: "Give the tools to an agent with another model, or leave them out and let the program use its own.",
+  }),
+  // agent A(p: image) -> string { model: m, prompt: "{{p}}" }
+  mediaOfModel: error<{ agent: string; model: string; kind: "image" | "audio" | "document"; command: boolean }>("W0571", {
+    title: ({ agent, model, kind }) => `\`${agent}\` shows ${MEDIA_WORDS[kind]} to \`${model}\`, which takes none`,
+    label: ({ model, kind }) => `\`${model}\` has no \`media\` for \`${kind}\``,
+    help: ({ model, kind, command }) =>
+      command
+        ? "A model that is a program gets text only. Give it the path of the file, if it can read files itself."
+        : `If the model takes ${MEDIA_WORDS[kind]}, write into \`${model}\` how many tokens one is at most: \`media: { ${kind}: ${{ image: "1_600", audio: "120k", document: "200k" }[kind]} }\`. Otherwise use another model.`,
   }),
   // tool t() -> string = 3
   notABinding: error<{ near: string | undefined }>("W0560", {

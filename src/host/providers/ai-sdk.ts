@@ -5,12 +5,14 @@
  * without its end is a failure, never a short answer. A package is loaded when a run needs it.
  */
 import type { JSONObject, LanguageModelV4 } from "@ai-sdk/provider";
-import type { Json } from "../../plan/ir.js";
+import type { Json, MediaKind } from "../../plan/ir.js";
 import { failure } from "../../runtime/failure.js";
-import type { ModelAnswer, ModelRequest, Provider, RequestContext } from "../../runtime/provider.js";
+import type { Message, ModelAnswer, ModelRequest, Provider, RequestContext } from "../../runtime/provider.js";
 import { outside } from "../outside.js";
+import type { FileOptions } from "../tools/files.js";
 import { type AnswerForm, answerForm, type Enforcement } from "./answer-form.js";
 import { callOptions, sdkOptions } from "./conversation.js";
+import type { ReadPart } from "./media.js";
 import { type Circumstances, cutOff, nothingUsed, providerFailure } from "./provider-failure.js";
 import { answered, collect } from "./streamed-answer.js";
 
@@ -28,6 +30,8 @@ interface Kind {
   /** The name of its options in the SDK. */
   readonly optionsKey: string;
   readonly options: (written: Json | undefined) => JSONObject;
+  /** What its interface takes beside texts; a model may take less. */
+  readonly media: readonly MediaKind[];
 }
 
 const named = ({ apiKey, baseUrl, fetch }: Settings) => ({
@@ -43,6 +47,7 @@ const kinds = {
       return (model, settings) => createAnthropic(named(settings))(model);
     },
     enforcement: "enforced",
+    media: ["image", "document"],
     optionsKey: "anthropic",
     // Arguments of tools come checked by the other side instead of piece by piece: nobody looks at the pieces.
     options: (written) => ({ toolStreaming: false, ...sdkOptions(written) }),
@@ -54,6 +59,7 @@ const kinds = {
     },
     enforcement: "enforced",
     recursive: true,
+    media: ["image", "document"],
     optionsKey: "openai",
     // Nothing is left with the provider for later turns: they send everything that they need.
     options: (written) => ({ store: false, ...sdkOptions(written) }),
@@ -64,6 +70,7 @@ const kinds = {
       return (model, settings) => createGoogle(named(settings))(model);
     },
     enforcement: "enforced",
+    media: ["image", "audio", "document"],
     optionsKey: "google",
     options: sdkOptions,
   },
@@ -81,6 +88,7 @@ const kinds = {
         }).chatModel(model);
     },
     enforcement: "uncertain",
+    media: ["image", "audio", "document"],
     optionsKey: "compatible",
     // What its own interface calls an option is written in the program and sent as it is.
     options: (written) =>
@@ -111,7 +119,11 @@ export interface Environment {
 }
 
 /** One of these providers. */
-export function aiSdk(name: SdkProvider, environment: Environment): Provider {
+export function aiSdk(
+  name: SdkProvider,
+  environment: Environment,
+  files: FileOptions = { directory: process.cwd(), allowed: [] },
+): Provider {
   const kind: Kind = kinds[name];
   // Loading goes on while the run is prepared; whether it worked is told with the first request.
   const loading = kind.load();
@@ -147,10 +159,15 @@ export function aiSdk(name: SdkProvider, environment: Environment): Provider {
     made.set(handle, language);
     if (context.signal.aborted) throw { ...failure("cancelled", "the request was aborted before it was sent"), usage: nothingUsed };
 
+    const shows = request.messages.some((message) => message.role === "user" && message.parts !== undefined);
+    const media = shows
+      ? await (await import("./media.js")).readMedia(request, { provider: name, takes: kind.media, files, signal: context.signal })
+      : new Map<Message, readonly ReadPart[]>();
+
     const send = async (form: AnswerForm): Promise<ModelAnswer> => {
       let begun = false;
       try {
-        const { stream } = await language.doStream(callOptions(request, form, kind.optionsKey, options, context.signal));
+        const { stream } = await language.doStream(callOptions(request, form, kind.optionsKey, options, context.signal, media));
         begun = true;
         const answer = answered(await collect(stream, context), request, form);
         if (answer !== undefined) return answer;

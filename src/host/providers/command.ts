@@ -17,6 +17,8 @@ const longestArgument = 120_000;
 
 /** Asks a program that works in a folder. */
 export async function askProgram(request: ModelRequest, context: RequestContext, directory: string): Promise<ModelAnswer> {
+  if (request.messages.some((message) => message.role === "user" && message.parts !== undefined))
+    throw { ...failure("refused", "a model that is a program takes text only"), usage: nothingUsed };
   const { argv = [], env = {}, secrets: all = [] } = request.command ?? {};
   const { input, output } = request.model.options;
   const program = argv[0] ?? "";

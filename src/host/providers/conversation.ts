@@ -7,6 +7,7 @@ import type {
   JSONObject,
   JSONSchema7,
   LanguageModelV4CallOptions,
+  LanguageModelV4FilePart,
   LanguageModelV4Message,
   LanguageModelV4ReasoningPart,
   LanguageModelV4TextPart,
@@ -15,6 +16,7 @@ import type {
 import type { Json } from "../../plan/ir.js";
 import type { Message, ModelRequest, ToolCallRequest } from "../../runtime/provider.js";
 import type { AnswerForm } from "./answer-form.js";
+import type { ReadMedia, ReadPart } from "./media.js";
 
 export type AssistantPart = LanguageModelV4TextPart | LanguageModelV4ReasoningPart | LanguageModelV4ToolCallPart;
 
@@ -35,12 +37,13 @@ export function callOptions(
   optionsKey: string,
   options: JSONObject,
   signal: AbortSignal,
+  media: ReadMedia,
 ): LanguageModelV4CallOptions {
   const { tools, limits, temperature, maxOutput } = request;
   const cache = cachePlan(request, form, optionsKey, options);
   const { seed } = request.model.options;
   return {
-    prompt: prompt(request, form, cache),
+    prompt: prompt(request, form, cache, media),
     maxOutputTokens: Math.max(1, maxOutput - thinkingBudget(options)),
     ...(temperature === undefined ? {} : { temperature }),
     ...(typeof seed === "number" ? { seed } : {}),
@@ -72,19 +75,22 @@ function thinkingBudget(options: JSONObject): number {
   return typeof budget === "number" ? budget : 0;
 }
 
-function prompt(request: ModelRequest, form: AnswerForm, cache: CachePlan): LanguageModelV4Message[] {
+function prompt(request: ModelRequest, form: AnswerForm, cache: CachePlan, media: ReadMedia): LanguageModelV4Message[] {
   const system = systemText(request, form);
   const marked = (here: boolean) => (here ? { providerOptions: MARK } : {});
   const messages: LanguageModelV4Message[] = system === "" ? [] : [{ role: "system", content: system, ...marked(cache.at === "system") }];
   for (const [i, message] of request.messages.entries()) {
     const previous = messages.at(-1);
     if (message.role === "tool" && previous?.role === "tool") previous.content.push(toolResult(message));
-    else if (message.role === "user" && cache.at === "head" && i === request.repeated?.messages) {
+    else if (message.role === "user" && message.parts === undefined && cache.at === "head" && i === request.repeated?.messages) {
       const { head } = request.repeated;
       const parts = [message.text.slice(0, head), message.text.slice(head)].filter((part) => part !== "");
       messages.push({ role: "user", content: parts.map((text, at) => ({ type: "text", text, ...marked(at === 0) })) });
     } else
-      messages.push({ ...turn(message, replayKey(request)), ...marked(cache.at === "examples" && i + 1 === request.repeated?.messages) });
+      messages.push({
+        ...turn(message, replayKey(request), media),
+        ...marked(cache.at === "examples" && i + 1 === request.repeated?.messages),
+      });
   }
   const last = messages.at(-1);
   if (cache.turns && last !== undefined && last.role !== "system") messages[messages.length - 1] = { ...last, ...marked(true) };
@@ -124,10 +130,10 @@ function cachePlan(request: ModelRequest, form: AnswerForm, optionsKey: string, 
   return { at: size < worthCaching ? undefined : at, turns };
 }
 
-function turn(message: Message, by: string): LanguageModelV4Message {
+function turn(message: Message, by: string, media: ReadMedia): LanguageModelV4Message {
   switch (message.role) {
     case "user":
-      return { role: "user", content: [{ type: "text", text: message.text }] };
+      return { role: "user", content: media.get(message)?.map(userPart) ?? [{ type: "text", text: message.text }] };
     case "tool":
       return { role: "tool", content: [toolResult(message)] };
     case "assistant": {
@@ -138,6 +144,12 @@ function turn(message: Message, by: string): LanguageModelV4Message {
       return { role: "assistant", content: [...(text === "" ? [] : [{ type: "text" as const, text }]), ...calls] };
     }
   }
+}
+
+function userPart(part: ReadPart): LanguageModelV4TextPart | LanguageModelV4FilePart {
+  if (part.kind === "text") return { type: "text", text: part.text };
+  const { mediaType, data, name } = part;
+  return { type: "file", mediaType, data: { type: "data", data }, filename: name.split(/[\\/]/).at(-1) ?? name };
 }
 
 function toolResult(message: Extract<Message, { role: "tool" }>) {

@@ -15,6 +15,8 @@ export interface ModelOptions {
   readonly sim?: SimOptions;
   /** Where programs that are models work; the current one. */
   readonly directory?: string;
+  /** Paths outside of it that images and documents may be read from. */
+  readonly allowed?: readonly string[];
   readonly environment: (name: string) => string | undefined;
   /** Providers beyond those that ship, by name. */
   readonly providers?: Readonly<Record<string, Provider>>;
@@ -42,7 +44,7 @@ export function models(options: ModelOptions): Models {
         const settings = { key: addressed ? undefined : given(key), baseUrl: given(address) };
         if (required && model.apiKey === undefined && settings.key === undefined) return { missing: "key", variable: key };
         if (address !== undefined && !addressed && settings.baseUrl === undefined) return { missing: "address", variable: address };
-        return aiSdk(name, settings);
+        return aiSdk(name, settings, { directory: options.directory ?? process.cwd(), allowed: options.allowed ?? [] });
       }
       return { missing: "provider", known: ["sim", ...sdkProviders, "command", ...Object.keys(options.providers ?? {})] };
     },

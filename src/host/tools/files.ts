@@ -103,7 +103,8 @@ export function fileTools(options: FileOptions): Readonly<Record<string, ToolFun
 }
 
 /** The real path of what a program names, if it may be used. */
-async function confined(path: string, { directory, allowed }: FileOptions): Promise<string> {
+/** The real place of a path, which must be inside the project or what was allowed. */
+export async function confined(path: string, { directory, allowed }: FileOptions): Promise<string> {
   if (path.includes("\0")) throw failure("tool_error", "a path cannot hold a zero byte");
   const wanted = await real(resolve(directory, path));
   for (const root of [directory, ...allowed]) {
