@@ -24,6 +24,9 @@ import {
   REFUSED_CALLS,
   REPAIR_BYTES,
   requestCost,
+  SHRINKS,
+  SUMMARIES,
+  SUMMARY_BYTES,
   TOOL_ERROR_BYTES,
   tokenFactor,
   turnBytes,
@@ -94,7 +97,7 @@ function exampleBytes(examples: Shape): { readonly most: Count; readonly least: 
 export function plainRequests(agent: AgentIR, graph: Graph, prompt: PromptBytes): Amounts {
   const longest = longestOutput(agent.model, graph, agent.maxOutput);
   return askedOf(agent.model, graph, (model) =>
-    conversation(agent, model, prompt.most, longest, { repairs: 0, shown: shownByTools(agent, graph) }),
+    conversation(agent, model, prompt.most, longest, { repairs: 0, shrinks: 0, shown: shownByTools(agent, graph) }),
   ).keep;
 }
 
@@ -106,7 +109,11 @@ export function requestsOf(agent: AgentIR, graph: Graph, prompt: PromptBytes): R
   const first = askedOf(agent.model, graph, (model) => request(model, prompt.most, output(model)));
   return {
     most: askedOf(agent.model, graph, (model) =>
-      conversation(agent, model, prompt.most, longest, { repairs: agent.repairs, shown: shownByTools(agent, graph) }),
+      conversation(agent, model, prompt.most, longest, {
+        repairs: agent.repairs,
+        shrinks: agent.shrink === undefined ? 0 : SHRINKS,
+        shown: shownByTools(agent, graph),
+      }),
     ).most,
     least: numbers(single.least),
     keep: numbers(first.keep),
@@ -234,14 +241,15 @@ function shownByTools(agent: AgentIR, graph: Graph): number {
   return taken.size === 0 ? 0 : Math.max(0, ...agent.tools.map(of));
 }
 
-/** How a conversation grows: repairs that are asked for, and what the result of one tool call shows beside its text. */
+/** How a conversation grows: repairs that are asked for, requests that are sent again with less, and what the result of one tool call shows beside its text. */
 interface Growth {
   readonly repairs: number;
+  readonly shrinks: number;
   readonly shown: number;
 }
 
 /** Every request of a conversation: what grows it most comes first, as that is in most of the requests. */
-function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number, { repairs, shown }: Growth): Amounts {
+function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: number, { repairs, shrinks, shown }: Growth): Amounts {
   const output = outputLimit(model, agent.maxOutput);
   const repair = 2 * MESSAGE_BYTES + quotedBytes(longest) + REPAIR_BYTES;
   const withTools = agent.tools.length > 0;
@@ -255,16 +263,23 @@ function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: nu
   const [large, small] = turn > repair ? [turn, repair] : [repair, turn];
   const larges = turn > repair ? toolTurns : repairs;
   const later = toolTurns + repairs;
-  let total: Amounts = NOTHING;
+  // A request that is too long may be paid for all the same, and is sent again with less in it.
+  let total: Amounts = shrinks > 0 && agent.shrink?.some(({ how }) => how === "summarise") ? summaries(model, prompt, output) : NOTHING;
   let bytes: Count = plus(prompt, last);
   for (let at = 0; at <= later; at++) {
     const amounts = request(model, bytes, output);
     // From here on every request fills the context, or nothing is known of any.
-    if (amounts.inputTokens === model.context || bytes === Number.POSITIVE_INFINITY) return add(total, repeated(amounts, later + 1 - at));
-    total = add(total, amounts);
+    if (amounts.inputTokens === model.context || bytes === Number.POSITIVE_INFINITY)
+      return add(total, repeated(amounts, later + 1 - at + shrinks));
+    total = add(total, repeated(amounts, at === later ? 1 + shrinks : 1));
     bytes = plus(bytes, at < larges ? large : small);
   }
   return total;
+}
+
+/** Every summary of a parameter: a piece is no longer than the prompt that it stands in. */
+function summaries(model: ModelIR, prompt: Count, output: number): Amounts {
+  return repeated(request(model, plus(prompt, SUMMARY_BYTES), output), SHRINKS * SUMMARIES);
 }
 
 function repeated(amounts: Amounts, by: number): Amounts {
@@ -280,7 +295,10 @@ function repeated(amounts: Amounts, by: number): Amounts {
 }
 
 /** How many requests an attempt may send to one model. */
-export const requestCount = (agent: AgentIR): number => (agent.tools.length === 0 ? 1 : agent.maxTurns) + agent.repairs;
+export const requestCount = (agent: AgentIR): number =>
+  (agent.tools.length === 0 ? 1 : agent.maxTurns) +
+  agent.repairs +
+  (agent.shrink === undefined ? 0 : SHRINKS * (agent.shrink.some(({ how }) => how === "summarise") ? 1 + SUMMARIES : 1));
 /** How many tool calls an attempt may make. */
 export const toolCallCount = (agent: AgentIR): number =>
   agent.tools.length === 0 ? 0 : Math.max(0, agent.maxTurns - 1) * agent.maxCallsPerTurn;

@@ -130,6 +130,13 @@ export interface AgentIR extends CallableIR {
   readonly maxOutput?: number;
   /** A list of `{ input, output }`, where given. */
   readonly examples?: ExprIR;
+  /** Parameters that may be made shorter when the prompt is too long for the model. */
+  readonly shrink?: readonly ShrinkIR[];
+}
+
+export interface ShrinkIR {
+  readonly param: string;
+  readonly how: "truncate" | "summarise";
 }
 
 export interface ToolIR extends CallableIR {

@@ -378,6 +378,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
       ...(examples === undefined ? {} : { examples }),
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxOutput === undefined ? {} : { maxOutput }),
+      ...shrinkOf(property("shrink")),
     };
     const policies = policiesOf(decl.annotations, builder(u));
     const all = base(callable, callable.symbol.id, params, policies);
@@ -587,4 +588,14 @@ function mentionedLocals(c: Checker, e: Expr): readonly Local[] {
     }
   }
   return out;
+}
+
+/** Parameters that may be made shorter, and how. */
+function shrinkOf(value: Expr | undefined): Pick<AgentIR, "shrink"> {
+  if (value?.kind !== "Record") return {};
+  const shrink = value.entries.flatMap((entry) => {
+    if (entry.kind !== "Field" || entry.value.kind !== "Text") return [];
+    return [{ param: entry.name.text, how: entry.value.value === "summarise" ? ("summarise" as const) : ("truncate" as const) }];
+  });
+  return { shrink };
 }

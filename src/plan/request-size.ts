@@ -20,6 +20,11 @@ export const REFUSED_CALLS = 4;
 export const REFUSAL_BYTES = 128;
 /** Bytes of what stands before the media of a tool's result. */
 export const MEDIA_LABEL_BYTES = 96;
+/** How often an attempt makes a parameter shorter, and in how many pieces a text is summarised. */
+export const SHRINKS = 4;
+export const SUMMARIES = 4;
+/** Bytes of what asks for a summary of a piece. */
+export const SUMMARY_BYTES = 400;
 /** What an agent with tools is told before its last answer. */
 export const LAST_TURN = "Answer now with what you have; no more tools can be used.";
 

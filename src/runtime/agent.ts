@@ -22,6 +22,7 @@ import type { Message, ModelAnswer, Repeated, ToolCallRequest, ToolDescription, 
 import { exampleMessages, promptMessage, repeatedOf, shownAfter } from "./said.js";
 import type { Checked } from "./schema.js";
 import { cancelled, detach } from "./scope.js";
+import { shrunk } from "./shrink.js";
 import { attemptOf, rootOf, stopped, withSchemas } from "./step.js";
 import { takeMedia } from "./tool-media.js";
 import { shortened, shown } from "./values.js";
@@ -64,13 +65,12 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
 async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const { run } = step;
   const { ir, callee } = agent;
-  const args = await checkedArgs(step, callee);
-  const frame = newFrame(callee.params, undefined);
-  for (const [i, param] of ir.params.entries()) frame.slots[i] = args[param.name];
+  let args = await checkedArgs(step, callee);
   const types = run.program.graph.types;
   const tools = describeTools(run, ir.tools);
-  const system = agent.system === undefined ? undefined : String(agent.system(frame));
-  const messages: Message[] = [...exampleMessages(agent.examples?.(frame)), promptMessage(() => String(agent.prompt(frame)))];
+  let { system, said: opening } = openingOf(agent, args);
+  const messages: Message[] = [...opening];
+  let shrinks = 0;
   const attempt = rootOf(step).attempts;
   const counts = new Map<string, number>();
   const lastWords: Message = { role: "user", text: LAST_TURN };
@@ -128,6 +128,17 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       answer = await askModel(step, ir.model, asking);
     } catch (thrown) {
       const failed = toFailure(thrown, "unavailable", false);
+      const less = failed.kind === "context_too_long" ? await shrunk(step, ir, args, shrinks, asking) : undefined;
+      if (less !== undefined) {
+        shrinks++;
+        args = less;
+        const again = openingOf(agent, args);
+        if (messages.at(-1) === lastWords) messages.pop();
+        messages.splice(0, opening.length, ...again.said);
+        ({ system, said: opening } = again);
+        turn--;
+        continue;
+      }
       if (!isShort(failed, step) || (last && paidFor === undefined)) throw failed;
       // What its tools gave last may be more than was kept back for.
       if (last) messages.length = paidFor ?? messages.length;
@@ -164,6 +175,14 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       );
     messages.push(quoted(answer, output), { role: "user", text: repairText(read.reasons, ir.result.kind === "string") });
   }
+}
+
+/** What an agent says before its first answer, for these arguments. */
+function openingOf(agent: Compiled, args: Readonly<Record<string, unknown>>) {
+  const frame = newFrame(agent.callee.params, undefined);
+  for (const [i, param] of agent.ir.params.entries()) frame.slots[i] = args[param.name];
+  const system = agent.system === undefined ? undefined : String(agent.system(frame));
+  return { system, said: [...exampleMessages(agent.examples?.(frame)), promptMessage(() => String(agent.prompt(frame)))] };
 }
 
 function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Record<string, unknown>>> {

@@ -170,6 +170,8 @@ export const runEvent = z.discriminatedUnion("kind", [
     inputTokens: z.number(),
     outputTokens: z.number(),
   }),
+  /** A prompt was too long for the model: a parameter was made shorter. Lengths are characters, or items of a list. */
+  of("prompt.shrunk", { path, param: z.string(), how: z.enum(["truncate", "summarise"]), from: z.number(), to: z.number() }),
   of("answer.mended", { path, mends: z.array(z.string()) }),
   of("answer.rejected", { path, reasons: z.array(z.string()), repair: z.number() }),
   of("tool.log", { path, message: z.string() }),

@@ -169,6 +169,7 @@ const WORDS: Readonly<Record<string, string>> = {
   maxTurns: "max_turns",
   maxCallsPerTurn: "max_calls_per_turn",
   maxToolResult: "max_tool_result",
+  shrink: "shrink",
   maxOutput: "max_output",
   binding: "binding",
 };

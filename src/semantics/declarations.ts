@@ -8,7 +8,8 @@ import type { AgentDecl, Expr, McpDecl, ModelDecl, StateDecl, ToolDecl } from ".
 import type { Checker, Context } from "./checker.js";
 import { checkBinding, checkProperties, type PropertyContext } from "./properties.js";
 import { assignable } from "./relate.js";
-import { childEnv, type DeclSymbol, type Env } from "./symbols.js";
+import { childEnv, type DeclSymbol, type Env, lookup } from "./symbols.js";
+import { expand, isError, members, type Type, typeText } from "./types.js";
 
 export function checkModel(c: Checker, decl: ModelDecl, context: Context): void {
   checkProperties("model", decl.name, decl.properties, propertyContext(c, childEnv(undefined), context));
@@ -25,7 +26,27 @@ export function checkState(c: Checker, decl: StateDecl, context: Context): void 
 }
 
 export function checkAgent(c: Checker, decl: AgentDecl, env: Env, context: Context): void {
-  checkProperties("agent", decl.name, decl.properties, propertyContext(c, env, context));
+  const values = checkProperties("agent", decl.name, decl.properties, propertyContext(c, env, context));
+  const shrink = values.get("shrink");
+  if (shrink?.kind !== "Record") return;
+  for (const entry of shrink.entries) {
+    if (entry.kind !== "Field") continue;
+    const { text, span } = entry.name;
+    const names = decl.signature.params.map((param) => param.name.text);
+    const type = names.includes(text) ? lookup(env, text)?.type : undefined;
+    const how = entry.value.kind === "Text" ? entry.value.value : "";
+    if (type === undefined) c.problems.report(d.shrinkUnknown, span, { agent: decl.name.text, name: text, near: nearest(text, names) });
+    else if (!isError(type) && !canShrink(type, how))
+      c.problems.report(d.shrinkForm, span, { name: text, type: typeText(type), summarise: how === "summarise" });
+  }
+}
+
+/** A text can be cut and summarised, a list only cut. */
+function canShrink(type: Type, how: string): boolean {
+  return members(type).every((member) => {
+    const t = expand(member.kind === "untrusted" ? member.of : member);
+    return t.kind === "null" || (t.kind === "string" && t.pattern === undefined) || (t.kind === "list" && how !== "summarise");
+  });
 }
 
 export function checkToolBinding(c: Checker, decl: ToolDecl, env: Env, context: Context): void {

@@ -145,6 +145,15 @@ function checkValue(name: string, spec: PropertySpec, expr: Expr, context: Prope
       if (wanted.constant === true && !isError(type) && !context.constant(expr)) problems.report(d.propertyConstant, expr.span, { name });
       return;
     }
+    case "params": {
+      if (expr.kind !== "Record" || expr.entries.length === 0 || expr.entries.some((e) => e.kind === "Spread")) {
+        wrong("a record of parameters, written out");
+        return;
+      }
+      for (const entry of expr.entries)
+        if (entry.kind === "Field") checkValue(entry.name.text, { value: { kind: "choice", of: wanted.of }, form }, entry.value, context);
+      return;
+    }
     case "record":
       if (expr.kind !== "Record" || expr.entries.some((e) => e.kind === "Spread")) {
         wrong("a record, written out");

@@ -17,7 +17,9 @@ export type PropertyKind =
   /** Any value that has a JSON form. */
   | { readonly kind: "json"; readonly constant?: boolean }
   /** A record literal with properties of its own. */
-  | { readonly kind: "record"; readonly of: PropertyTable };
+  | { readonly kind: "record"; readonly of: PropertyTable }
+  /** A record literal of parameters, each with one of these words. */
+  | { readonly kind: "params"; readonly of: readonly string[] };
 
 export interface PropertySpec {
   readonly value: PropertyKind;
@@ -95,6 +97,9 @@ export const mcpProperties: PropertyTable = table({
   headers: { value: { kind: "texts", secret: true }, form: 'headers: { Authorization: secret("TOKEN") }' },
 });
 
+/** How a parameter is made shorter where a prompt is too long for the model. */
+export const SHRINKING = ["truncate", "summarise"] as const;
+
 export const agentProperties: PropertyTable = table({
   model: { value: { kind: "model" }, required: true, form: "model: haiku" },
   prompt: { value: { kind: "value", type: STRING, media: true }, required: true, form: 'prompt: "…"' },
@@ -111,6 +116,7 @@ export const agentProperties: PropertyTable = table({
     form: 'examples: [{ input: { text: "…" }, output: true }]',
     default: "[]",
   },
+  shrink: { value: { kind: "params", of: SHRINKING }, form: 'shrink: { text: "truncate" }' },
 });
 
 /** Numbers of an agent that hold where they are not written. */

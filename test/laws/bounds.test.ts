@@ -6,10 +6,15 @@
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compile.js";
 import { renderProblems } from "../../src/diagnostics/render.js";
+import { virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
+import { toolHost } from "../../src/host/tools/host.js";
 import { plus, valueAt } from "../../src/plan/bound-algebra.js";
 import { type Amounts, bounds } from "../../src/plan/bounds.js";
 import type { FlowIR, Graph } from "../../src/plan/ir.js";
+import { failure } from "../../src/runtime/failure.js";
+import type { Provider } from "../../src/runtime/provider.js";
+import { run } from "../../src/runtime/run.js";
 import { adversarialRun, maliceOf } from "../support/adversarial-run.js";
 import { runnableProgram } from "../support/runnable-programs.js";
 
@@ -80,6 +85,41 @@ flow main(photos: image[..3], said: audio?, paper: document) -> string[] { Look(
         }
       }
     }
+  });
+
+  test.each(["truncate", "summarise"])("hold for prompts that are shrunk, even where what was too long is paid for: %s", async (how) => {
+    const source = `
+model m { provider: "sim", price: { input: $1.00, output: $10.00 }, max_output: 50 }
+agent Read(text: string) -> int { model: m, repairs: 1, prompt: "Read {{text}}", shrink: { text: "${how}" } }
+flow main(text: string) -> int { Read(text) }
+`;
+    const { graph, problems, files } = compile("main.weave", fileHost(new Map([["main.weave", source]])));
+    if (graph === undefined) throw new Error(renderProblems(problems, files));
+    const inputs = { text: "€uro ".repeat(2_000) };
+    const { most } = bounds(graph, inputs).of(graph.flows[graph.entries["main"] ?? ""] as FlowIR).bound;
+    const provider: Provider = {
+      name: "greedy",
+      simulated: false,
+      timed: true,
+      ask: ({ inputBound: inputTokens, maxOutput: outputTokens, turn, answer }) => {
+        const usage = { inputTokens, outputTokens };
+        // Summaries are as long as what they are of.
+        if (answer.kind === "string" || turn < 0) return Promise.resolve({ text: "€".repeat(700), toolCalls: [], usage, finish: "stop" });
+        return Promise.reject({ ...failure("context_too_long", "too long"), usage });
+      },
+    };
+    const { result } = run(graph, "main", inputs, {
+      clock: virtualClock(),
+      tools: toolHost({ directory: ".", allowed: [] }),
+      models: { provider: () => provider },
+      environment: () => undefined,
+    });
+    const { failure: failed, spend } = await result;
+    expect(failed?.kind).toBe("context_too_long");
+    expect(spend.inputTokens).toBeGreaterThan(10_000);
+    expect(spend.inputTokens).toBeLessThanOrEqual(valueAt(most.inputTokens, () => 1));
+    expect(spend.outputTokens).toBeLessThanOrEqual(valueAt(most.outputTokens, () => 1));
+    expect(Math.round(spend.costUsd * 1e9)).toBeLessThanOrEqual(valueAt(most.cost, () => 1));
   });
 
   test("as a budget refuse nothing", { timeout: 20_000 + runs * 400 }, async () => {

@@ -174,6 +174,12 @@ agent Look(a: image, b: image[..4], c: document?) -> string {
     expect(boundOf("Blind(a)", "a: image", blind).inside.most.inputTokens).toBe(1_600 + 16);
   });
 
+  test("a prompt that may be shrunk is sent four times more, and summarised in four pieces each time", () => {
+    const agent = (how: string) => `agent S(x: string) -> string { model: m, repairs: 0, prompt: "{{x}}", shrink: { x: "${how}" } }`;
+    const requests = (how: string) => boundOf("S(x)", "x: string(..100)", agent(how)).inside.most.requests;
+    expect([requests("truncate"), requests("summarise")]).toEqual([5, 21]);
+  });
+
   test("a repair holds what was answered before", () => {
     const { inside } = boundOf("R(x)", 'x: "low"');
     const first = 3 + 16;

@@ -227,6 +227,55 @@ describe("prompts with media", () => {
   });
 });
 
+describe("prompts that are too long", () => {
+  const tooLong = failure("context_too_long", "the prompt is too long");
+  const text = "0123456789".repeat(100);
+  const asking = (agent: Partial<AgentIR>, value: unknown, type: TypeIR = f.text) =>
+    f.graph({
+      tools: [],
+      models: [f.model("m")],
+      agents: [{ ...f.agent("A", agent), params: [f.param("x", type)], prompt: f.r("x") }],
+      flows: [f.flow("main", [], f.body([f.call("c", "A", { x: f.k(value) }, { kind: "agent" })], f.r("c")))],
+    });
+
+  it("fail where nothing is said about them", async () => {
+    const { provider } = scripted([tooLong]);
+    expect((await f.finish(asking({}, text), { provider })).result.failure?.kind).toBe("context_too_long");
+  });
+
+  it("lose half of a parameter each time, with a word about it in the prompt and in the events", async () => {
+    const { provider, asked } = scripted([tooLong, tooLong, "done"]);
+    const graphed = asking({ shrink: [{ param: "x", how: "truncate" }] }, text);
+    const { result, events } = await f.finish(graphed, { provider });
+    expect(result.value).toBe("done");
+    expect(asked.map(({ messages }) => messages[0]?.text.length)).toEqual([1000, 528, 292]);
+    expect(asked[1]?.messages[0]?.text).toBe(`${text.slice(0, 500)}\n[… 500 characters left out]`);
+    expect(events.flatMap((event) => (event.kind === "prompt.shrunk" ? [[event.param, event.how, event.from, event.to]] : []))).toEqual([
+      ["x", "truncate", 1000, 528],
+      ["x", "truncate", 528, 292],
+    ]);
+  });
+
+  it("lose the later items of a list, and fail after four times", async () => {
+    const { provider, asked } = scripted([tooLong]);
+    const graphed = asking({ shrink: [{ param: "x", how: "truncate" }], prompt: f.k("x") }, [1, 2, 3, 4, 5, 6, 7, 8, 9], f.list(f.int));
+    const { result, events } = await f.finish(graphed, { provider });
+    expect(result.failure?.kind).toBe("context_too_long");
+    expect(asked.length).toBe(4);
+    expect(events.flatMap((event) => (event.kind === "prompt.shrunk" ? [event.to] : []))).toEqual([4, 2, 1]);
+  });
+
+  it("are summarised piece by piece by the same model, and paid for", async () => {
+    const { provider, asked } = scripted([tooLong, "one", "two", "three", "four", "done"]);
+    const graphed = asking({ shrink: [{ param: "x", how: "summarise" }] }, text);
+    const { result } = await f.finish(graphed, { provider });
+    expect(result.value).toBe("done");
+    expect(asked[1]?.messages[0]?.text).toContain(text.slice(0, 250));
+    expect(asked[5]?.messages[0]?.text).toBe("[A summary of 1000 characters]\none\ntwo\nthree\nfour");
+    expect(result.spend).toMatchObject({ inputTokens: 50, outputTokens: 25 });
+  });
+});
+
 describe("turns with tools", () => {
   const add = f.tool("add", { params: [f.param("a", f.int), f.param("b", f.int, { default: f.k(1) })], result: f.int });
   const tools = { add: ({ a, b }: Readonly<Record<string, unknown>>) => Number(a) + Number(b) };

@@ -64,6 +64,20 @@ export const propertyProblems = {
         ? "A model that is a program gets text only. Give it the path of the file, if it can read files itself."
         : `If the model takes ${MEDIA_WORDS[kind]}, write into \`${model}\` how many tokens one is at most: \`media: { ${kind}: ${{ image: "1_600", audio: "120k", document: "200k" }[kind]} }\`. Otherwise use another model.`,
   }),
+  // agent A(x: string) -> string { model: m, prompt: "{{x}}", shrink: { y: "truncate" } }
+  shrinkUnknown: error<{ agent: string; name: string; near: string | undefined }>("W0572", {
+    title: ({ agent, name }) => `\`${agent}\` has no parameter \`${name}\` to shrink`,
+    label: ({ near }) => (near === undefined ? "no such parameter" : `did you mean \`${near}\`?`),
+  }),
+  // agent A(n: int) -> string { model: m, prompt: "{{n}}", shrink: { n: "truncate" } }
+  shrinkForm: error<{ name: string; type: string; summarise: boolean }>("W0573", {
+    title: ({ name, summarise }) => `\`${name}\` cannot be ${summarise ? "summarised" : "cut"}`,
+    label: ({ type }) => `it is \`${type}\``,
+    help: ({ summarise }) =>
+      summarise
+        ? 'Only texts can be summarised; a list can be cut: `"truncate"`.'
+        : "Only texts and lists can be cut; a text that must match a pattern would not match any more.",
+  }),
   // tool t() -> string = 3
   notABinding: error<{ near: string | undefined }>("W0560", {
     title: "A tool is bound with `module(…)`, `exec(…)`, `http(…)` or `mcp(…)`",
