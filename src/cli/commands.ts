@@ -7,6 +7,7 @@ import type { ImportOptions } from "./mcp.js";
 import type { ResumeOptions } from "./resume.js";
 import type { PruneOptions, StoreOptions } from "./runs.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
+import type { TestOptions } from "./test.js";
 
 /** What the commands that start a flow share. */
 export interface RunOptions {
@@ -220,12 +221,10 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--json", "print the results as data")
     .option("--junit <file>", "write a report that build servers read")
     .option("--coverage", "list the agents, arms, recover branches and fallbacks that no test reached")
+    .option("--record", "ask for what is neither stubbed nor recorded, and write it to the recording beside the file")
+    .option("--update", "the same, and drop from the recording what no test asks for any more")
     .option("-w, --watch", "test again whenever a file changes")
-    .action(
-      does(async (files: string[], options: { filter?: string; json?: boolean; junit?: string; coverage?: boolean; watch?: boolean }) =>
-        (await import("./test.js")).test(files, options, to),
-      ),
-    );
+    .action(does(async (files: string[], options: TestOptions) => (await import("./test.js")).test(files, options, to)));
 
   program
     .command("dump")

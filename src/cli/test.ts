@@ -2,7 +2,7 @@
  * `weave test`: the tests of some files, offline and in virtual time, several at once. A failed one shows each
  * expectation with what was found and the calls that were made. Exit code 1 when one failed, 3 when a file has mistakes.
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import type { Compiled } from "../compile.js";
 import { renderProblems } from "../diagnostics/render.js";
 import { virtualClock } from "../host/clock.js";
@@ -12,22 +12,29 @@ import { toolHost } from "../host/tools/host.js";
 import { instrument } from "../plan/coverage.js";
 import type { Graph } from "../plan/ir.js";
 import type { CallRecord } from "../runtime/call-records.js";
+import type { Tape } from "../runtime/tape.js";
 import { runTest, type TestResult } from "../runtime/testing.js";
 import { coverageOf, coverageText } from "./coverage.js";
-import { seconds } from "./figures.js";
+import { counted, seconds } from "./figures.js";
 import { junit } from "./junit.js";
 import { showProblems } from "./problems.js";
+
 import { loadProgram } from "./program.js";
 import { bold, dim, EXIT, type ExitCode, green, red, type Terminal } from "./terminal.js";
 import { placeOf, type TestedFile } from "./tested.js";
 import { whenChanged } from "./watch.js";
 
-interface TestOptions {
+/** The options of the command. */
+export interface TestOptions {
   readonly filter?: string;
   readonly json?: boolean;
   readonly junit?: string;
   readonly coverage?: boolean;
   readonly watch?: boolean;
+  /** Asks for what is neither stubbed nor recorded, and writes it down. */
+  readonly record?: boolean;
+  /** The same, and drops what no test asks for any more. */
+  readonly update?: boolean;
 }
 
 interface Tested {
@@ -61,7 +68,11 @@ async function testAll(named: readonly string[], options: TestOptions, to: Termi
     if (missing) code = EXIT.usage;
     else if (!ok && code === EXIT.done) code = EXIT.diagnostics;
     if (compiled.graph === undefined) continue;
-    const file = await testFile(path, compiled, compiled.graph, options);
+    const file = await testFile(path, compiled, compiled.graph, options, to);
+    if (file === undefined) {
+      code = EXIT.usage;
+      continue;
+    }
     files.push(file);
     if (!options.json) to.out(reportFile(file, to));
   }
@@ -80,14 +91,67 @@ async function testAll(named: readonly string[], options: TestOptions, to: Termi
   return { files, read: [...read], code: code === EXIT.done && failed > 0 ? EXIT.failed : code };
 }
 
-async function testFile(path: string, compiled: Compiled, plain: Graph, options: TestOptions): Promise<TestedFile> {
+/** Runs the tests of a file; undefined when its recording cannot be read, which is shown. */
+async function testFile(
+  path: string,
+  compiled: Compiled,
+  plain: Graph,
+  options: TestOptions,
+  to: Terminal,
+): Promise<TestedFile | undefined> {
   const { graph, coverable } = options.coverage ? instrument(plain) : { graph: plain, coverable: [] };
   const reached = new Set<string>();
-  const results = await runTests(graph, options.filter, (arm) => reached.add(arm));
+  const records = options.record === true || options.update === true;
+  const used = plain.tests.length === 0 ? undefined : await recordingBeside(path, records, to);
+  if (used === "unreadable") return undefined;
+  const results = await runTests(graph, options.filter, (arm) => reached.add(arm), used?.tapeFor(plain));
+  if (records) used?.save(options.update === true && options.filter === undefined && results.every(({ status }) => status === "passed"));
   return { path, compiled, results, coverable, reached };
 }
 
-function runTests(graph: Graph, filter: string | undefined, reached: (arm: string) => void): Promise<TestResult[]> {
+interface Beside {
+  readonly tapeFor: (graph: Graph) => () => Tape;
+  /** Writes it; `drop` takes out what no test asked for. */
+  readonly save: (drop: boolean) => void;
+}
+
+/** The recording of a file's tests, `name.recording.yaml` beside it, where there is one or one is to be made. */
+async function recordingBeside(path: string, records: boolean, to: Terminal): Promise<Beside | undefined | "unreadable"> {
+  const file = path.replace(/\.weave$/, ".recording.yaml");
+  if (!records && !existsSync(file)) return undefined;
+  const { openFor } = await import("./taping.js");
+  const { secretsOf } = await import("../host/recording/file.js");
+  const open = openFor(file, { records, command: `weave test ${path} --record` }, to);
+  if (open === undefined) return "unreadable";
+  const { recording } = open;
+  return {
+    tapeFor: (graph) => () =>
+      recording.tape({
+        replay: true,
+        record: records,
+        secrets: secretsOf(graph, (name) => process.env[name]),
+        leaves: ["std:time", "std:random"],
+        leavesSim: true,
+        remedy: `Stub it, or ask for it once with \`weave test ${path} --record\`.`,
+      }),
+    save(drop) {
+      const dropped = drop ? recording.dropUnused() : 0;
+      const before = open.found;
+      if (recording.questions().length === 0 && !before) return;
+      if (!open.save()) return;
+      to.err(
+        dim(`  ${file} was written${dropped === 0 ? "" : `; ${counted(dropped, "answer")} that no test asks for dropped`}\n`, to.color),
+      );
+    },
+  };
+}
+
+function runTests(
+  graph: Graph,
+  filter: string | undefined,
+  reached: (arm: string) => void,
+  tape: (() => Tape) | undefined,
+): Promise<TestResult[]> {
   const wanted = graph.tests.filter((each) => filter === undefined || each.title.toLowerCase().includes(filter.toLowerCase()));
   const environment = (name: string): string | undefined => process.env[name];
   return Promise.all(
@@ -99,6 +163,7 @@ function runTests(graph: Graph, filter: string | undefined, reached: (arm: strin
         environment,
         seed: 1,
         reached,
+        ...(tape === undefined ? {} : { tape: tape() }),
       }),
     ),
   );

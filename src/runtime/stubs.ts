@@ -50,7 +50,8 @@ interface Stub {
 /** Standard modules that need nothing from outside. */
 const harmless: ReadonlySet<string> = new Set(["std:time", "std:random", "std:log"]);
 
-export function stubs(graph: Graph, test: TestIR): Stubs {
+/** Without `taped`, what is called without a stub is refused; with it a recording answers. */
+export function stubs(graph: Graph, test: TestIR, taped: boolean): Stubs {
   const byTarget = new Map<string, Stub>(
     test.stubs.map((ir) => [ir.target, { ir, arrivals: [], attempts: 0, calls: 0, numbers: new WeakMap() }]),
   );
@@ -89,6 +90,7 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
         });
       };
     }
+    if (taped) return undefined;
     if (ir.kind === "tool" && !(ir.binding.kind === "module" && harmless.has(ir.binding.file))) return refuse(callee, "tool");
     if (ir.kind === "agent" && !simulated(graph, ir.model)) return refuse(callee, "agent");
     return undefined;
@@ -96,7 +98,7 @@ export function stubs(graph: Graph, test: TestIR): Stubs {
 
   const refuse = (callee: CompiledCallable, kind: string): Attempt => {
     const { name, params } = callee.ir;
-    const message = `the ${kind} ${name} is not stubbed: add \`stub ${name}(${params.map(() => "_").join(", ")}) => …\` to the test${kind === "agent" ? ', or give it a model with provider "sim"' : ""}`;
+    const message = `the ${kind} ${name} is not stubbed: add \`stub ${name}(${params.map(() => "_").join(", ")}) => …\` to the test${kind === "agent" ? ', or give it a model with provider "sim"' : ""}; or record what it gives with \`weave test --record\``;
     return (step, done) => {
       if (!missing.includes(message)) missing.push(message);
       done(failure("tool_error", message, { path: step.path }), null);

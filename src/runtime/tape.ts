@@ -52,6 +52,9 @@ export interface Tape {
   readonly onMiss: (listener: (miss: Miss) => void) => void;
   /** Misses since the last time. */
   readonly takeMisses: () => readonly Miss[];
+  /** Remembers what was given so far; after a crash what was given since then can be given again. */
+  readonly mark: () => void;
+  readonly rewind: () => void;
   /** What else to tell of a miss: how to record it. */
   readonly remedy: string;
 }

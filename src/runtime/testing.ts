@@ -24,6 +24,7 @@ import { machineOf, rootContext } from "./run.js";
 import { newScope } from "./scope.js";
 import type { StoredResult } from "./store.js";
 import { type Stubs, stubs } from "./stubs.js";
+import type { Miss } from "./tape.js";
 import { shown } from "./values.js";
 
 export interface Unmet {
@@ -48,7 +49,7 @@ export interface TestResult {
   readonly events: readonly RunEvent[];
 }
 
-export type TestOptions = Pick<RunOptions, "clock" | "tools" | "models" | "environment" | "seed"> & {
+export type TestOptions = Pick<RunOptions, "clock" | "tools" | "models" | "environment" | "seed" | "tape"> & {
   /** Told each arm that an instrumented graph enters. */
   readonly reached?: (arm: string) => void;
 };
@@ -67,7 +68,8 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
     (event) => events.push(event),
     () => clock.now() - startedAt,
   );
-  const stubbed = stubs(graph, test);
+  const { tape } = options;
+  const stubbed = stubs(graph, test, tape !== undefined);
   const recorded = recordCalls(graph, events, stubbed.promptOf);
   const results = new Map<string, StoredResult>();
   /** Events of earlier statements, and those that are safe. */
@@ -148,9 +150,11 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
         machine = made();
         await machine.loadSchemas();
       }
+      tape?.mark();
       let ended = await statement(machine);
       while (ended.kind === "crashed") {
         machine.dead = true;
+        tape?.rewind();
         // After a call its result is safe with all that came before; before a call only what was made safe is.
         events.length = ended.when === "after" ? events.length : safe;
         past = pastOf(events.slice(from), results, clock.wall() - clock.now() + startedAt);
@@ -158,7 +162,7 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
         await machine.loadSchemas();
         ended = await statement(machine);
       }
-      const missing = stubbed.takeMissing();
+      const missing = [...stubbed.takeMissing(), ...(tape?.takeMisses() ?? []).map((miss) => unrecorded(miss, tape?.remedy ?? ""))];
       for (const message of missing) unmet.push({ text: step.kind === "expect" ? step.text : "", message, span: step.span });
       const found = missing.length > 0 ? undefined : judge(step, ended, machine, scope);
       if (found !== undefined) unmet.push(found);
@@ -179,6 +183,11 @@ export async function runTest(graph: Graph, test: TestIR, options: TestOptions):
     elapsedMs: clock.now() - startedAt,
     events,
   };
+}
+
+function unrecorded({ of, name, path, reason }: Miss, remedy: string): string {
+  const what = of === "person" ? "the question" : `the ${of} ${name}`;
+  return `${what} is not stubbed, and the recording has no answer for it (asked for by ${path}):\n${reason}\n${remedy}`;
 }
 
 function rootsOf(test: TestIR): readonly CalleeRef[] {

@@ -29,9 +29,10 @@ export function unsupported(
     seen.add(key);
   };
   const visited = new Set<string>();
-  const visitPolicies = (policies: Policies, span: Span): void => {
+  const visitPolicies = (policies: Policies, span: Span, stubbed = false): void => {
     if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
-    if (policies.isolate !== undefined) report("@isolate", span);
+    // A stub does nothing that would have to be kept apart.
+    if (policies.isolate !== undefined && !stubbed) report("@isolate", span);
     if (policies.lock?.scope === "global") report("@lock across runs", span);
     for (const ref of policies.fallback ?? []) visitCallee(ref, span);
   };
@@ -48,7 +49,7 @@ export function unsupported(
     if (ref.kind === "channel") report("channels", span);
     else {
       const ir = declaration(graph, ref);
-      visitPolicies(ir.policies, ir.span);
+      visitPolicies(ir.policies, ir.span, stops(ref));
       if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
       if (ir.kind === "capability") for (const implementation of ir.implementations) visitCallee(implementation, ir.span);

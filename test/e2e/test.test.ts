@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { weaveFiles } from "../../src/host/files.js";
 import { project, root, start, weave } from "../support/cli.js";
 
 const PROGRAM = `agent Say(text: string) -> string {
@@ -31,6 +32,12 @@ describe("weave test", () => {
     expect(out).not.toContain("✗");
     expect(out).toMatch(/\n\d\d passed\n$/);
     expect(code).toBe(0);
+    // Every program that does something has a test.
+    const without = weaveFiles(join(root, "examples")).filter((path) => {
+      const text = readFileSync(path, "utf8");
+      return /^(?:@.* )?(?:flow|compose) /m.test(text) && !/^test "/m.test(text);
+    });
+    expect(without).toEqual([]);
   });
 
   test("shows what was expected and found, where, and the calls", async () => {

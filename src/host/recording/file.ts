@@ -66,6 +66,10 @@ export function openRecording(file: string, options: OpenOptions): Opened {
     save() {
       const changed = made.changed() || leftOver.length > 0 || (options.fresh === true && options.records);
       if (changed) {
+        if (!options.fresh && !made.questions().some(({ answers }) => answers.some((each) => each.outcome !== undefined))) {
+          rmSync(file, { force: true });
+          return true;
+        }
         const text = writeRecording(headerOf(header, made, options.command), made.questions());
         writeFileSync(`${file}.tmp`, text);
         renameSync(`${file}.tmp`, file);

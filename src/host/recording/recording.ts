@@ -99,6 +99,7 @@ export function recording(
   function tape(options: TapeOptions): RecordingTape {
     const cleanly = cleaner(options.secrets);
     const taken = new Set<Answer>();
+    let marked = new Set<Answer>();
     const conversations = new Map<string, { readonly answer: Answer; readonly messages: readonly ShortMessage[] }>();
     const listeners: ((miss: Miss) => void)[] = [];
     let misses: Miss[] = [];
@@ -294,6 +295,12 @@ export function recording(
       offline: !options.record,
       remedy: options.remedy,
       leaves: (callee) => isLeft(callee, options.leaves ?? []),
+      mark() {
+        marked = new Set(taken);
+      },
+      rewind() {
+        for (const answer of [...taken]) if (!marked.has(answer)) taken.delete(answer);
+      },
       onMiss: (listener) => listeners.push(listener),
       takeMisses() {
         const found = misses;
