@@ -19,6 +19,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   zod: /^(runtime|host|cli)\//,
   commander: /^cli\//,
   "@clack/prompts": /^cli\//,
+  "csv-parse": /^cli\/dataset\.ts$/,
   yaml: /^host\/recording\/format\.ts$/,
   diff: /^host\/recording\/difference\.ts$/,
   tsx: /^host\/tools\//,

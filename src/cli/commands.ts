@@ -3,6 +3,7 @@
  * it is called. What a command does not know is an error with a suggestion and exit code 2.
  */
 import { Command, CommanderError, Option } from "commander";
+import type { EvalOptions } from "./eval.js";
 import type { ImportOptions } from "./mcp.js";
 import type { ResumeOptions } from "./resume.js";
 import type { PruneOptions, StoreOptions } from "./runs.js";
@@ -225,6 +226,35 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--update", "the same, and drop from the recording what no test asks for any more")
     .option("-w, --watch", "test again whenever a file changes")
     .action(does(async (files: string[], options: TestOptions) => (await import("./test.js")).test(files, options, to)));
+
+  program
+    .command("eval [file] [flow]")
+    .description("run a flow over the cases of a dataset, score, grade and compare; without a file, list what was evaluated")
+    .option("--data <file>", "the cases: JSON Lines or CSV, with a field for each parameter and `expected`")
+    .option("--score <scorer>", "exact, contains, numeric:TOLERANCE, schema:TYPE or judge:NAME; a field may follow: exact.label", collect)
+    .option("--repeat <n>", "run each case so often", number)
+    .option("--threshold <x>", "the score from which a run passes; 0.5 unless told", number)
+    .option("--parallel <n>", "runs at once; 4 unless told", number)
+    .option("--budget <usd>", "what all runs and judges may cost together", number)
+    .option("--target-time <seconds>", "what a run should stay within, for the grade", number)
+    .option("--target-cost <usd>", "what a run should cost, for the grade", number)
+    .option("--baseline <id>", "compare with this evaluation; the last one unless told, `none` for none")
+    .option("--require <grade>", "fail when the grade is below: excellent, good, fair or poor")
+    .option("--resume [id]", "go on with an evaluation that was stopped")
+    .option("--sim", "answer every agent from the simulator: no key, no network, no cost")
+    .option("--sim-faults <kinds>", "let the simulator fail, for example rate_limit:5%,timeout:1%")
+    .option("--seed <n>", "seed of the simulator and of random numbers", number)
+    .option("--model <name=provider/model>", "use another model", collect)
+    .option("--record <file>", "write what models and tools answer to a recording")
+    .option("--replay <file>", "answer from a recording; with --record, ask only for what is missing")
+    .option("--allow-path <dir>", "let file tools reach outside the project", collect)
+    .option("--store <file>", "keep the evaluation in this store")
+    .option("--json", "print everything as data")
+    .action(
+      does(async (file: string | undefined, flow: string | undefined, options: EvalOptions) =>
+        (await import("./eval.js")).evaluate(file, flow, options, to),
+      ),
+    );
 
   program
     .command("dump")

@@ -164,7 +164,8 @@ function reportUnknown(name: string, flow: FlowIR, span: Span, found: Problems):
 const optionName = (name: string): string => name.replace(/_/g, "-");
 const shorten = (text: string): string => (text.length <= 60 ? text : `${text.slice(0, 59)}…`);
 
-function resolveRef(type: TypeIR, types: Readonly<Record<string, TypeIR>>): TypeIR {
+/** What a type stands for. */
+export function resolveRef(type: TypeIR, types: Readonly<Record<string, TypeIR>>): TypeIR {
   for (let at = type, i = 0; i < 100; i++) {
     const next = at.kind === "ref" ? types[at.name] : at.kind === "secret" ? at.of : undefined;
     if (next === undefined) return at;
@@ -176,7 +177,7 @@ function resolveRef(type: TypeIR, types: Readonly<Record<string, TypeIR>>): Type
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** The value that texts of an option stand for, or undefined when they stand for none of the type. */
-function readValue(type: TypeIR, texts: readonly (string | undefined)[], types: Readonly<Record<string, TypeIR>>): unknown {
+export function readValue(type: TypeIR, texts: readonly (string | undefined)[], types: Readonly<Record<string, TypeIR>>): unknown {
   const [text] = texts;
   if (type.kind === "list") {
     const whole = texts.length === 1 && text !== undefined ? readJson(text) : undefined;

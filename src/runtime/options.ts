@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly id?: string;
   readonly seed?: number;
   readonly signal?: AbortSignal;
+  /** Dollars that the whole run may cost, a hard cap around its own budgets. */
+  readonly capUsd?: number;
   readonly onEvent?: (event: RunEvent) => void;
   /** Makes everything told so far safe, then goes on: what a journal plugs in. */
   readonly commit?: (then: () => void) => void;

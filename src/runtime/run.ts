@@ -310,7 +310,7 @@ export function machineOf(
     cache: new Map(),
     models: new Map(),
     totals: { ...noTotals(), ...past?.totals },
-    root: account("run", undefined, {}),
+    root: account("run", undefined, options.capUsd === undefined ? {} : { cost: Math.floor(options.capUsd * 1e9) }),
     grace: options.graceMs ?? 1000,
     queue: [],
     pumping: false,

@@ -73,4 +73,8 @@ export const useProblems = {
     label: ({ name }) => `\`${name}\` is overridden`,
     help: "Declare it as a model with a `price` in the program to have its cost counted.",
   }),
+  badCase: error<{ reason: string }>("W0963", {
+    title: "This case does not fit",
+    help: ({ reason }) => reason,
+  }),
 } as const;

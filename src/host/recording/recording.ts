@@ -50,6 +50,8 @@ export interface TapeOptions {
   readonly leaves?: readonly string[];
   /** Models of the provider `sim` are asked and not recorded. */
   readonly leavesSim?: boolean;
+  /** Answers that were given, where several tapes must not give the same. */
+  readonly taken?: Set<unknown>;
   readonly remedy: string;
 }
 
@@ -88,7 +90,7 @@ export function recording(
   for (const question of loaded) add({ ...question, answers: [...question.answers] });
 
   /** An answer that this tape has not given yet: the one of this place, else one that is free. */
-  const find = (asked: Omit<Question, "answers">, at: string, taken: ReadonlySet<Answer>): Answer | undefined => {
+  const find = (asked: Omit<Question, "answers">, at: string, taken: ReadonlySet<unknown>): Answer | undefined => {
     const free = (byKey.get(keyOf(asked)) ?? [])
       .filter(({ base }) => sameTerms(base, asked.base))
       .flatMap(({ answers }) => answers)
@@ -98,8 +100,8 @@ export function recording(
 
   function tape(options: TapeOptions): RecordingTape {
     const cleanly = cleaner(options.secrets);
-    const taken = new Set<Answer>();
-    let marked = new Set<Answer>();
+    const taken = options.taken ?? new Set<unknown>();
+    let marked = new Set<unknown>();
     const conversations = new Map<string, { readonly answer: Answer; readonly messages: readonly ShortMessage[] }>();
     const listeners: ((miss: Miss) => void)[] = [];
     let misses: Miss[] = [];
