@@ -5,9 +5,10 @@
 import type { Problem } from "../diagnostics/problems.js";
 import { toJson } from "../diagnostics/render.js";
 import { isFolder, weaveFiles } from "../host/files.js";
-import { boundData, boundLine } from "../plan/bound-report.js";
-import { bounds, type FlowBound } from "../plan/bounds.js";
+import { boundData, boundLine, expectedData } from "../plan/bound-report.js";
+import { bounds, type Expected, expected, type FlowBound } from "../plan/bounds.js";
 import type { SourceFile } from "../source/source.js";
+import { histories } from "./history.js";
 import { showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { bold, dim, EXIT, type ExitCode, green, type Terminal } from "./terminal.js";
@@ -27,6 +28,7 @@ interface CheckedFlow {
   readonly file: string;
   readonly name: string;
   readonly bound: FlowBound;
+  readonly expected: Expected | undefined;
 }
 
 interface CheckOptions {
@@ -52,6 +54,7 @@ async function checkAll(named: readonly string[], { online = false }: CheckOptio
   const files = new Map<string, SourceFile>();
   const flows: CheckedFlow[] = [];
   const seen = new Set<string>();
+  const historyIn = histories();
   let ok = true;
   let missing = false;
   for (const entry of entries) {
@@ -68,9 +71,12 @@ async function checkAll(named: readonly string[], { online = false }: CheckOptio
       seen.add(key);
     }
     if (graph === undefined || !program.ok) continue;
+    const history = historyIn(entry, graph);
     for (const [name, id] of Object.entries(graph.entries)) {
       const flow = graph.flows[id];
-      if (flow !== undefined) flows.push({ file: entry, name, bound: bounds(graph).of(flow) });
+      if (flow === undefined) continue;
+      const mean = history === undefined ? undefined : expected(graph, flow, undefined, history.means, history.simulated);
+      flows.push({ file: entry, name, bound: bounds(graph).of(flow), expected: mean });
     }
   }
   return { problems, files, flows, entries, ok, missing };
@@ -83,7 +89,12 @@ function folderFiles(path: string): string[] {
 
 function report(checked: Checked, { json }: { json?: boolean }, to: Terminal): void {
   if (json) {
-    const flows = checked.flows.map(({ file, name, bound }) => ({ file, name, ...boundData(bound) }));
+    const flows = checked.flows.map(({ file, name, bound, expected: mean }) => ({
+      file,
+      name,
+      ...boundData(bound),
+      expected: expectedData(mean),
+    }));
     to.out(`${JSON.stringify({ version: 1, diagnostics: toJson(checked.problems, checked.files), flows })}\n`);
     return;
   }
@@ -99,9 +110,9 @@ function report(checked: Checked, { json }: { json?: boolean }, to: Terminal): v
 function reportBounds(flows: readonly CheckedFlow[], several: boolean, to: Terminal): void {
   const wide = Math.max(0, ...flows.map(({ name }) => name.length));
   let before = "";
-  for (const { file, name, bound } of flows) {
+  for (const { file, name, bound, expected: mean } of flows) {
     if (several && file !== before) to.out(`${dim(file, to.outColor)}\n`);
     before = file;
-    to.out(`${several ? "  " : ""}${bold(name, to.outColor)}${" ".repeat(wide - name.length)}  ${boundLine(bound)}\n`);
+    to.out(`${several ? "  " : ""}${bold(name, to.outColor)}${" ".repeat(wide - name.length)}  ${boundLine(bound, mean)}\n`);
   }
 }

@@ -96,6 +96,8 @@ export async function execute(argv: readonly string[], version: string, to: Term
   withInputs(program.command("plan <file> [flow]"))
     .description("show the steps of a flow and their numbers, without a call")
     .option("--tree", "show which call contributes what, the dearest first")
+    .option("--reuse <run>", "show what would be taken from another run")
+    .option("--store <file>", "the store that knows earlier runs")
     .option("--json", "print the plan as data")
     .action(
       does(async (file: string, flow: string | undefined, options: RunOptions & { tree?: boolean }, command: Command) =>

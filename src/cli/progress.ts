@@ -4,7 +4,9 @@
  * begins or ends, and for whatever a person would want to know: failures, retries, mended answers, a breaker opening.
  */
 import type { RunEvent } from "../runtime/events.js";
-import { money, seconds } from "./figures.js";
+import { grouped } from "../source/digits.js";
+import { counted, money, seconds } from "./figures.js";
+import { type Gauge, gauge, type Scope } from "./gauge.js";
 import { bold, cyan, dim, green, red, type Terminal, yellow } from "./terminal.js";
 
 export interface Progress {
@@ -35,18 +37,20 @@ interface State {
   readonly regions: Map<string, Line>;
   /** Calls in flight by what is called. */
   readonly calls: Map<string, Line>;
-  cost: number;
-  requests: number;
-  cap: number | undefined;
+  readonly gauge: Gauge;
 }
 
 const FRAME_MS = 80;
 const ROWS = 12;
 const BAR = 20;
+/** Budgets that are shown; those inside of them are counted. */
+const BUDGETS = 3;
 
-/** The view for a run of `title`. */
-export function progress(title: string, to: Terminal): Progress {
-  const state: State = { title, simulated: false, at: 0, regions: new Map(), calls: new Map(), cost: 0, requests: 0, cap: undefined };
+/** The view for a run of `title`; one that is carried on begins with what happened before. */
+export function progress(title: string, to: Terminal, before: readonly RunEvent[] = []): Progress {
+  const state: State = { title, simulated: false, at: 0, regions: new Map(), calls: new Map(), gauge: gauge() };
+  for (const event of before) apply(state, event, true);
+  for (const call of state.calls.values()) call.running = 0;
   const say = (line: string): void => {
     drawn = clear(to, drawn);
     to.err(`${line}\n`);
@@ -94,6 +98,7 @@ function paintNews({ sign, text }: News, state: State, to: Terminal): string {
 /** Counts an event in, and gives what is worth a line of its own. */
 function apply(state: State, event: RunEvent, live: boolean): News | undefined {
   state.at = event.at;
+  state.gauge.event(event);
   switch (event.kind) {
     case "run.started":
       state.simulated = event.simulated;
@@ -103,9 +108,6 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
             sign: "·",
             text: `${event.flow} started${event.simulated ? "; answers of agents are simulated" : ""}${event.replayed ? "; answers come from a recording" : ""}`,
           };
-    case "budget.opened":
-      if (state.cap === undefined) state.cap = event.caps.costUsd;
-      return undefined;
     case "region.started": {
       if (event.region === "scope") return undefined;
       const depth = [...state.regions.keys()].filter(
@@ -179,8 +181,6 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
         line.running = Math.max(0, line.running - 1);
         line[event.kind === "call.completed" ? "done" : "failed"]++;
       }
-      state.cost += event.bill?.costUsd ?? 0;
-      state.requests += event.bill?.requests ?? 0;
       return undefined;
     }
     case "call.retried":
@@ -233,10 +233,15 @@ const last = (path: string): string => /(?:^|\/)([^/[\]]+)(?:\[[^\]]*\])?$/.exec
 
 function live(state: State, elapsed: number, to: Terminal): string[] {
   const { width, color } = to;
-  const spent = state.cap === undefined ? money(state.cost) : `${money(state.cost)} of ${money(state.cap)}`;
+  const { total } = state.gauge;
+  const held = total.heldUsd > 0 ? ` spent, ${money(total.heldUsd)} held` : "";
+  const spent = `${money(total.costUsd)}${held}`;
   const lines = [
     `${bold(state.title, color)}  ${seconds(elapsed * 1000)}  ${cyan(spent, color)}${state.simulated ? `  ${yellow("simulated", color)}` : ""}`,
   ];
+  const open = state.gauge.open();
+  for (const scope of open.slice(0, BUDGETS)) lines.push(gaugeLine(scope, color));
+  if (open.length > BUDGETS) lines.push(dim(`  and ${counted(open.length - BUDGETS, "budget")} inside`, color));
   for (const region of state.regions.values()) {
     if (region.depth > 0) continue;
     const counts =
@@ -251,6 +256,28 @@ function live(state: State, elapsed: number, to: Terminal): string[] {
   }
   const shown = lines.length > ROWS ? [...lines.slice(0, ROWS - 1), dim(`  and ${lines.length - ROWS + 1} more`, color)] : lines;
   return shown.map((line) => cutLine(line, width - 1));
+}
+
+/** `budget main  ████▒▒░░░░ $0.20 spent, $0.10 held, $0.70 left`. */
+function gaugeLine(scope: Scope, color: boolean): string {
+  const { caps } = scope;
+  const parts: string[] = [];
+  let shares: readonly [spent: number, held: number] = [0, 0];
+  const limit = (cap: number | undefined, spent: number, held: number, text: (amount: number) => string, noun: string): void => {
+    if (cap === undefined) return;
+    const left = Math.max(0, cap - spent - held);
+    parts.push(`${text(spent)} spent${held > 0 ? `, ${text(held)} held` : ""}, ${text(left)} left${noun}`);
+    if (cap > 0 && (spent + held) / cap >= shares[0] + shares[1]) shares = [spent / cap, held / cap];
+  };
+  limit(caps.costUsd, scope.costUsd, scope.heldUsd, money, "");
+  limit(caps.tokens, scope.tokens, scope.heldTokens, grouped, " of tokens");
+  limit(caps.calls, scope.calls, 0, grouped, " of calls");
+  if (parts.length === 0) return dim(`  budget ${last(scope.path)}`, color);
+  const cells = (share: number): number => Math.min(BAR, Math.round(share * BAR));
+  const spent = cells(shares[0]);
+  const held = Math.min(BAR - spent, cells(shares[1]));
+  const drawn = `${cyan("█".repeat(spent), color)}${yellow("▒".repeat(held), color)}${dim("░".repeat(BAR - spent - held), color)}`;
+  return `  ${`budget ${last(scope.path)}`.padEnd(24).slice(0, 40)} ${drawn} ${parts.join(" · ")}`;
 }
 
 function bar(done: number, failed: number, size: number, color: boolean): string {

@@ -9,6 +9,7 @@ import { takeOver } from "../host/store/place.js";
 import type { Graph } from "../plan/ir.js";
 import { pastOfRun, resumeKept } from "../runtime/durable.js";
 import { vanished } from "../runtime/edited.js";
+import { historyOf } from "../runtime/history.js";
 import type { StoredRun } from "../runtime/store.js";
 import { money } from "./figures.js";
 import { runHost } from "./host.js";
@@ -17,6 +18,7 @@ import { overrideModels } from "./override.js";
 import { showErrors } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { follow, tapedBy, tapingOf } from "./run.js";
+import { figuresOf } from "./spending.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 export interface ResumeOptions extends Grace {
@@ -27,6 +29,8 @@ export interface ResumeOptions extends Grace {
   readonly json?: boolean;
   readonly events?: boolean;
 }
+
+const simulated = ({ events }: StoredRun): boolean => events.some((event) => event.kind === "run.started" && event.simulated);
 
 /** Carries on a run; the newest unfinished one when none is named. */
 export async function resume(named: string | undefined, options: ResumeOptions, to: Terminal): Promise<ExitCode> {
@@ -69,6 +73,9 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
       to.err(`Resuming ${start.run}: ${past.finished} calls are done, ${money(past.totals.cost / 1e9)} spent.\n`);
     else to.err(`The run ${start.run} was being cancelled: what is left to undo is undone.\n`);
     const ask = askerAt(to);
+    const now = graph ?? start.graph;
+    const flow = now.flows[now.entries[start.flow] ?? start.flow];
+    const history = historyOf(now, store.history(), simulated(stored));
     const choices = new Map([
       ...(options.keep ?? []).map((path) => [path, "keep"] as const),
       ...(options.again ?? []).map((path) => [path, "again"] as const),
@@ -77,7 +84,17 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
       (onEvent) =>
         resumeKept(
           stored,
-          tapedBy(taping, { ...host, ...cancelled, clock, past, choices, onEvent, ...(ask === undefined ? {} : { ask }) }),
+          tapedBy(taping, {
+            ...host,
+            ...cancelled,
+            clock,
+            past,
+            choices,
+            onEvent,
+            learn: start.options["model"] === undefined && taping === undefined,
+            ...(history === undefined ? {} : { experiences: history.means }),
+            ...(ask === undefined ? {} : { ask }),
+          }),
           keeping,
           {
             graph,
@@ -90,6 +107,8 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
         kept: true,
         clock,
         ...(taping === undefined ? {} : { taping }),
+        before: stored.events,
+        ...(flow === undefined ? {} : { figures: figuresOf(now, flow, start.inputs, history) }),
       },
       options,
       to,

@@ -6,13 +6,17 @@
 import { resolve } from "node:path";
 import { problems } from "../diagnostics/problems.js";
 import { virtualClock } from "../host/clock.js";
-import type { Graph } from "../plan/ir.js";
+import type { Inputs } from "../plan/bounds.js";
+import type { FlowIR, Graph } from "../plan/ir.js";
 import type { Clock } from "../runtime/clock.js";
 import { runKept } from "../runtime/durable.js";
 import type { RunEvent } from "../runtime/events.js";
 import { type CallFailure, causes, type PartialResult } from "../runtime/failure.js";
+import { historyOf } from "../runtime/history.js";
+import { reach } from "../runtime/reach.js";
 import { reusing } from "../runtime/reuse.js";
 import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
+import type { Store } from "../runtime/store.js";
 import { grouped } from "../source/digits.js";
 import type { SourceFile } from "../source/source.js";
 import type { RunOptions } from "./commands.js";
@@ -26,7 +30,7 @@ import { overrideModels } from "./override.js";
 import { showErrors, showProblems } from "./problems.js";
 import { loadProgram } from "./program.js";
 import { progress } from "./progress.js";
-import { agreed } from "./spending.js";
+import { agreed, comparedText, type Figures, figuresOf } from "./spending.js";
 import { onStray } from "./strays.js";
 import type { TapeWishes, Taping } from "./taping.js";
 import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
@@ -59,8 +63,33 @@ export async function runFlow(
   }
   const taping = await tapingOf(file, options, graph, to);
   if (taping === "unusable") return EXIT.usage;
+  const store = options.store === false ? undefined : storeOf(file, options.store, to);
+  if (options.store !== false && store === undefined) return EXIT.failed;
+  const work = (): Promise<ExitCode> => started({ program, file, graph, flow, inputs, host, taping, store }, options, to);
+  return store === undefined ? work() : ((await withStore(store, to, work)) ?? EXIT.failed);
+}
+
+interface Started {
+  readonly program: ReturnType<typeof loadProgram>;
+  readonly file: string;
+  readonly graph: Graph;
+  readonly flow: FlowIR;
+  readonly inputs: Inputs;
+  readonly host: RuntimeOptions;
+  readonly taping: Taping | undefined;
+  /** Undefined for a run that is not kept. */
+  readonly store: Store | undefined;
+}
+
+/** Asks whether the run may cost what it may cost, and carries it out. */
+async function started({ program, file, graph, flow, inputs, host, taping, store }: Started, options: RunOptions, to: Terminal): Promise<ExitCode> {
+  const history = store === undefined ? undefined : historyOf(graph, store.history(), simulates(graph, flow, options.sim === true));
+  const figures = figuresOf(graph, flow, inputs, history);
   const replayed = options.replay !== undefined && options.record === undefined;
-  if (!replayed && !(await agreed(graph, flow, inputs, options, to))) return EXIT.interrupted;
+  if (!replayed && !(await agreed(figures, options, to))) {
+    to.err("Nothing was started, and nothing was spent.\n");
+    return EXIT.interrupted;
+  }
   const files = program.compiled.files;
   const ask = askerAt(to);
   // A replay takes no time: it is virtual, with the pauses that there were.
@@ -69,36 +98,39 @@ export async function runFlow(
     ...host,
     clock,
     seed: host.seed ?? (options.sim === true || options.replay !== undefined ? SIM_SEED : newSeed()),
+    ...(history === undefined ? {} : { experiences: history.means }),
+    // What another model or a recording takes tells nothing about the program's own.
+    ...(options.model === undefined && options.replay === undefined ? {} : { learn: false }),
     ...(ask === undefined ? {} : { ask }),
   };
-  const about = { title: `${file} · ${flow.name}`, files, clock, ...(taping === undefined ? {} : { taping }) };
-  if (options.store === false)
+  const about = { title: `${file} · ${flow.name}`, files, clock, figures, ...(taping === undefined ? {} : { taping }) };
+  if (store === undefined)
     return follow(
       (onEvent) => run(graph, flow.name, inputs, tapedBy(taping, { ...asked, onEvent })),
       { ...about, kept: false },
       options,
       to,
     );
-  const store = storeOf(file, options.store, to);
-  if (store === undefined) return EXIT.failed;
-  const code = await withStore(store, to, async (): Promise<ExitCode> => {
-    const reused = options.reuse === undefined ? undefined : chooseRun(store, options.reuse, () => true, "", to);
-    if (options.reuse !== undefined && reused === undefined) return EXIT.usage;
-    const known = reused === undefined ? {} : reusing(reused, graph);
-    const ended = await follow(
-      (onEvent) =>
-        runKept(graph, flow.name, inputs, tapedBy(taping, { ...asked, ...known, onEvent }), keepingIn(store), {
-          file,
-          options: startOptions(options),
-        }),
-      { ...about, kept: true },
-      options,
-      to,
-    );
-    tidy(store);
-    return ended;
-  });
-  return code ?? EXIT.failed;
+  const reused = options.reuse === undefined ? undefined : chooseRun(store, options.reuse, () => true, "", to);
+  if (options.reuse !== undefined && reused === undefined) return EXIT.usage;
+  const known = reused === undefined ? {} : reusing(reused, graph);
+  const ended = await follow(
+    (onEvent) =>
+      runKept(graph, flow.name, inputs, tapedBy(taping, { ...asked, ...known, onEvent }), keepingIn(store), {
+        file,
+        options: startOptions(options),
+      }),
+    { ...about, kept: true },
+    options,
+    to,
+  );
+  tidy(store);
+  return ended;
+}
+
+/** Whether answers of the flow are made up: simulated runs and real ones tell nothing about each other. */
+function simulates(graph: Graph, flow: FlowIR, all: boolean): boolean {
+  return all || reach(graph, [{ kind: "flow", id: flow.id }]).models.some((id) => graph.models[id]?.provider === "sim");
 }
 
 /** The tape that the options ask for; `unusable` when there can be none, which is shown. */
@@ -144,6 +176,10 @@ export interface Followed {
   readonly kept: boolean;
   readonly clock: Clock;
   readonly taping?: Taping;
+  /** What it was said to use before it began. */
+  readonly figures?: Figures;
+  /** What happened before, in a run that is carried on. */
+  readonly before?: readonly RunEvent[];
 }
 
 /** Shows a run from its start to its end. */
@@ -153,7 +189,7 @@ export async function follow(
   options: Pick<RunOptions, "json" | "events" | "grace">,
   to: Terminal,
 ): Promise<ExitCode> {
-  const view = options.events ? undefined : progress(about.title, to);
+  const view = options.events ? undefined : progress(about.title, to, about.before);
   const wrap = { envelope: undefined as ReturnType<typeof envelopes> | undefined };
   const early: RunEvent[] = [];
   const write = (event: RunEvent): void => {
@@ -198,7 +234,7 @@ function conclude(result: RunResult, about: Followed, options: Pick<RunOptions, 
   else if (result.status === "completed" && !options.events) {
     to.out(typeof result.value === "string" ? `${result.value.replace(/\n?$/, "")}\n` : `${JSON.stringify(result.value, null, 2)}\n`);
   }
-  to.err(summary(result, to));
+  to.err(summary(result, about.figures, to));
   if (about.kept) to.err(whatNext(result, to));
   switch (result.status) {
     case "completed":
@@ -248,7 +284,7 @@ export function resultJson(result: RunResult): Readonly<Record<string, unknown>>
   };
 }
 
-function summary(result: RunResult, to: Terminal): string {
+function summary(result: RunResult, figures: Figures | undefined, to: Terminal): string {
   const { spend } = result;
   const agentCalls = spend.calls - spend.toolCalls;
   const used = [
@@ -269,6 +305,8 @@ function summary(result: RunResult, to: Terminal): string {
     paused: yellow("!", to.color),
   }[result.status];
   const lines = [`${sign} ${result.status} in ${seconds(result.elapsedMs)}${used.length > 0 ? ` · ${used.join(" · ")}` : ""}`];
+  const compared = figures === undefined || spend.costUsd === 0 ? undefined : comparedText(spend.costUsd, figures);
+  if (compared !== undefined) lines.push(dim(`  ${compared}`, to.color));
   if (result.failure !== undefined && result.status === "failed") lines.push(...reasons(result.failure, to));
   if (result.simulated) lines.push(yellow("  The answers of agents are simulated: made up from their types, without a model.", to.color));
   if (result.replayed) lines.push(yellow("  What models, tools and people answered came from a recording.", to.color));

@@ -10,6 +10,7 @@ import { type Count, isNumber, times } from "./bound-algebra.js";
 import { type Amounts, add, addNumbers, type Bound, capped, multiply, NO_BOUND, NOTHING, oneOfBounds, perhaps } from "./bound-amounts.js";
 import { choice } from "./bound-choice.js";
 import { type Scope, scopeIn, shapeOf } from "./bound-expressions.js";
+import { meanBound } from "./bound-means.js";
 import { nameLists, paramScope, paramShapes } from "./bound-params.js";
 import { capsOf, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
 import { mediaWeights, plainRequests, promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
@@ -37,6 +38,8 @@ export function callBound(
     { policies: own, scope },
     { policies: callee.policies, scope: inner },
   ];
+  const known = meanCall(callee, place, span);
+  if (known !== undefined) return known;
   const one = within(attemptOf(callee, params, inner, sources, place, span), mostCost);
   const made = underPolicies(one, sources, place, { name: callee.name, span, args: params });
   const shape = meet(one.shape, callee.result, scope.types);
@@ -65,6 +68,25 @@ export function attemptBound(ref: CalleeRef, args: Args, place: Place, span: Spa
   const { bound } = attemptOf(callee, params, inner, sources, place, span, true);
   const { budget } = callee.policies;
   return budget === undefined ? bound : capped(bound, capsOf(budget, inner));
+}
+
+/** A call as it was on average, where that is asked for and known. */
+function meanCall(callee: Declaration, { world, scope }: Place, span: Span): Called | undefined {
+  if (world.means === undefined || (callee.kind !== "agent" && callee.kind !== "tool")) return undefined;
+  const mean = world.means.of.get(callee.id);
+  if (mean === undefined) {
+    if (callee.kind === "agent" || callee.policies.cost !== undefined) world.means.unknown.add(callee.name);
+    return undefined;
+  }
+  world.means.met.add(callee.name);
+  const bound = meanBound(mean);
+  return {
+    bound,
+    shape: shapeOfType(callee.result, scope.types),
+    parts: [],
+    part: { title: callee.name, notes: ["on average"], times: 1, span, bound, parts: [] },
+    extra: 0,
+  };
 }
 
 /** An attempt that is made only where it costs no more than this. */

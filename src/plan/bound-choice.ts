@@ -174,7 +174,9 @@ export function choice(
   else if (prefer.length > 0 && fitting.every((each) => each.offer.preference === Number.POSITIVE_INFINITY))
     world.unpreferred.set(site, { capability: capability.name, span, candidates: all.map((each) => each.offer.name) });
   const given = capability.params.map((param) => params.get(param.name));
-  const called = inOrder((fitting.length > 0 ? fitting : all).map((each) => each.offer)).map(
+  const order = inOrder((fitting.length > 0 ? fitting : all).map((each) => each.offer));
+  // What is expected is the first choice; what is possible is any of them.
+  const called = (world.means === undefined ? order : order.slice(0, 1)).map(
     // What an agent may cost is compared without its repairs, so they are not capped.
     ({ ref }): Called =>
       world.call(ref, byPosition(world.graph, ref, given), {}, place, span, ref.kind === "agent" ? Number.POSITIVE_INFINITY : limits.cost),

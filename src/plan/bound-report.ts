@@ -1,18 +1,19 @@
 /** Bounds for people and for other programs: a line for a flow, a table, the tree of what costs what, and data. */
-import { type Count, isOpen, plus, times, valueAt } from "./bound-algebra.js";
+import { type Count, isOpen, plus, roundedUp, times, valueAt } from "./bound-algebra.js";
 import type { Amounts, Bound } from "./bound-amounts.js";
+import type { Expected } from "./bound-means.js";
 import { costText, countData, countText, dollarText, timeText } from "./bound-text.js";
 import type { BudgetSite, Part } from "./bound-world.js";
 import type { FlowBound } from "./bounds.js";
 import { judge, limitText, verdictText, worstOf } from "./budgets.js";
 
 /** `≤ 22 calls · ≤ $0.012·|paths| + $0.03 · the budget of $2.00 is enough for up to 33 paths`. */
-export function boundLine({ inside, budget }: FlowBound): string {
+export function boundLine({ inside, budget }: FlowBound, expected?: Expected): string {
   const { most } = inside;
   if (most.calls === 0) return "calls nothing";
   return [
     callsText(most),
-    costOf(inside),
+    `${costOf(inside)}${expected === undefined || expected.most.cost === 0 ? "" : `, ${expectedText(expected)}`}`,
     ...(budget === undefined ? [] : [`budget ${capsText(budget)} ${verdictText(judge(budget))}`]),
   ].join(" · ");
 }
@@ -29,6 +30,11 @@ function costOf({ most }: Bound): string {
   return cost === undefined ? "any cost" : `cost ≤ ${cost}`;
 }
 
+/** `expected $0.0021`, with where it comes from. */
+export function expectedText({ most, simulated }: Expected): string {
+  return `expected ${costText(most.cost) ?? "any cost"}${simulated ? " by simulated runs" : ""}`;
+}
+
 function capsText({ caps }: BudgetSite): string {
   const { cost, tokens, calls, time } = caps;
   return [
@@ -42,36 +48,64 @@ function capsText({ caps }: BudgetSite): string {
 interface Row {
   readonly name: string;
   readonly least: string;
+  readonly expected: string | undefined;
   readonly most: string;
 }
 
-/** What a flow uses at least and at most, a line for each quantity. */
-export function boundTable(bound: FlowBound, loud: (text: string) => string, faint: (text: string) => string): string {
+/** What a flow uses at least and at most, a line for each quantity; and what is expected, where earlier runs tell. */
+export function boundTable(bound: FlowBound, loud: (text: string) => string, faint: (text: string) => string, expected?: Expected): string {
   const { most, least, time } = bound.inside;
-  const count = (name: string, low: number, high: Count): readonly Row[] => [
-    { name, least: countText(low) ?? "", most: countText(high) ?? "no limit" },
+  const count = (name: string, low: number, high: Count, mean: Count | undefined): readonly Row[] => [
+    {
+      name,
+      least: countText(low) ?? "",
+      expected: mean === undefined ? undefined : (countText(roundedUp(mean)) ?? "no limit"),
+      most: countText(high) ?? "no limit",
+    },
   ];
+  const means = expected?.most;
   const rows: readonly Row[] = [
-    ...count("calls", least.calls, most.calls),
-    ...(most.toolCalls === 0 ? [] : count("  of tools", least.toolCalls, most.toolCalls)),
+    ...count("calls", least.calls, most.calls, means?.calls),
+    ...(most.toolCalls === 0 ? [] : count("  of tools", least.toolCalls, most.toolCalls, means?.toolCalls)),
     ...(most.requests === 0
       ? []
       : [
-          ...count("model requests", least.requests, most.requests),
-          ...count("tokens in", least.inputTokens, most.inputTokens),
-          ...count("tokens out", least.outputTokens, most.outputTokens),
+          ...count("model requests", least.requests, most.requests, means?.requests),
+          ...count("tokens in", least.inputTokens, most.inputTokens, means?.inputTokens),
+          ...count("tokens out", least.outputTokens, most.outputTokens, means?.outputTokens),
         ]),
-    { name: "cost", least: dollarText(least.cost), most: costText(most.cost) ?? "no limit" },
-    { name: "time", least: timeText(time.least) ?? "", most: timeText(time.most) ?? "no limit" },
+    {
+      name: "cost",
+      least: dollarText(least.cost),
+      expected: means === undefined ? undefined : (costText(means.cost) ?? "no limit"),
+      most: costText(most.cost) ?? "no limit",
+    },
+    {
+      name: "time",
+      least: timeText(time.least) ?? "",
+      expected: expected === undefined ? undefined : (timeText(expected.time) ?? "no limit"),
+      most: timeText(time.most) ?? "no limit",
+    },
   ];
   const wide = Math.max(...rows.map((row) => row.name.length));
   const middle = Math.max("needs".length, ...rows.map((row) => row.least.length));
-  const line = (name: string, low: string, high: string): string => `${name.padEnd(wide)}  ${low.padStart(middle)}  ${high}`.trimEnd();
+  const between = Math.max("expected".length, ...rows.map((row) => row.expected?.length ?? 0));
+  const line = (name: string, low: string, mean: string | undefined, high: string): string =>
+    `${name.padEnd(wide)}  ${low.padStart(middle)}  ${mean === undefined ? "" : `${mean.padStart(between)}  `}${high}`.trimEnd();
   return [
-    loud(line("", "needs", "at most")),
-    ...rows.map((row) => line(row.name, row.least, row.most)),
+    loud(line("", "needs", expected === undefined ? undefined : "expected", "at most")),
+    ...rows.map((row) => line(row.name, row.least, row.expected, row.most)),
+    ...(expected === undefined ? [] : [faint(originText(expected))]),
     ...(bound.budget === undefined ? [] : [faint(`the budget of ${capsText(bound.budget)} ${verdictText(judge(bound.budget))}`)]),
   ].join("\n");
+}
+
+function originText({ simulated, unknown }: Expected): string {
+  const never =
+    unknown.length === 0
+      ? ""
+      : `; ${unknown.join(", ")} never ran as ${unknown.length === 1 ? "it is" : "they are"} now and count${unknown.length === 1 ? "s" : ""} in full`;
+  return `expected by ${simulated ? "simulated" : "earlier"} runs, and no limit${never}`;
 }
 
 /** Which call contributes what, the dearest first, with the formula of each. */
@@ -165,6 +199,24 @@ export function boundData({ inside, budget }: FlowBound): { readonly bounds: Bou
       seconds: range(time.least, time.most, 1e-3),
     },
     budget: budget === undefined ? null : budgetData(budget),
+  };
+}
+
+/** What is expected, as data; null where no earlier run tells. */
+export function expectedData(expected: Expected | undefined): unknown {
+  if (expected === undefined) return null;
+  const { most, time, unknown, simulated } = expected;
+  return {
+    calls: countData(most.calls),
+    tool_calls: countData(most.toolCalls),
+    requests: countData(most.requests),
+    input_tokens: countData(most.inputTokens),
+    output_tokens: countData(most.outputTokens),
+    tokens: countData(plus(most.inputTokens, most.outputTokens)),
+    cost_usd: countData(most.cost, 1e-9),
+    seconds: countData(time, 1e-3),
+    unknown,
+    simulated,
   };
 }
 

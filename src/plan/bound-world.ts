@@ -3,6 +3,7 @@ import type { Span } from "../source/source.js";
 import type { Count } from "./bound-algebra.js";
 import type { Bound, Caps } from "./bound-amounts.js";
 import type { Scope } from "./bound-expressions.js";
+import type { MeanUse } from "./bound-means.js";
 import type { Shape } from "./bound-sizes.js";
 import type { Body, CalleeRef, Graph, Policies } from "./ir.js";
 
@@ -58,6 +59,14 @@ export interface Unpreferred {
 export type BudgetPolicy = NonNullable<Policies["budget"]>;
 export type Args = ReadonlyMap<string, Shape>;
 
+/** What earlier runs tell, while what is expected is worked out. */
+export interface Means {
+  readonly of: ReadonlyMap<string, MeanUse>;
+  /** Callables that were met and are known, and those that are not. */
+  readonly met: Set<string>;
+  readonly unknown: Set<string>;
+}
+
 /** What holds for a whole analysis. */
 export interface World {
   readonly graph: Graph;
@@ -67,6 +76,8 @@ export interface World {
   /** By file and place. */
   readonly unfit: Map<string, Unfit>;
   readonly unpreferred: Map<string, Unpreferred>;
+  /** Where what is expected is asked for, not what is possible. */
+  readonly means: Means | undefined;
   /** The bound of a body; its nodes' shapes are added to the scope. */
   readonly body: (body: Body, place: Place) => Evaluated;
   /** The bound of a call, with the policies of the place and of the declaration; `mostCost` caps one attempt. */

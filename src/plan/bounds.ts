@@ -8,16 +8,18 @@ import { type Amounts, addNumbers, type Bound, multiply, NOTHING, perhaps } from
 import { attemptBound, callBound, handlerBound } from "./bound-calls.js";
 import { type Offer, offersOf, possibleOf } from "./bound-choice.js";
 import { type Scope, scopeIn } from "./bound-expressions.js";
+import { type Expected, expectedOf } from "./bound-means.js";
 import { bodyBound, nodeBound } from "./bound-nodes.js";
 import { nameLists, paramScope, paramShapes } from "./bound-params.js";
 import { underPolicies } from "./bound-policies.js";
 import { ANY, type Shape, shapeOfValue } from "./bound-sizes.js";
-import type { BudgetSite, Part, Place, Unfit, Unpreferred, World } from "./bound-world.js";
+import type { BudgetSite, Means, Part, Place, Unfit, Unpreferred, World } from "./bound-world.js";
 import type { Body, CalleeRef, CapabilityIR, FlowIR, Graph, Policies } from "./ir.js";
 import { neededNodes } from "./walk.js";
 
 export type { Count } from "./bound-algebra.js";
 export type { Amounts, Bound } from "./bound-amounts.js";
+export type { Expected, MeanUse } from "./bound-means.js";
 export type { Shape } from "./bound-sizes.js";
 export { shapeOfType, shapeOfValue } from "./bound-sizes.js";
 export type { BudgetSite, Part } from "./bound-world.js";
@@ -87,8 +89,24 @@ export function bounds(graph: Graph, inputs?: Inputs): Bounds {
   return found;
 }
 
-function analysis(graph: Graph, inputs: Inputs | undefined): Bounds {
-  const world = worldOf(graph);
+/**
+ * What a flow is expected to use by what earlier runs took on average, by the ids of callables; undefined where nothing
+ * that it calls is known.
+ */
+export function expected(
+  graph: Graph,
+  flow: FlowIR,
+  inputs: Inputs | undefined,
+  of: Means["of"],
+  simulated: boolean,
+): Expected | undefined {
+  const means: Means = { of, met: new Set(), unknown: new Set() };
+  const found = analysis(graph, inputs, means).of(flow).inside;
+  return expectedOf(found, bounds(graph, inputs).of(flow).inside, means, simulated);
+}
+
+function analysis(graph: Graph, inputs: Inputs | undefined, means?: Means): Bounds {
+  const world = worldOf(graph, means);
   const made = new Map<string, FlowBound>();
   const nowhere = placeIn(world);
   return {
@@ -114,13 +132,14 @@ function analysis(graph: Graph, inputs: Inputs | undefined): Bounds {
   };
 }
 
-function worldOf(graph: Graph): World {
+function worldOf(graph: Graph, means?: Means): World {
   return {
     graph,
     flows: new Map(),
     budgets: new Map(),
     unfit: new Map(),
     unpreferred: new Map(),
+    means,
     body: bodyBound,
     call: callBound,
     attempt: attemptBound,

@@ -166,8 +166,9 @@ function finishCall(
   const { ref, ir } = site.callee;
   const attempts = step.attempts;
   const ended = failed === undefined ? undefined : located(asBudget(step, failed), step.path, attempts);
-  detach(step);
   const elapsedMs = run.clock.now() - step.startedAt;
+  run.tallies?.count(step, failed, elapsedMs);
+  detach(step);
   const bill = billReport(step);
   if (ended === undefined) {
     const shown = toldResult(run, site.callee, value);

@@ -7,7 +7,7 @@ import type { Clock } from "./clock.js";
 import type { RunEvent } from "./events.js";
 import { isFleeting } from "./feed.js";
 import type { KnownResult } from "./machine.js";
-import { type CachedResult, type Store, type StoredStatus, StoreError, type StoreRecord } from "./store.js";
+import { type CachedResult, type SettledFigures, type Store, type StoredStatus, StoreError, type StoreRecord } from "./store.js";
 
 export interface Journal {
   readonly record: (event: RunEvent) => void;
@@ -18,7 +18,7 @@ export interface Journal {
   /** Goes on when everything recorded so far is durable. */
   readonly commit: (then: () => void) => void;
   /** Writes what is left and says how the run stands; undefined, or why it could not be kept. */
-  readonly settle: (status: StoredStatus, figures: { readonly costUsd: number; readonly calls: number }) => StoreError | undefined;
+  readonly settle: (status: StoredStatus, figures: SettledFigures) => StoreError | undefined;
   readonly failed: () => StoreError | undefined;
 }
 

@@ -28,6 +28,7 @@ import type { Scope } from "./scope.js";
 import type { Scrub } from "./scrub.js";
 import type { Cut, Shapes, Test } from "./shape.js";
 import type { Suspense } from "./suspend.js";
+import type { Tallies } from "./tally.js";
 import type { Tape } from "./tape.js";
 import type { ToolFunction, ToolHost } from "./tool.js";
 
@@ -234,6 +235,7 @@ export interface Run {
   /** Committed effects that differ from what the edited program wants: what the user chose. */
   readonly choices: ReadonlyMap<string, "keep" | "again">;
   readonly experiences: Experiences | undefined;
+  readonly tallies: Tallies | undefined;
   readonly suspense: Suspense | undefined;
   readonly ask: Asker | undefined;
   /** Answers that were given before, by the path of the question. */

@@ -65,6 +65,8 @@ export interface RunOptions {
   readonly choices?: ReadonlyMap<string, "keep" | "again">;
   /** What earlier runs tell about callables, by their ids: decides between implementations that are equal. */
   readonly experiences?: Experiences;
+  /** Whether what calls take is added up and kept in the store for later runs. */
+  readonly learn?: boolean;
   /** Asks a person; without it, or where it gives nothing, the run ends waiting for an answer. */
   readonly ask?: Asker;
   readonly answers?: ReadonlyMap<string, unknown>;

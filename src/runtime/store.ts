@@ -7,6 +7,7 @@
 import type { Graph } from "../plan/ir.js";
 import type { RunEvent } from "./events.js";
 import type { KeptFailure } from "./failure.js";
+import type { Tally } from "./tally.js";
 
 /** What a run was started with; everything that resuming it needs, without the source. */
 export interface RunStart {
@@ -91,6 +92,13 @@ export class StoreError extends Error {
   }
 }
 
+/** What a run used when it ended, and what it learned of what it called. */
+export interface SettledFigures {
+  readonly costUsd: number;
+  readonly calls: number;
+  readonly learned?: readonly Tally[];
+}
+
 /** Every method may throw a `StoreError`. */
 export interface Store {
   /** Keeps what a run starts with; the caller owns it for `leaseMs`. */
@@ -98,7 +106,9 @@ export interface Store {
   /** Makes records durable, all or none. */
   append(run: string, fence: number, records: readonly StoreRecord[]): void;
   /** Sets how a run stands. */
-  settle(run: string, fence: number, status: StoredStatus, figures: { readonly costUsd: number; readonly calls: number }): void;
+  settle(run: string, fence: number, status: StoredStatus, figures: SettledFigures): void;
+  /** What all runs learned, added up. */
+  history(): readonly Tally[];
   load(run: string): StoredRun | undefined;
   /** Newest first. */
   list(limit?: number): readonly RunSummary[];
@@ -119,7 +129,7 @@ export interface Store {
   mend(run: string, fence: number): void;
   /** A fresh result of any run; undefined where there is none. */
   cached(key: string): CachedResult | undefined;
-  /** Deletes runs that ended before a time, but never the newest `keep`; returns how many. */
+  /** Deletes runs that ended before a time, but never the newest `keep`, and what was learned before it only; returns how many runs. */
   prune(before: number, keep?: number): number;
   /** Sets what is deleted when a run ends; undefined deletes nothing. */
   retain(policy: Retention | undefined): void;

@@ -12,6 +12,7 @@ import {
   StoreError,
   type StoreRecord,
 } from "../../runtime/store.js";
+import { type Tally, together } from "../../runtime/tally.js";
 
 interface Kept {
   start: RunStart;
@@ -31,6 +32,7 @@ export function memoryStore(now: () => number = Date.now): Store {
   const runs = new Map<string, Kept>();
   const cache = new Map<string, CachedResult>();
   let retention: Retention | undefined;
+  const learned = new Map<string, { tally: Tally; at: number }>();
   const find = (run: string): Kept => {
     const found = runs.get(run);
     if (found === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
@@ -68,9 +70,15 @@ export function memoryStore(now: () => number = Date.now): Store {
     },
     settle(run, fence, status, figures) {
       const kept = owned(run, fence);
-      Object.assign(kept, { status, ...figures });
+      Object.assign(kept, { status, costUsd: figures.costUsd, calls: figures.calls });
+      for (const tally of figures.learned ?? []) {
+        const key = `${tally.hash} ${tally.simulated}`;
+        const before = learned.get(key)?.tally;
+        learned.set(key, { tally: before === undefined ? { ...tally } : together(before, tally), at: now() });
+      }
       kept.endedAt = status === "completed" || status === "failed" || status === "cancelled" ? now() : undefined;
     },
+    history: () => [...learned.values()].map(({ tally }) => ({ ...tally })),
     load(run) {
       const kept = runs.get(run);
       if (kept === undefined) return undefined;
@@ -147,6 +155,7 @@ export function memoryStore(now: () => number = Date.now): Store {
       const old = [...runs].filter(([run, kept]) => kept.endedAt !== undefined && kept.endedAt < before && !newest.has(run));
       for (const [key, { until }] of cache) if (until <= now()) cache.delete(key);
       for (const [run] of old) runs.delete(run);
+      for (const [key, { at }] of [...learned]) if (at < before) learned.delete(key);
       return old.length;
     },
     retain: (policy) => {

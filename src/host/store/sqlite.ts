@@ -23,6 +23,7 @@ import {
   StoreError,
   type StoreRecord,
 } from "../../runtime/store.js";
+import type { Tally } from "../../runtime/tally.js";
 import { guarded } from "./failures.js";
 import { type Sealing, sealing } from "./sealing.js";
 
@@ -51,6 +52,11 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX cache_by_end ON cache (until);
    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE set_aside (run TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, sum REAL NOT NULL, at REAL NOT NULL) STRICT;`,
+  `CREATE TABLE history (
+     hash TEXT NOT NULL, simulated INTEGER NOT NULL, calls INTEGER NOT NULL, succeeded INTEGER NOT NULL, attempts REAL NOT NULL,
+     tool_attempts REAL NOT NULL, requests REAL NOT NULL, input_tokens REAL NOT NULL, output_tokens REAL NOT NULL, cost REAL NOT NULL,
+     latency REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (hash, simulated)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The versions of the schema: a store of version n is brought to n + 1 by the n-th text. */
@@ -166,7 +172,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
           over ? now() : null,
           run,
         );
+        for (const tally of figures.learned ?? []) learn(tally);
       }),
+    history: () => guarded(() => sql("SELECT * FROM history").all().map(tallyOf)),
     load: (run) => guarded(() => load(run)),
     list: (limit = 100) => guarded(() => sql("SELECT * FROM runs ORDER BY started_at DESC, id DESC LIMIT ?").all(limit).map(summary)),
     acquire: (run, owner, leaseMs) =>
@@ -251,6 +259,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         const { changes } = sql(
           "DELETE FROM runs WHERE ended_at IS NOT NULL AND ended_at < ? AND id NOT IN (SELECT id FROM runs ORDER BY started_at DESC, id DESC LIMIT ?)",
         ).run(before, keep);
+        sql("DELETE FROM history WHERE at < ?").run(before);
         sql("DELETE FROM cache WHERE until <= ?").run(now());
         sql("DELETE FROM set_aside WHERE run NOT IN (SELECT id FROM runs)").run();
         sql(
@@ -275,6 +284,29 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       guarded(() => db.close());
     },
   };
+
+  function learn(tally: Tally): void {
+    sql(
+      `INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash, simulated) DO UPDATE SET
+         calls = calls + excluded.calls, succeeded = succeeded + excluded.succeeded, attempts = attempts + excluded.attempts,
+         tool_attempts = tool_attempts + excluded.tool_attempts, requests = requests + excluded.requests,
+         input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
+         cost = cost + excluded.cost, latency = latency + excluded.latency, at = excluded.at`,
+    ).run(
+      tally.hash,
+      tally.simulated ? 1 : 0,
+      tally.calls,
+      tally.succeeded,
+      tally.attempts,
+      tally.toolAttempts,
+      tally.requests,
+      tally.inputTokens,
+      tally.outputTokens,
+      tally.costUsd,
+      tally.latencyMs,
+      now(),
+    );
+  }
 
   function load(run: string): StoredRun | undefined {
     const row = sql("SELECT * FROM runs WHERE id = ?").get(run);
@@ -411,6 +443,23 @@ function openText(text: string, seals: Sealing): string | undefined {
 
 function parsed(text: string): unknown {
   return JSON.parse(text) as unknown;
+}
+
+function tallyOf(row: Record<string, unknown>): Tally {
+  const number = (name: string): number => Number(row[name]);
+  return {
+    hash: String(row["hash"]),
+    simulated: row["simulated"] === 1,
+    calls: number("calls"),
+    succeeded: number("succeeded"),
+    attempts: number("attempts"),
+    toolAttempts: number("tool_attempts"),
+    requests: number("requests"),
+    inputTokens: number("input_tokens"),
+    outputTokens: number("output_tokens"),
+    costUsd: number("cost"),
+    latencyMs: number("latency"),
+  };
 }
 
 function summary(row: Record<string, unknown>): RunSummary {

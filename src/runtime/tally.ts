@@ -1,0 +1,120 @@
+/**
+ * What the calls of a run used and how they ended, added up by definition: what the store keeps of all runs, so that
+ * later ones know what a call takes on average. An agent's figures hold what its tools used. Calls that were stopped or
+ * refused by a budget or a person tell nothing about the callable.
+ */
+import type { CallFailure } from "./failure.js";
+import type { Step } from "./machine.js";
+import type { Scope } from "./scope.js";
+import { rootOf } from "./step.js";
+
+/** Sums over calls of one definition. */
+export interface Tally {
+  /** Hash of the definition. */
+  readonly hash: string;
+  /** Whether the answers were made up by the simulator. */
+  readonly simulated: boolean;
+  calls: number;
+  succeeded: number;
+  attempts: number;
+  toolAttempts: number;
+  requests: number;
+  inputTokens: number;
+  outputTokens: number;
+  costUsd: number;
+  latencyMs: number;
+}
+
+export type Figures = Pick<Tally, "attempts" | "toolAttempts" | "requests" | "inputTokens" | "outputTokens" | "costUsd">;
+const FIGURES = ["attempts", "toolAttempts", "requests", "inputTokens", "outputTokens", "costUsd"] as const;
+
+export interface Tallies {
+  /** Counts a call that has ended. */
+  readonly count: (step: Step, failed: CallFailure | undefined, elapsedMs: number) => void;
+  readonly all: () => readonly Tally[];
+}
+
+const NOTHING: Figures = { attempts: 0, toolAttempts: 0, requests: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+/** Failures that are not the callable's. */
+const foreign: ReadonlySet<string> = new Set(["cancelled", "budget_exceeded", "denied", "skipped"]);
+
+/** Tallies of a run whose answers are made up or not. */
+export function tallies(simulated: () => boolean): Tallies {
+  const byHash = new Map<string, Tally>();
+  /** What calls inside a call used, by the step of the outer one. */
+  const inner = new WeakMap<Step, Figures>();
+  return {
+    count(step, failed, elapsedMs) {
+      const ir = step.site?.callee.ir;
+      if (ir === undefined || (ir.kind !== "agent" && ir.kind !== "tool")) return;
+      const { bill } = step;
+      const own: Figures = {
+        attempts: step.attempts,
+        toolAttempts: ir.kind === "tool" ? step.attempts : 0,
+        requests: bill?.requests ?? 0,
+        inputTokens: bill?.inputTokens ?? 0,
+        outputTokens: bill?.outputTokens ?? 0,
+        costUsd: (bill?.cost ?? 0) / 1e9,
+      };
+      for (const outer of callsAround(step)) inner.set(outer, added(inner.get(outer) ?? NOTHING, own));
+      if (failed !== undefined && foreign.has(failed.kind)) return;
+      const of = byHash.get(ir.hash) ?? { hash: ir.hash, simulated: simulated(), calls: 0, succeeded: 0, latencyMs: 0, ...NOTHING };
+      const all = added(of, added(own, inner.get(step) ?? NOTHING));
+      byHash.set(ir.hash, {
+        ...of,
+        ...all,
+        calls: of.calls + 1,
+        succeeded: of.succeeded + (failed === undefined ? 1 : 0),
+        latencyMs: of.latencyMs + elapsedMs,
+      });
+    },
+    all: () => [...byHash.values()],
+  };
+}
+
+function added(a: Figures, b: Figures): Figures {
+  const out: Record<(typeof FIGURES)[number], number> = { ...NOTHING };
+  for (const name of FIGURES) out[name] = a[name] + b[name];
+  return out;
+}
+
+/** Calls of agents and tools that a step is part of: tools of an agent, fallbacks. */
+function* callsAround(step: Step): Generator<Step> {
+  const seen = new Set<Step>([step]);
+  for (let at: Scope | undefined = step.parentScope; at !== undefined; at = at.parentScope) {
+    if (!("site" in at)) continue;
+    const outer = rootOf(at as Step);
+    const kind = outer.site?.callee.ir.kind;
+    if ((kind !== "agent" && kind !== "tool") || seen.has(outer)) continue;
+    seen.add(outer);
+    yield outer;
+  }
+}
+
+/** Two tallies of one definition together. */
+export function together(a: Tally, b: Tally): Tally {
+  return { ...a, ...added(a, b), calls: a.calls + b.calls, succeeded: a.succeeded + b.succeeded, latencyMs: a.latencyMs + b.latencyMs };
+}
+
+/** What a call of a definition takes on average. */
+export interface Mean extends Figures {
+  readonly calls: number;
+  readonly success: number;
+  readonly latencyMs: number;
+}
+
+export function meanOf(tally: Tally): Mean {
+  const { calls } = tally;
+  const mean = (sum: number): number => (calls === 0 ? 0 : sum / calls);
+  return {
+    calls,
+    success: mean(tally.succeeded),
+    latencyMs: mean(tally.latencyMs),
+    attempts: mean(tally.attempts),
+    toolAttempts: mean(tally.toolAttempts),
+    requests: mean(tally.requests),
+    inputTokens: mean(tally.inputTokens),
+    outputTokens: mean(tally.outputTokens),
+    costUsd: mean(tally.costUsd),
+  };
+}
