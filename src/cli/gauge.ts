@@ -38,7 +38,7 @@ export function gauge(): Gauge {
   const total = scope("", {});
   const open = new Map<string, Scope>();
   const requests = new Map<string, Held[]>();
-  /** What is counted of calls in flight already, by path. */
+  /** What is counted of attempts of tools in flight already, by path. */
   const counted = new Map<string, number>();
 
   const around = (path: string): readonly Scope[] => [total, ...[...open.values()].filter((each) => isInside(path, each.path))];
@@ -48,7 +48,6 @@ export function gauge(): Gauge {
       each.tokens += tokens;
       each.calls += calls;
     }
-    if (costUsd > 0) counted.set(path, (counted.get(path) ?? 0) + costUsd);
   };
   const hold = ({ path, costUsd, tokens }: Held, sign: 1 | -1): void => {
     for (const each of around(path)) {
@@ -59,6 +58,11 @@ export function gauge(): Gauge {
   const release = (event: { readonly path: string; readonly model: string; readonly turn: number }): void => {
     const first = requests.get(keyOf(event))?.shift();
     if (first !== undefined) hold(first, -1);
+  };
+
+  /** The end of blocks is not told: their budgets end with what is around them. */
+  const close = (path: string): void => {
+    for (const inner of [...open.keys()]) if (isInside(inner, path)) open.delete(inner);
   };
 
   return {
@@ -89,22 +93,23 @@ export function gauge(): Gauge {
           spend(event.path, event.costUsd, event.inputTokens + event.outputTokens, 0);
           break;
         case "call.attempted":
-          if (event.costUsd !== undefined) spend(event.path, event.costUsd, 0, 0);
+          if (event.costUsd === undefined) break;
+          spend(event.path, event.costUsd, 0, 0);
+          counted.set(event.path, (counted.get(event.path) ?? 0) + event.costUsd);
           break;
         case "call.completed":
         case "call.failed": {
-          // What a tool costs is told when it is done, unless its attempt was told.
-          const rest = (event.bill?.costUsd ?? 0) - (counted.get(event.path) ?? 0);
-          counted.delete(event.path);
+          // What a tool costs is told when it is done, unless its attempts were told.
+          const rest = event.of === "tool" ? (event.bill?.costUsd ?? 0) - (counted.get(event.path) ?? 0) : 0;
           const leaf = event.of === "agent" || event.of === "tool";
           spend(event.path, Math.max(0, rest), 0, leaf ? event.attempts : 0);
           counted.delete(event.path);
-          open.delete(event.path);
+          close(event.path);
           break;
         }
         case "region.completed":
         case "region.failed":
-          open.delete(event.path);
+          close(event.path);
           break;
         default:
       }

@@ -263,15 +263,23 @@ function gaugeLine(scope: Scope, color: boolean): string {
   const { caps } = scope;
   const parts: string[] = [];
   let shares: readonly [spent: number, held: number] = [0, 0];
-  const limit = (cap: number | undefined, spent: number, held: number, text: (amount: number) => string, noun: string): void => {
-    if (cap === undefined) return;
-    const left = Math.max(0, cap - spent - held);
-    parts.push(`${text(spent)} spent${held > 0 ? `, ${text(held)} held` : ""}, ${text(left)} left${noun}`);
+  const share = (cap: number, spent: number, held: number): void => {
     if (cap > 0 && (spent + held) / cap >= shares[0] + shares[1]) shares = [spent / cap, held / cap];
   };
-  limit(caps.costUsd, scope.costUsd, scope.heldUsd, money, "");
-  limit(caps.tokens, scope.tokens, scope.heldTokens, grouped, " of tokens");
-  limit(caps.calls, scope.calls, 0, grouped, " of calls");
+  if (caps.costUsd !== undefined) {
+    const left = Math.max(0, caps.costUsd - scope.costUsd - scope.heldUsd);
+    parts.push(`${money(scope.costUsd)} spent${scope.heldUsd > 0 ? `, ${money(scope.heldUsd)} held` : ""}, ${money(left)} left`);
+    share(caps.costUsd, scope.costUsd, scope.heldUsd);
+  }
+  if (caps.tokens !== undefined) {
+    const held = scope.heldTokens > 0 ? ` and ${grouped(scope.heldTokens)} held` : "";
+    parts.push(`${grouped(scope.tokens)}${held} of ${grouped(caps.tokens)} tokens`);
+    share(caps.tokens, scope.tokens, scope.heldTokens);
+  }
+  if (caps.calls !== undefined) {
+    parts.push(`${grouped(scope.calls)} of ${counted(caps.calls, "call")}`);
+    share(caps.calls, scope.calls, 0);
+  }
   if (parts.length === 0) return dim(`  budget ${last(scope.path)}`, color);
   const cells = (share: number): number => Math.min(BAR, Math.round(share * BAR));
   const spent = cells(shares[0]);

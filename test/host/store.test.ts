@@ -56,6 +56,32 @@ const makers: readonly (readonly [string, () => Store])[] = [
 ];
 
 describe.each(makers)("a store in %s", (_name, make) => {
+  test("adds up what runs learned, real and simulated ones apart, and forgets what is old", () => {
+    const store = make();
+    const tally = (hash: string, calls: number, simulated = false) => ({
+      hash,
+      simulated,
+      calls,
+      succeeded: calls - 1,
+      attempts: calls + 0.5,
+      toolAttempts: 0,
+      requests: calls,
+      inputTokens: 10 * calls,
+      outputTokens: calls,
+      costUsd: 0.25 * calls,
+      latencyMs: 100 * calls,
+    });
+    const figures = { costUsd: 0, calls: 0 };
+    const fence = store.begin(startOf("r1"), "one", 5000);
+    store.settle("r1", fence, "paused", { ...figures, learned: [tally("a", 2), tally("b", 3)] });
+    time += 1000;
+    store.settle("r1", fence, "completed", { ...figures, learned: [tally("a", 4), tally("a", 1, true)] });
+    const sorted = [...store.history()].sort((x, y) => x.hash.localeCompare(y.hash) || x.calls - y.calls);
+    expect(sorted).toEqual([tally("a", 1, true), { ...tally("a", 6), succeeded: 4, attempts: 7 }, tally("b", 3)]);
+    store.prune(time);
+    expect(store.history().map(({ hash }) => hash)).toEqual(["a", "a"]);
+  });
+
   test("gives back what a run was started with, its events in order, its results by path", () => {
     const store = make();
     const fence = store.begin(startOf("r1"), "me", 1000);
