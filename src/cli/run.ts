@@ -82,7 +82,11 @@ interface Started {
 }
 
 /** Asks whether the run may cost what it may cost, and carries it out. */
-async function started({ program, file, graph, flow, inputs, host, taping, store }: Started, options: RunOptions, to: Terminal): Promise<ExitCode> {
+async function started(
+  { program, file, graph, flow, inputs, host, taping, store }: Started,
+  options: RunOptions,
+  to: Terminal,
+): Promise<ExitCode> {
   const history = store === undefined ? undefined : historyOf(graph, store.history(), simulates(graph, flow, options.sim === true));
   const figures = figuresOf(graph, flow, inputs, history);
   const replayed = options.replay !== undefined && options.record === undefined;
