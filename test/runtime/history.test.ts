@@ -73,6 +73,8 @@ function carryOut(
         load: (tool) => Promise.resolve(usual[tool.name] ?? (() => null)),
         exec: () => Promise.reject(new Error("none")),
         http: () => Promise.reject(new Error("none")),
+        mcp: () => Promise.reject(new Error("none")),
+        close: () => Promise.resolve(),
       },
       models: { provider: () => provider },
       environment: () => undefined,
