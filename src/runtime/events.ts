@@ -116,7 +116,7 @@ export const runEvent = z.discriminatedUnion("kind", [
     reservedTokens: z.number(),
   }),
   /** In a journaled run: a start that a rate counts. */
-  of("rate.taken", { path, key: z.string() }),
+  of("rate.taken", { path, key: z.string(), tokens: z.number().optional() }),
   /** In a journaled run: failures in a row so far, 0 after a success. */
   of("breaker.counted", { path, callee: z.string(), failures: z.number() }),
   /** Ended early, or did without something, to stay within a budget. `after`: so many items, rounds, runs or turns. */

@@ -47,16 +47,16 @@ export function gate(max: number): Gate {
   };
 }
 
-export interface Line {
-  push(wish: Waiting): void;
+export interface Line<W extends Waiting = Waiting> {
+  push(wish: W): void;
   /** The first that is not gone. */
-  pop(): Waiting | undefined;
-  peek(): Waiting | undefined;
+  pop(): W | undefined;
+  peek(): W | undefined;
 }
 
 /** Those who wait, in order; nearly everybody joins at the end. Wishes that were taken back are dropped on the way. */
-export function line(): Line {
-  let items: Waiting[] = [];
+export function line<W extends Waiting = Waiting>(): Line<W> {
+  let items: W[] = [];
   let head = 0;
   const after = (a: Waiting, b: Waiting): boolean => a.order > b.order || (a.order === b.order && a.sequence > b.sequence);
   const clean = (): void => {

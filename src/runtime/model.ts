@@ -17,7 +17,7 @@ import type { Attempt, Run, Step } from "./machine.js";
 import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
-import { takeToken } from "./rate.js";
+import { allowed } from "./rate.js";
 import { cancelled, running, stopping } from "./scope.js";
 import { abort, billOf, rootOf, stopped } from "./step.js";
 import { signalOf } from "./tool-context.js";
@@ -176,11 +176,9 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
   const { amount, inputBound, maxOutput } = worstCase(model, asking);
   const load = loadOf(run, model.id);
   const { gate: entry } = load;
-  const perSecond = model.rate;
   let leave: (() => void) | undefined;
   load.tokens += amount.tokens;
   try {
-    if (perSecond !== undefined) await waiting((then) => takeToken(step, `model ${model.id}`, perSecond, then));
     if (entry !== undefined) leave = await enter(step, entry);
     const { last } = asking;
     const after = last === undefined || !step.context.account.limited ? nothing : worstCase(model, { ...asking, messages: last }).amount;
@@ -189,6 +187,8 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
       settleRequest(step, step.context.account, amount, nothing, false);
       throw stopped(step);
     }
+    // What the provider allows is taken last, so that what is taken is sent.
+    const taken = await allowed(step, model, amount);
     const { hidePrompt, hideAnswer, last: _, ...wanted } = asking;
     const sent: ModelRequest = {
       ...wanted,
@@ -220,7 +220,10 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
       });
     const { commit } = run;
     if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
-    return await send(step, model, sent, { hidden: asking.hideAnswer, guard }, amount, provider);
+    taken?.use();
+    const answer = await send(step, model, sent, { hidden: asking.hideAnswer, guard }, amount, provider);
+    if (answer.usage !== undefined) taken?.correct(answer.usage.inputTokens + answer.usage.outputTokens);
+    return answer;
   } finally {
     load.tokens -= amount.tokens;
     leave?.();

@@ -48,6 +48,11 @@ export interface PastBreaker {
   readonly cooldownMs: number;
 }
 
+export interface PastStart {
+  readonly at: number;
+  readonly tokens: number;
+}
+
 export interface Past {
   readonly calls: ReadonlyMap<string, PastCall>;
   /** Values by what guards them, for caches. */
@@ -72,8 +77,8 @@ export interface Past {
   /** What a person said of an effect in `unknown`, when it was not begun again since. */
   readonly outcomes: ReadonlyMap<string, unknown>;
   readonly breakers: ReadonlyMap<string, PastBreaker>;
-  /** Starts that a rate counts, in milliseconds since 1970, oldest first. */
-  readonly starts: ReadonlyMap<string, readonly number[]>;
+  /** Starts that a rate counts, in milliseconds since 1970, oldest first, with the tokens they may have used. */
+  readonly starts: ReadonlyMap<string, readonly PastStart[]>;
   /** Why it was being cancelled. */
   readonly cancelling: string | undefined;
   /** A part of the journal was lost: effects that are not known of may have happened. */
@@ -133,7 +138,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const given = new Map<string, unknown>();
   const outcomes = new Map<string, unknown>();
   const breakers = new Map<string, PastBreaker>();
-  const starts = new Map<string, number[]>();
+  const starts = new Map<string, PastStart[]>();
   let cancelling: string | undefined;
   let doubtful = false;
   const opened = new Map<string, number>();
@@ -325,9 +330,10 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         break;
       case "rate.taken": {
         const before = starts.get(event.key);
-        if (before === undefined) starts.set(event.key, [wall + event.at]);
+        const start: PastStart = { at: wall + event.at, tokens: event.tokens ?? 0 };
+        if (before === undefined) starts.set(event.key, [start]);
         else {
-          before.push(wall + event.at);
+          before.push(start);
           if (before.length > 2 * MOST_STARTS) before.splice(0, before.length - MOST_STARTS);
         }
         break;

@@ -40,7 +40,6 @@ export function unsupported(
     const model = graph.models[id];
     if (model === undefined || visited.has(`model ${id}`)) return;
     visited.add(`model ${id}`);
-    if (model.tokensPerMinute !== undefined) report("tokens_per_minute of a model", model.span);
     for (const other of [...(model.fallback ?? []), ...(model.balance ?? [])]) visitModel(other);
   };
   const visitCallee = (ref: CalleeRef, span: Span): void => {
