@@ -69,17 +69,15 @@ export function withRate(perSecond: number, next: Attempt, shared?: string): Att
   return (step, done) => {
     const working = beginWork(step.run, step.context.account);
     take(step, shared ?? step.site?.callee.ref.id ?? step.path, allowance, 0, (taken) => {
-      endWork(step.run, working);
-      if (!("use" in taken)) {
-        done(taken, null);
-        return;
-      }
-      const start = (): void => {
-        taken.use();
-        next(step, done);
-      };
       const { run } = step;
-      if (run.commit === undefined) start();
+      const start = (): void => {
+        if ("use" in taken) {
+          taken.use();
+          next(step, done);
+        } else done(taken, null);
+        endWork(run, working);
+      };
+      if (run.commit === undefined || !("use" in taken)) start();
       else {
         // It is written down before it is used, so that a process that dies cannot forget it.
         run.commit(() => {

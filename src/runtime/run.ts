@@ -29,7 +29,7 @@ import { scrubOf } from "./scrub.js";
 import { shapes } from "./shape.js";
 import type { StoreError } from "./store.js";
 import { type Suspense, type Suspension, suspense } from "./suspend.js";
-import { tallies } from "./tally.js";
+import { settled, tallies } from "./tally.js";
 import { type Miss, spanOf } from "./tape.js";
 import { typeProse } from "./type-prose.js";
 import { type Fields, shown } from "./values.js";
@@ -138,8 +138,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     const result = misses.length === 0 ? concludedAs : { ...concludedAs, problems: notRecorded(misses, graph, options.tape?.remedy ?? "") };
     // Nothing goes on after the end of a run, whatever still comes back.
     made.dead = true;
-    const figures = { costUsd: result.spend.costUsd, calls: result.spend.calls, learned: made.tallies?.all() ?? [] };
-    const lost = kept?.failed() ?? kept?.settle(result.status, figures);
+    const lost = kept?.failed() ?? kept?.settle(result.status, settled(result.spend, made.tallies));
     return lost === undefined ? result : notKept(result, graph, lost);
   });
   const ended = result.finally(async () => {

@@ -3,10 +3,12 @@
  * later ones know what a call takes on average. An agent's figures hold what its tools used. Calls that were stopped or
  * refused by a budget or a person tell nothing about the callable.
  */
+import type { SpendReport } from "./events.js";
 import type { CallFailure } from "./failure.js";
 import type { Step } from "./machine.js";
 import type { Scope } from "./scope.js";
 import { rootOf } from "./step.js";
+import type { SettledFigures } from "./store.js";
 
 /** Sums over calls of one definition. */
 export interface Tally {
@@ -89,6 +91,11 @@ function* callsAround(step: Step): Generator<Step> {
     seen.add(outer);
     yield outer;
   }
+}
+
+/** What a run used, with what it learned. */
+export function settled({ costUsd, calls }: SpendReport, learned: Tallies | undefined): SettledFigures {
+  return { costUsd, calls, learned: learned?.all() ?? [] };
 }
 
 /** Two tallies of one definition together. */

@@ -42,6 +42,32 @@ describe("spending", () => {
     expect(plan.out).toContain("expected by simulated runs, and no limit");
   });
 
+  test("uses the prices of the project where it has its own", async () => {
+    const program = (from: string) => `import { haiku } from "${from}"
+agent Say(x: string(..20)) -> string(..20) { model: haiku, max_output: 100, repairs: 0, prompt: "{{x}}" }
+flow main(x: string(..20)) -> string { Say(x) }
+`;
+    const own = `model haiku {
+  provider: "anthropic"
+  name: "claude-haiku-4-5-20251001"
+  price: { input: $0.50, output: $2.50 }
+  context: 200k
+  max_output: 8k
+}
+`;
+    const cwd = project({ "list.weave": program("std/models"), "ours.weave": program("./models.weave"), "models.weave": own });
+    const most = async (file: string): Promise<number> => {
+      const { out } = await weave(["check", file, "--json"], { cwd });
+      const data = JSON.parse(out) as { flows: readonly { bounds: { cost_usd: { max: number } } }[] };
+      return data.flows[0]?.bounds.cost_usd.max ?? Number.NaN;
+    };
+    const [list, ours] = [await most("list.weave"), await most("ours.weave")];
+    expect(ours).toBeGreaterThan(0);
+    expect(ours).toBeLessThan(list / 1.9);
+    expect((await weave(["models", "ours.weave"], { cwd })).out).toMatch(/^haiku .*\$0\.50 +\$2\.50/m);
+    expect((await weave(["models", "list.weave"], { cwd })).out).toMatch(/^haiku .*\$1\.00 +\$5\.00/m);
+  });
+
   test("what would be reused, called and asked is part of the plan, and nothing is called for it", async () => {
     const cwd = project(FILES);
     const started = await weave(["run", "a.weave", "--input", "in.json", "--sim"], { cwd });

@@ -23,8 +23,8 @@ import {
   StoreError,
   type StoreRecord,
 } from "../../runtime/store.js";
-import type { Tally } from "../../runtime/tally.js";
 import { guarded } from "./failures.js";
+import { learn, tallyOf } from "./learned.js";
 import { type Sealing, sealing } from "./sealing.js";
 
 /** Texts longer than this many characters are kept by content hash. */
@@ -172,7 +172,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
           over ? now() : null,
           run,
         );
-        for (const tally of figures.learned ?? []) learn(tally);
+        for (const tally of figures.learned ?? []) learn(sql, tally, now());
       }),
     history: () => guarded(() => sql("SELECT * FROM history").all().map(tallyOf)),
     load: (run) => guarded(() => load(run)),
@@ -284,29 +284,6 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       guarded(() => db.close());
     },
   };
-
-  function learn(tally: Tally): void {
-    sql(
-      `INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash, simulated) DO UPDATE SET
-         calls = calls + excluded.calls, succeeded = succeeded + excluded.succeeded, attempts = attempts + excluded.attempts,
-         tool_attempts = tool_attempts + excluded.tool_attempts, requests = requests + excluded.requests,
-         input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
-         cost = cost + excluded.cost, latency = latency + excluded.latency, at = excluded.at`,
-    ).run(
-      tally.hash,
-      tally.simulated ? 1 : 0,
-      tally.calls,
-      tally.succeeded,
-      tally.attempts,
-      tally.toolAttempts,
-      tally.requests,
-      tally.inputTokens,
-      tally.outputTokens,
-      tally.costUsd,
-      tally.latencyMs,
-      now(),
-    );
-  }
 
   function load(run: string): StoredRun | undefined {
     const row = sql("SELECT * FROM runs WHERE id = ?").get(run);
@@ -443,23 +420,6 @@ function openText(text: string, seals: Sealing): string | undefined {
 
 function parsed(text: string): unknown {
   return JSON.parse(text) as unknown;
-}
-
-function tallyOf(row: Record<string, unknown>): Tally {
-  const number = (name: string): number => Number(row[name]);
-  return {
-    hash: String(row["hash"]),
-    simulated: row["simulated"] === 1,
-    calls: number("calls"),
-    succeeded: number("succeeded"),
-    attempts: number("attempts"),
-    toolAttempts: number("tool_attempts"),
-    requests: number("requests"),
-    inputTokens: number("input_tokens"),
-    outputTokens: number("output_tokens"),
-    costUsd: number("cost"),
-    latencyMs: number("latency"),
-  };
 }
 
 function summary(row: Record<string, unknown>): RunSummary {
