@@ -154,7 +154,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     if (answer.toolCalls.length > 0 && !last) {
       const said: Message = { role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
       if (isModest(said, ir, output)) {
-        const used = await useTools(step, agent, tools, answer.toolCalls, counts);
+        const used = await useTools(step, agent, tools, answer.toolCalls, { attempt, counts });
         messages.push(said, ...shownAfter(used));
         const short = used.find((each) => each.short !== undefined)?.short;
         if (short !== undefined) land(turn + 1, short);
@@ -298,19 +298,25 @@ interface Used {
   readonly short: string | undefined;
 }
 
+/** What tells the calls of an agent apart: its attempt, since two may go on at once, and how often each tool was called. */
+interface Numbers {
+  readonly attempt: number;
+  readonly counts: Map<string, number>;
+}
+
 /** Carries out what the model asked for: together, but in order where something has effects. */
 async function useTools(
   step: Step,
   agent: Compiled,
   tools: readonly AgentTool[],
   calls: readonly ToolCallRequest[],
-  counts: Map<string, number>,
+  numbers: Numbers,
 ): Promise<readonly Used[]> {
   const { run, context } = step;
   // The tools stand for the agent meanwhile.
   rest(run, context.worker);
   try {
-    return await useEach(step, agent, tools, calls, counts);
+    return await useEach(step, agent, tools, calls, numbers);
   } finally {
     wake(run, context.worker);
   }
@@ -321,7 +327,7 @@ async function useEach(
   agent: Compiled,
   tools: readonly AgentTool[],
   calls: readonly ToolCallRequest[],
-  counts: Map<string, number>,
+  numbers: Numbers,
 ): Promise<readonly Used[]> {
   const byName = new Map(tools.map((tool) => [tool.description.name, tool]));
   const limit = agent.ir.maxCallsPerTurn;
@@ -331,7 +337,7 @@ async function useEach(
     if (tool === undefined) return toolFailed(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`);
     const working = beginWork(step.run, step.context.account);
     try {
-      return await useTool(step, agent.ir, tool.callee, call, counts, working);
+      return await useTool(step, agent.ir, tool.callee, call, numbers, working);
     } finally {
       endWork(step.run, working);
     }
@@ -355,7 +361,7 @@ async function useTool(
   ir: AgentIR,
   callee: CompiledCallable,
   call: ToolCallRequest,
-  counts: Map<string, number>,
+  { attempt, counts }: Numbers,
   working: Worker | undefined,
 ): Promise<Used> {
   const { run } = step;
@@ -367,8 +373,7 @@ async function useTool(
   if (!checked.ok) return toolFailed(call, `The arguments do not fit: ${checked.message}`);
   const count = (counts.get(callee.ir.name) ?? 0) + 1;
   counts.set(callee.ir.name, count);
-  const attempts = rootOf(step).attempts;
-  const path = `${step.path}${attempts > 1 ? `~${attempts}` : ""}/${callee.ir.name}${count > 1 ? `#${count}` : ""}`;
+  const path = `${step.path}${attempt > 1 ? `~${attempt}` : ""}/${callee.ir.name}${count > 1 ? `#${count}` : ""}`;
   const args = withDefaults(callee, checked.value as Readonly<Record<string, unknown>>);
   rest(run, working);
   const { failed, value } = await new Promise<Outcome>((resolve) => {

@@ -80,8 +80,12 @@ export function startCall(calling: Calling & { readonly site: CallSite }, done: 
     if (found !== undefined) {
       askOutcome(step, ir.name, (answer) => {
         const told = answer.kind === "value" && isFields(answer.value) ? answer.value : {};
-        if (answer.kind === "failed") finishCall(step, site, answer.failure, null, guard, done);
-        else if (told["happened"] === true)
+        if (answer.kind === "failed") {
+          // Nobody said, and nobody wants it any more: what may have happened is undone as far as that can be.
+          note(step, site, null, 0, true);
+          detach(step);
+          done(answer.failure, null);
+        } else if (told["happened"] === true)
           checkResult(step, site.callee, told["value"] ?? null, (failed, value) => finishCall(step, site, failed, value, guard, done));
         else attemptCall(step, site, guard, done);
       });

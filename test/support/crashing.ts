@@ -124,6 +124,7 @@ export interface Otherwise {
   /** Answers in the store. */
   readonly answers?: Readonly<Record<string, unknown>>;
   readonly damaged?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
   /** Where the run is kept instead of in memory; a run that is there already is carried on. */
   readonly store?: Store;
   /** Told the handle when the run has started. */
@@ -162,12 +163,15 @@ export async function carry(
   const options: RunOptions = { ...optionsIn(program, seen, clock, replaced), ...otherwise.options };
   const keeping: Keeping = { store, owner: "test", soon: setImmediate, beatMs: 1e9 };
   if (before === undefined) {
-    const handle = runKept(graph, "main", {}, { ...options, id: "r1", seed: 5 }, keeping, { file: "durable.weave", options: {} });
+    const handle = runKept(graph, "main", otherwise.inputs ?? {}, { ...options, id: "r1", seed: 5 }, keeping, {
+      file: "durable.weave",
+      options: {},
+    });
     otherwise.onStart?.(handle, clock);
     const result = await handle.result;
     return { result, stored: load(store, "r1"), batches };
   }
-  if (otherwise.store === undefined) fill(inner, graph, before);
+  if (otherwise.store === undefined) fill(inner, graph, before, otherwise.inputs ?? {});
   const lease = inner.acquire(before.run, "test", 60_000);
   if (lease.kind !== "held") throw new Error("the run is taken");
   for (const [path, value] of Object.entries(otherwise.answers ?? {})) store.answer(before.run, path, value);
@@ -184,13 +188,14 @@ function fill(
   store: Store,
   graph: Graph,
   before: { readonly run: string; readonly records: readonly StoreRecord[]; readonly seed: number },
+  inputs: Readonly<Record<string, unknown>>,
 ): void {
   const start = {
     run: before.run,
     file: "durable.weave",
     flow: "main",
     graph,
-    inputs: {},
+    inputs,
     seed: before.seed,
     options: {},
     startedAt: Date.UTC(2026, 0, 1),
