@@ -202,7 +202,12 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
     problems.push(`${extra} calls more than without a death, ${inFlight} were in flight`);
   const billed = server.arrivals.reduce((sum, arrival) => sum + arrival.billed, 0);
   if (result.spend.cost_usd < billed - 1e-9) problems.push(`${result.spend.cost_usd} was charged, ${billed} was billed`);
-  if (!program.racing && inFlight <= 0 && Math.abs(result.spend.cost_usd - whole.costUsd) > 1e-9)
+  // A request whose intent was journaled counts as its worst case, also when the process died before it was sent.
+  const intended = (before?.events ?? []).reduce(
+    (n, { kind }) => n + (kind === "model.requested" ? 1 : /^model\.(answered|failed)$/.test(kind) ? -1 : 0),
+    0,
+  );
+  if (!program.racing && inFlight <= 0 && intended <= 0 && Math.abs(result.spend.cost_usd - whole.costUsd) > 1e-9)
     problems.push(`${result.spend.cost_usd} was charged, ${whole.costUsd} without a death`);
   problems.push(...broken(after?.events ?? []), ...twice(server.arrivals, program));
   return { killed, repeated, lost, again: Math.max(0, extra), problems };
