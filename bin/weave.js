@@ -12,7 +12,7 @@ const version = process.versions.node.split(".").map(Number);
 const recent = version[0] > 22 || (version[0] === 22 && version[1] >= 13);
 const own = path.join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node");
 const command = /^[a-z]+$/.test(process.argv[2] || "") ? process.argv[2] : "weave";
-const compiling = command === "check" || command === "fmt" || command === "graph";
+const compiling = ["check", "fmt", "graph"].includes(command) && !process.argv.includes("--online");
 const bundle = path.join(root, "dist", "cli", compiling ? "compiling.cjs" : "main.cjs");
 
 if (!recent && existsSync(own) && process.execPath !== own) {
@@ -46,7 +46,7 @@ function start(source) {
     });
   }
   // The modules of tools are kept by Node.
-  if (folder) require("node:module").enableCompileCache(folder);
+  if (folder && !compiling) require("node:module").enableCompileCache(folder);
   script.runInThisContext()(require, (specifier) => import(specifier), bundle);
 }
 

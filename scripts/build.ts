@@ -29,14 +29,17 @@ function stale(): boolean {
   return Math.max(newest(join(root, "src")), ...inputs) > built;
 }
 
-/** Commands that only compile: their script leaves out what runs programs, and is loaded in half the time. */
-const COMPILING = ["check", "fmt", "graph"];
+/**
+ * The commands that only compile. Their script leaves out the others and what asks servers, and is loaded in half the
+ * time; `bin/weave.js` takes it for these commands without `--online`.
+ */
+const COMPILING = ["./check.js", "./fmt.js", "./graph.js"];
 
 /** Bundles the command line: a script for the commands that only compile, and one for all. */
 export async function bundle(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  await Promise.all([script("main", []), script("compiling", [only(COMPILING)])]);
+  await Promise.all([script("main", []), script("compiling", [compiling])]);
   writeFileSync(stamp, "");
 }
 
@@ -72,18 +75,15 @@ async function script(name: string, plugins: Plugin[]): Promise<void> {
   writeFileSync(join(out, `${name}.cjs`), `//${createHash("sha256").update(text).digest("hex").slice(0, 16)}\n${text}`);
 }
 
-/** Leaves the other commands out. */
-function only(commands: readonly string[]): Plugin {
-  const kept = commands.map((command) => `./${command}.js`);
-  return {
-    name: "only",
-    setup({ onResolve }) {
-      onResolve({ filter: /^\.\// }, ({ path, kind, importer }) =>
-        kind === "dynamic-import" && basename(importer) === "commands.ts" && !kept.includes(path) ? { path, external: true } : undefined,
-      );
-    },
-  };
-}
+const compiling: Plugin = {
+  name: "compiling",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\// }, ({ path, kind, importer }) => {
+      const left = path === "./online.js" || (basename(importer) === "commands.ts" && !COMPILING.includes(path));
+      return kind === "dynamic-import" && left ? { path, external: true } : undefined;
+    });
+  },
+};
 
 /** Bundles the library; packages stay outside. It is marked to be compiled when it is loaded, since nearly all of it is used. */
 export async function bundleLibrary(): Promise<void> {

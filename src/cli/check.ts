@@ -110,9 +110,11 @@ function report(checked: Checked, { json }: { json?: boolean }, to: Terminal): v
 function reportBounds(flows: readonly CheckedFlow[], several: boolean, to: Terminal): void {
   const wide = Math.max(0, ...flows.map(({ name }) => name.length));
   let before = "";
+  let lines = "";
   for (const { file, name, bound, expected: mean } of flows) {
-    if (several && file !== before) to.out(`${dim(file, to.outColor)}\n`);
+    if (several && file !== before) lines += `${dim(file, to.outColor)}\n`;
     before = file;
-    to.out(`${several ? "  " : ""}${bold(name, to.outColor)}${" ".repeat(wide - name.length)}  ${boundLine(bound, mean)}\n`);
+    lines += `${several ? "  " : ""}${bold(name, to.outColor)}${" ".repeat(wide - name.length)}  ${boundLine(bound, mean)}\n`;
   }
+  if (lines !== "") to.out(lines);
 }

@@ -4,6 +4,7 @@
  */
 
 import { partialOf } from "../semantics/regions.js";
+import { childEnv } from "../semantics/symbols.js";
 import { expand, list, type Type, widenDeep } from "../semantics/types.js";
 import type { Annotation, Expr, MapExpr, OrchestrateExpr, ReduceExpr } from "../syntax/ast.js";
 import type { CalleeRef, EffectKind, ExprIR, SizeIR, TypeIR } from "./ir.js";
@@ -263,7 +264,7 @@ function lowerOrchestrate(l: Lowering, e: OrchestrateExpr, b: Builder, setting: 
   for (const { value } of team?.kind === "List" ? team.elements : []) {
     const callable = l.checker.callableOf(
       value,
-      { parent: undefined, locals: new Map(), narrowed: new Map(), strictIndex: false },
+      childEnv(undefined),
       { scope: b.unit.scope, owner: undefined, inTest: false, secretAllowed: false },
       true,
     );

@@ -39,7 +39,8 @@ export function annotationTarget(c: Checker, inner: Expr, context: Context): Ann
 
 /** What a region can reach, for annotations that repeat it. */
 function reachOf(c: Checker, inner: Expr, context: Context) {
-  return { effect: effectOfNode(c, context.scope, inner), unsafe: unrepeatableIn(c, context.scope, inner) };
+  const effect = effectOfNode(c, context.scope, inner);
+  return { effect, unsafe: effect === "effect" ? unrepeatableIn(c, context.scope, inner) : [] };
 }
 
 /** The same for a call, whose callee is known by then. */

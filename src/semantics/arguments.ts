@@ -55,6 +55,8 @@ export interface Wired {
   readonly source: ArgSource;
 }
 
+const NO_HINTS: ReadonlyMap<string, Type> = new Map();
+
 /** Fills a target's parameters from what a pipeline wired and what was written, inferring type variables on the way. */
 export function fill(
   c: Checker,
@@ -68,7 +70,8 @@ export function fill(
   expected: Type | undefined,
   piped?: Type,
 ): ResolvedCall {
-  const sources = new Map<string, ArgSource>(wired.map((w) => [w.param, w.source]));
+  const sources = new Map<string, ArgSource>();
+  for (const { param, source } of wired) sources.set(param, source);
   const related = target.span === undefined ? [] : [{ span: target.span, message: "declared here" }];
   let ok = true;
   const positional = target.params.filter((p) => !sources.has(p.name));
@@ -128,7 +131,7 @@ export function fill(
   }
   const vars = new Map<string, Type>();
   const actual = new Map<string, Type>();
-  let hints: ReadonlyMap<string, Type> = new Map();
+  let hints: ReadonlyMap<string, Type> = NO_HINTS;
   const start = target.params.find((p) => p.widens === true);
   if (start !== undefined && expected !== undefined && !hasVars(expected) && start.type.kind === "var") vars.set(start.type.name, expected);
   if (expected !== undefined && target.typeParams.length > 0 && target.target.kind === "callable") {
@@ -231,7 +234,7 @@ function inferArguments(
       later.push(() => inferFunction(c, target, param, expr, vars, actual, hints, env, context));
       continue;
     }
-    const known = substitute(param.type, new Map([...hints, ...vars]));
+    const known = hasVars(param.type) ? substitute(param.type, new Map([...hints, ...vars])) : param.type;
     const secretOk = context.secretAllowed || expand(param.type).kind === "secret";
     const inner = secretOk === context.secretAllowed ? context : { ...context, secretAllowed: secretOk };
     const literalExpected = hasVars(known) ? undefined : known;
@@ -276,7 +279,7 @@ function inferFunction(
 ): void {
   const wanted = expand(param.type);
   if (wanted.kind !== "callable") return;
-  const given = new Map([...hints, ...vars]);
+  const given = hints.size === 0 ? vars : new Map([...hints, ...vars]);
   const params = wanted.params.map((p) => substitute(p.type, given));
   if (expr.kind === "Lambda") {
     const body = lambda(c, expr, params, target, env, context, expectedOf(substitute(wanted.result, vars)));

@@ -76,7 +76,7 @@ function targetsOf(c: Checker, name: string, nameSpan: Span, callee: Expr, env: 
   const forms = builtins.get(name);
   if (forms !== undefined) {
     if (callee.kind === "NameExpr") c.tables.refs.set(callee, { kind: "builtin", name });
-    return forms.map((form) => ofBuiltin(name, form));
+    return builtinTargets(name, forms);
   }
   if (name !== "" && !context.scope.failed.has(name)) {
     const callables = [...context.scope.names.values()].filter((s) => isCallableDecl(s.decl)).map((s) => s.name);
@@ -112,6 +112,18 @@ function ofCallableType(target: CallTarget, name: string, type: CallableType, sp
     result: () => type.result,
     span,
   };
+}
+
+const targetsOfBuiltin = new Map<string, readonly Target[]>();
+
+/** The forms of a built-in function as targets: the same for every call. */
+function builtinTargets(name: string, forms: readonly BuiltinForm[]): readonly Target[] {
+  let targets = targetsOfBuiltin.get(name);
+  if (targets === undefined) {
+    targets = forms.map((form) => ofBuiltin(name, form));
+    targetsOfBuiltin.set(name, targets);
+  }
+  return targets;
 }
 
 function ofBuiltin(name: string, form: BuiltinForm): Target {
@@ -223,8 +235,7 @@ export function inferStage(
     return ERROR;
   }
   if (usesFields) return finish([]);
-  const named = new Set(args.flatMap((a) => (a.name === undefined ? [] : [a.name.text])));
-  const open = target.params.filter((p) => !named.has(p.name));
+  const open = target.params.filter((p) => !args.some((a) => a.name?.text === p.name));
   const first = open[0];
   if (first !== undefined && accepts(first.type, piped)) return finish([{ param: first.name, source: { kind: "piped", type: piped } }]);
   const positional = args.filter((a) => a.name === undefined).length;

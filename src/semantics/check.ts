@@ -40,6 +40,7 @@ import {
   type CallableParam,
   childEnv,
   type DeclSymbol,
+  declareLocal,
   type Env,
   isCallableDecl,
   type Local,
@@ -332,7 +333,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         );
       }
     }
-    env.locals.set(name.text, made);
+    declareLocal(env, name.text, made);
     tables.locals.set(name, made);
     if (!name.text.startsWith("_")) unusedCandidates.push({ local: made, owner: currentDecl });
     return made;

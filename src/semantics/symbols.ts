@@ -92,17 +92,28 @@ export interface Local {
 /** Names visible at a place, and what is known more precisely about paths over them. Chained inside out. */
 export interface Env {
   readonly parent: Env | undefined;
-  readonly locals: Map<string, Local>;
-  /** Narrowed types by path: `x`, `x.kind`; the local is part of the key through its identity. */
-  readonly narrowed: Map<Local, Map<string, Type>>;
+  /** Changed by `declareLocal` only. */
+  locals: ReadonlyMap<string, Local>;
+  /** Narrowed types by path: `x`, `x.kind`; the local is part of the key through its identity. Changed by `setNarrowed` only. */
+  narrowed: ReadonlyMap<Local, ReadonlyMap<string, Type>>;
   /** True where `xs[i]` is `T` (tests). */
   readonly strictIndex: boolean;
   /** Names that the `let`s of this block bind, and where: above them there is no value of them yet. */
-  later?: ReadonlyMap<string, Span>;
+  later: ReadonlyMap<string, Span> | undefined;
 }
 
+/** Most environments hold few names or none, and a map of their own would be most of what they cost. */
+const NO_LOCALS: ReadonlyMap<string, Local> = new Map();
+const NOTHING_NARROWED: ReadonlyMap<Local, ReadonlyMap<string, Type>> = new Map();
+
 export function childEnv(parent: Env | undefined, strictIndex = parent?.strictIndex ?? false): Env {
-  return { parent, locals: new Map(), narrowed: new Map(), strictIndex };
+  return { parent, locals: NO_LOCALS, narrowed: NOTHING_NARROWED, strictIndex, later: undefined };
+}
+
+/** Puts a name into an environment. */
+export function declareLocal(env: Env, name: string, local: Local): void {
+  if (env.locals === NO_LOCALS) env.locals = new Map();
+  (env.locals as Map<string, Local>).set(name, local);
 }
 
 export function lookup(env: Env | undefined, name: string): Local | undefined {
@@ -124,12 +135,11 @@ export function narrowedType(env: Env | undefined, local: Local, path: string): 
 }
 
 export function setNarrowed(env: Env, local: Local, path: string, type: Type): void {
-  let paths = env.narrowed.get(local);
-  if (paths === undefined) {
-    paths = new Map();
-    env.narrowed.set(local, paths);
-  }
-  paths.set(path, type);
+  if (env.narrowed === NOTHING_NARROWED) env.narrowed = new Map();
+  const narrowed = env.narrowed as Map<Local, Map<string, Type>>;
+  const paths = narrowed.get(local);
+  if (paths === undefined) narrowed.set(local, new Map([[path, type]]));
+  else paths.set(path, type);
 }
 
 /** All names in scope, nearest first, for suggestions. */

@@ -9,7 +9,7 @@ import { callableOf } from "./calls.js";
 import type { Checker, Context } from "./checker.js";
 import { assignable, castable } from "./relate.js";
 import { inferStatements } from "./statements.js";
-import { type Callable, childEnv, type Env } from "./symbols.js";
+import { type Callable, childEnv, declareLocal, type Env } from "./symbols.js";
 import {
   BOOL,
   DURATION,
@@ -34,7 +34,7 @@ export function checkTest(c: Checker, decl: TestDecl, context: Context): void {
     ["spend", spend === undefined ? ERROR : c.declared(spend, [], context)],
     ["elapsed", DURATION],
   ];
-  for (const [name, type] of prepared) env.locals.set(name, { kind: "event", name, span: decl.name.span, type, used: true });
+  for (const [name, type] of prepared) declareLocal(env, name, { kind: "event", name, span: decl.name.span, type, used: true });
   const body = childEnv(env, true);
   for (const statement of decl.statements) checkStatement(c, statement, body, context);
 }

@@ -1,7 +1,8 @@
 /**
  * Which token begins what: the lookahead of the parser. Chevrotain's own enumerates paths for any number of tokens; one
- * token is enough here, so the first tokens of each rule are collected once, and every choice is a look into a table. It
- * makes the parser ready sooner, which is what a small file spends most on. The checks of the grammar stay Chevrotain's.
+ * token is enough here, so the first tokens of each rule are collected once, when a choice is first met, and every choice is
+ * a look into a table. It makes the parser ready sooner, which is what a small file spends most on. The checks of the
+ * grammar stay Chevrotain's.
  */
 import type { TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
@@ -52,24 +53,32 @@ export function firstTokens(): T.LookaheadStrategy {
   return {
     validate: (grammar) => chevrotain.validate(grammar),
     buildLookaheadForAlternation(options) {
-      const firsts = find(options.rule.definition, T.Alternation, options.prodOccurrence)?.definition.map(firstOf) ?? [];
-      if (options.hasPredicates || firsts.some((first) => first.empty)) return chevrotain.buildLookaheadForAlternation(options);
-      const table: number[] = [];
-      firsts.forEach(({ tokens }, alternative) => {
-        for (const type of tokens) for (const index of indices(type)) table[index] ??= alternative;
-      });
+      if (options.hasPredicates) return chevrotain.buildLookaheadForAlternation(options);
+      let table: number[] | undefined;
+      let other: ReturnType<T.LookaheadStrategy["buildLookaheadForAlternation"]> | undefined;
       return function (this: T.Ahead): number | undefined {
-        return table[this.LA(1).tokenTypeIdx];
+        if (table === undefined) {
+          table = [];
+          const firsts = find(options.rule.definition, T.Alternation, options.prodOccurrence)?.definition.map(firstOf) ?? [];
+          if (firsts.some((first) => first.empty)) other = chevrotain.buildLookaheadForAlternation(options);
+          for (const [alternative, { tokens }] of firsts.entries())
+            for (const type of tokens) for (const index of indices(type)) table[index] ??= alternative;
+        }
+        return other === undefined ? table[this.LA(1).tokenTypeIdx] : other.call(this as never);
       };
     },
     buildLookaheadForOptional(options) {
-      const optional = find(options.rule.definition, options.prodType === "Option" ? T.Option : T.Repetition, options.prodOccurrence);
-      const first = optional === undefined ? undefined : firstOfRow(optional.definition);
-      if (first === undefined || first.empty) return chevrotain.buildLookaheadForOptional(options);
-      const table: boolean[] = [];
-      for (const type of first.tokens) for (const index of indices(type)) table[index] = true;
+      let table: boolean[] | undefined;
+      let other: ReturnType<T.LookaheadStrategy["buildLookaheadForOptional"]> | undefined;
       return function (this: T.Ahead): boolean {
-        return table[this.LA(1).tokenTypeIdx] === true;
+        if (table === undefined) {
+          table = [];
+          const optional = find(options.rule.definition, options.prodType === "Option" ? T.Option : T.Repetition, options.prodOccurrence);
+          const first = optional === undefined ? undefined : firstOfRow(optional.definition);
+          if (first === undefined || first.empty) other = chevrotain.buildLookaheadForOptional(options);
+          else for (const type of first.tokens) for (const index of indices(type)) table[index] = true;
+        }
+        return other === undefined ? table[this.LA(1).tokenTypeIdx] === true : other.call(this as never);
       };
     },
   };

@@ -31,7 +31,9 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
   if (problems.errorCount() > before) return { parts: [] };
   let program: Program;
   try {
-    program = parseHandlebars(plainProgram(tags, text.value) ?? text.value);
+    const plain = plainProgram(tags, text.value);
+    // Values take no white space with them.
+    program = plain !== undefined && tags.every(({ kind }) => kind === "value") ? plain : parseHandlebars(plain ?? text.value);
   } catch {
     const wrong = tags.find((tag) => !reads(tag, text.value)) ?? tags[0];
     const from = wrong?.start ?? 0;
@@ -175,7 +177,7 @@ function readTag(text: string, start: number): Tag {
     const end = text.indexOf("}}}}", start);
     return { kind: "raw", start, end: end < 0 ? text.length : end + 4, inner: "", closed: true };
   }
-  const long = /^\{\{~?!--/.test(text.slice(start, start + 6));
+  const long = text.startsWith("!--", start + 2) || text.startsWith("~!--", start + 2);
   if (long) {
     const close = /--~?\}\}/.exec(text.slice(start + 2));
     const end = close === null ? text.length : start + 2 + close.index + close[0].length;
@@ -222,6 +224,7 @@ function closing(text: string, from: number): number {
 
 /** How deep the parentheses of a tag nest, at most. */
 function levels(inner: string): number {
+  if (!inner.includes("(")) return 0;
   let depth = 0;
   let deepest = 0;
   for (const [sign] of inner.matchAll(/[()]/g)) {
