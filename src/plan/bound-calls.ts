@@ -14,7 +14,7 @@ import { meanBound } from "./bound-means.js";
 import { nameLists, paramScope, paramShapes } from "./bound-params.js";
 import { capsOf, mostOf, type Policed, type PolicySource, policyOf, underPolicies } from "./bound-policies.js";
 import { mediaWeights, plainRequests, promptBytes, requestCount, requestsOf, toolCallCount } from "./bound-requests.js";
-import { ANY, jsonBytes, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
+import { ANY, meet, rangeOf, type Shape, shapeOfType } from "./bound-sizes.js";
 import type { Args, Called, Evaluated, Part, Place, World } from "./bound-world.js";
 import type { AgentIR, CalleeRef, FlowIR, HandlerIR, Policies } from "./ir.js";
 import { type Declaration, declarationOf } from "./walk.js";
@@ -172,9 +172,30 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
 
 /** Which parameters make a prompt as long as its context allows. */
 function unlimited(agent: AgentIR, scope: Scope): readonly string[] {
-  const open = agent.params.filter((param) => !isLimited(jsonBytes(scope.names.get(param.id) ?? ANY))).map((param) => `\`${param.name}\``);
+  const open = agent.params.flatMap((param) => openPlaces(scope.names.get(param.id) ?? ANY, param.name)).map((place) => `\`${place}\``);
   if (open.length === 0) return [];
-  return [`${open.join(", ")} ${open.length === 1 ? "has" : "have"} no limit: each fills the context`];
+  const more = open.length > 3 ? ` and ${open.length - 3} more` : "";
+  return [`${open.slice(0, 3).join(", ")}${more} ${open.length === 1 ? "has" : "have"} no limit: each fills the context`];
+}
+
+/** Where in a value nothing limits how long it is: `findings`, `findings[].file`. */
+function openPlaces(shape: Shape, name: string): readonly string[] {
+  switch (shape.kind) {
+    case "text":
+      return isLimited(shape.bytes) ? [] : [name];
+    case "list":
+      return isLimited(shape.max) ? openPlaces(shape.of, `${name}[]`) : [name];
+    case "record":
+      return [...shape.fields].flatMap(([field, of]) => openPlaces(of, `${name}.${field}`));
+    case "either":
+      return [...new Set(shape.of.flatMap((of) => openPlaces(of, name)))];
+    case "map":
+    case "any":
+      return [name];
+    case "number":
+    case "small":
+      return [];
+  }
 }
 
 /** Whether a count is a number. */

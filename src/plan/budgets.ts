@@ -113,10 +113,15 @@ export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): 
     if (site.span.file.startsWith("std:")) continue;
     const worst = worstOf(judge(site));
     if (worst === undefined || worst.verdict.kind === "enough") continue;
+    const kept = worst.verdict.kind === "tooSmall" ? undefined : tooMuchToKeep(site);
+    if (kept !== undefined) {
+      problems.report(d.budgetMayNotEnd, site.span, kept.facts, { related: kept.related });
+      continue;
+    }
     const { dimension, least, most, verdict } = worst;
     const cap = limitText(dimension, worst.cap) ?? "";
     if (verdict.kind === "tooSmall") {
-      const from = causes(site.parts, dimension).slice(0, 3);
+      const from = causes(site.parts, dimension, "least").slice(0, 3);
       problems.report(
         d.budgetTooSmall,
         site.span,
@@ -153,6 +158,37 @@ export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): 
   }
 }
 
+/** What a run must keep back to come to its end, where its budget is smaller: it would be refused before it spends. */
+export function tooMuchToKeep(site: BudgetSite):
+  | {
+      readonly facts: { readonly name: string; readonly cap: string; readonly needed: string; readonly from: readonly string[] };
+      readonly related: readonly Related[];
+    }
+  | undefined {
+  for (const dimension of DIMENSIONS) {
+    const cap = site.caps[dimension];
+    const needed = leastIn(site.inside.keep, dimension);
+    if (cap === undefined || needed <= cap) continue;
+    const amount = (of: number): string => (Number.isFinite(of) ? limitText(dimension, of) : undefined) ?? "any amount";
+    const from = causes(site.parts, dimension, "keep").slice(0, 3);
+    return {
+      facts: {
+        name: site.name,
+        cap: limitText(dimension, cap) ?? "",
+        needed: amount(needed),
+        from: from.map(({ title, amount: of, part }) => {
+          const why = part.notes.find((each) => each.includes("no limit"));
+          return `${title} ${amount(of)}${why === undefined ? "" : ` (${why})`}`;
+        }),
+      },
+      related: from.flatMap(({ part, amount: of }) =>
+        part.span.start === site.span.start ? [] : [{ span: part.span, message: `up to ${amount(of)} here` }],
+      ),
+    };
+  }
+  return undefined;
+}
+
 interface Cause {
   readonly part: Part;
   readonly title: string;
@@ -160,16 +196,16 @@ interface Cause {
 }
 
 /** The calls that a minimum comes from, largest first. */
-function causes(parts: readonly Part[], dimension: Dimension): readonly Cause[] {
+function causes(parts: readonly Part[], dimension: Dimension, what: "least" | "keep"): readonly Cause[] {
+  const amountOf = (part: Part): number => leastIn(part.bound[what], dimension);
   const leaves = (part: Part): readonly Cause[] => {
-    const amount = leastIn(part.bound.least, dimension);
+    const amount = amountOf(part);
     if (amount === 0) return [];
-    const inner = part.parts.filter((each) => leastIn(each.bound.least, dimension) > 0);
+    const inner = part.parts.filter((each) => amountOf(each) > 0);
     // Where only one of several parts must be paid, the part around says what is needed.
     const [only] = inner;
-    if (inner.length === 1 && only !== undefined && leastIn(only.bound.least, dimension) === amount) return leaves(only);
-    if (inner.length > 0 && inner.reduce((total, each) => total + leastIn(each.bound.least, dimension), 0) === amount)
-      return inner.flatMap(leaves);
+    if (inner.length === 1 && only !== undefined && amountOf(only) === amount) return leaves(only);
+    if (inner.length > 0 && inner.reduce((total, each) => total + amountOf(each), 0) === amount) return inner.flatMap(leaves);
     return [{ part, title: part.title, amount }];
   };
   return parts.flatMap(leaves).sort((a, b) => b.amount - a.amount);

@@ -340,6 +340,7 @@ async function useEach(
       return await useTool(step, agent.ir, tool.callee, call, numbers, working);
     } finally {
       endWork(step.run, working);
+      pump(step.run);
     }
   };
   if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return Promise.all(calls.map(one));

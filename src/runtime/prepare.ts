@@ -1,6 +1,8 @@
 /** Finds and loads everything that a run needs, its inputs first; what stands in the way is told before anything is spent. */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { type Problem, problems } from "../diagnostics/problems.js";
+import { bounds } from "../plan/bounds.js";
+import { tooMuchToKeep } from "../plan/budgets.js";
 import type { CalleeRef, FlowIR, Graph } from "../plan/ir.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { thrownMessage } from "./failure.js";
@@ -34,7 +36,16 @@ export async function prepare(
   const found = problems();
   const checked = await checkInputs(graph, flow, inputs, found);
   const prepared = await prepareProgram(graph, [{ kind: "flow", id: flow.id }], options);
+  // What was begun goes on as far as its budget allows.
+  if (options.past === undefined && flow.policies.budget !== undefined && !found.hasErrors()) checkBudget(graph, flow, checked, found);
   return { ...prepared, inputs: checked, problems: [...prepared.problems, ...found.list()] };
+}
+
+/** Whether the budget of a flow pays for what these inputs need at least. */
+function checkBudget(graph: Graph, flow: FlowIR, inputs: Fields, found: Sink): void {
+  const { budget } = bounds(graph, inputs).of(flow);
+  const kept = budget === undefined ? undefined : tooMuchToKeep(budget);
+  if (kept !== undefined) found.report(d.budgetCannotEnd, flow.span, kept.facts, { related: kept.related });
 }
 
 /** Checks and loads everything that calling these needs. */

@@ -240,7 +240,8 @@ describe("budgets", () => {
   test("one below what is needed is an error, one that may run short a note", () => {
     expect(codes("@budget($0.0005)\nflow main(x: string) { A(x) }")).toEqual(["W0801 «main»"]);
     expect(codes("flow main(x: string) { @budget($0.0005) A(x) }")).toEqual(["W0801 «A(x)»"]);
-    expect(codes("@budget($0.002)\nflow main(x: string) { A(x) }")).toEqual(["W0802 «main»"]);
+    expect(codes("@budget($0.002)\nflow main(x: string) { A(x) }")).toEqual(["W0806 «main»"]);
+    expect(codes("@budget($0.002)\nflow main(x: string(..200)) { @retry(5) A(x) }")).toEqual(["W0802 «main»"]);
     expect(codes("@budget($5)\nflow main(x: string) { A(x) }")).toEqual([]);
   });
 

@@ -77,21 +77,27 @@ const budget = (caps: { cost?: number; tokens?: number; calls?: number; time?: n
 });
 
 /** Agents over items under a budget of the flow. */
-function agents(policies: Policies, more: { settle?: boolean; item?: Policies; agent?: Parameters<typeof f.agent>[1] } = {}) {
+function agents(
+  policies: Policies,
+  more: { settle?: boolean; item?: Policies; agent?: Parameters<typeof f.agent>[1]; list?: string } = {},
+) {
+  const { list } = more;
   return f.graph({
     agents: [f.agent("A", more.agent)],
+    tools: [f.tool("list", { params: [] })],
     flows: [
       f.flow(
         "main",
         [f.param("xs")],
         f.body(
           [
+            ...(list === undefined ? [] : [f.call("list", "list", {})]),
             f.map(
               "ys",
-              f.r("xs"),
+              f.r(list ?? "xs"),
               "x",
               f.body([f.call("c", "A", { x: f.r("x") }, { kind: "agent", policies: more.item ?? {} })], f.r("c")),
-              { settle: more.settle ?? false },
+              { settle: more.settle ?? false, deps: list === undefined ? [] : [list] },
             ),
           ],
           f.r("ys"),
@@ -131,20 +137,37 @@ describe("@budget", () => {
 
   it("lets a request wait while others in flight may free enough", async () => {
     // Worst case of each request is about $0.0053, of which next to nothing is used.
-    const { result, events } = await f.finish(agents(budget({ cost: 0.006 })), { provider: simulator({ latencyMs: 100 }), inputs: xs(5) });
+    // How many there are is known only when the list is there: with less to go by the run would not be started.
+    const { result, events } = await f.finish(agents(budget({ cost: 0.006 }), { list: "list" }), {
+      provider: simulator({ latencyMs: 100 }),
+      inputs: xs(0),
+      tools: { list: () => xs(5).xs },
+    });
     expect(result.status).toBe("completed");
     expect(result.elapsedMs).toBe(500);
     expect(events.filter((event) => event.kind === "call.queued" && event.for === "budget").length).toBeGreaterThan(0);
   });
 
   it("fails with what there is and what would have been needed", async () => {
-    const { result } = await f.finish(agents(budget({ calls: 3 })), { provider: simulator(), inputs: xs(5) });
+    const { result } = await f.finish(agents(budget({ calls: 4 }), { list: "list" }), {
+      provider: simulator(),
+      inputs: xs(0),
+      tools: { list: () => xs(5).xs },
+    });
     expect(result.failure).toMatchObject({ kind: "budget_exceeded" });
     expect(result.failure?.message).toMatch(
-      /the budget of main allows 3 calls: 3 calls are spent and this needs up to 1 call, 1 call more/,
+      /the budget of main allows 4 calls: 4 calls are spent and this needs up to 1 call, 1 call more/,
     );
     expect(result.partial).toMatchObject({ ok: [expect.any(String), expect.any(String), expect.any(String)] });
-    expect(result.spend.calls).toBe(3);
+    expect(result.spend.calls).toBe(4);
+  });
+
+  it("that cannot pay for what these inputs need at least is told before anything is spent", async () => {
+    const { result } = await f.finish(agents(budget({ calls: 3 })), { provider: simulator(), inputs: xs(5) });
+    expect(result.problems.map((problem) => problem.code)).toEqual(["W0913"]);
+    expect(result.spend.calls).toBe(0);
+    const some = await f.finish(agents(budget({ calls: 3 }), { settle: true }), { provider: simulator(), inputs: xs(5) });
+    expect(some.result).toMatchObject({ status: "completed", value: { ok: [expect.any(String), expect.any(String), expect.any(String)] } });
   });
 
   it("counts attempts as calls", async () => {
@@ -197,7 +220,7 @@ describe("@budget", () => {
     if (inner?.kind !== "try") throw new Error("the body was changed");
     const plain = { ...inner, body: f.body([f.call("c", "t", { x: f.k(1) })], f.r("c")) };
     const around = { ...tight, flows: { ...tight.flows, main: { ...tight.flows.main, body: f.body([plain], f.r("r")) } } };
-    const { result } = await f.finish(around, { tools: { t: () => 1 } });
+    const { result } = await f.finish(around, { tools: { t: () => 1 }, flow: "outer" });
     expect(result.failure?.kind).toBe("budget_exceeded");
   });
 

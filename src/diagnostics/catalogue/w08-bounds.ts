@@ -8,6 +8,12 @@ export interface BudgetFacts {
   readonly cap: string;
 }
 
+export interface KeepFacts extends BudgetFacts {
+  readonly needed: string;
+  /** What it is for, each with the fields that have no limit. */
+  readonly from: readonly string[];
+}
+
 export const boundProblems = {
   budgetTooSmall: error<BudgetFacts & { readonly least: string; readonly from: readonly string[]; readonly models: boolean }>("W0801", {
     title: ({ name }) => `The budget of \`${name}\` is smaller than what it needs at least`,
@@ -43,5 +49,11 @@ export const boundProblems = {
     label: "the choice is made as if nothing were preferred",
     help: ({ candidates }) =>
       `\`@prefer\` takes an implementation or the model of one. The implementations: ${candidates.map((name) => `\`${name}\``).join(", ")}.`,
+  }),
+  budgetMayNotEnd: note<KeepFacts>("W0806", {
+    title: ({ name }) => `The budget of \`${name}\` may be smaller than what a run needs to come to its end`,
+    label: ({ cap, needed }) => `${cap} are allowed, up to ${needed} must be kept back`,
+    help: ({ from }) =>
+      `${from.length === 0 ? "" : `Where it comes from: ${from.join("; ")}. `}A run that needs more than its budget at least is refused before it spends. Give texts and lists a limit, \`string(..2_000)\` say, or allow more.`,
   }),
 } as const;

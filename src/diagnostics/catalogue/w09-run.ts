@@ -1,5 +1,7 @@
 /** What stands in the way of a run, found before it starts and before anything is spent. */
+
 import { error } from "./define.js";
+import type { KeepFacts } from "./w08-bounds.js";
 
 export const runProblems = {
   unsupportedConstruct: error<{ construct: string }>("W0901", {
@@ -78,5 +80,11 @@ export const runProblems = {
   badRecording: error<{ reason: string }>("W0912", {
     title: "This recording cannot be read",
     help: ({ reason }) => reason,
+  }),
+  budgetCannotEnd: error<KeepFacts>("W0913", {
+    title: ({ name }) => `The budget of \`${name}\` cannot pay for what this run needs at least`,
+    label: ({ cap, needed }) => `${cap} are allowed, ${needed} must be kept back for these inputs`,
+    help: ({ from }) =>
+      `${from.length === 0 ? "" : `Where it comes from: ${from.join("; ")}. `}Nothing was spent. Allow more, give less, let fewer items be enough (\`@min_success(80%)\`, \`settle\`), or give texts and lists a limit.`,
   }),
 } as const;
