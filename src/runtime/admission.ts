@@ -8,6 +8,7 @@
  * others, is not among them. Where none goes on, the first in line is helped by giving up those behind it, if what is
  * kept back for them is enough, and is refused otherwise.
  */
+import { dollarText } from "../plan/bound-text.js";
 import { pump } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import {
@@ -31,7 +32,6 @@ import {
 } from "./ledger.js";
 import type { Run, Step } from "./machine.js";
 import { stopped } from "./step.js";
-import { moneyText } from "./values.js";
 
 /** What is to be reserved now, and what is to be kept back for the same work after it. */
 interface Wanted {
@@ -364,7 +364,7 @@ function shortageText(why: Shortage): string {
   const { account: of, dimension } = why;
   if (of.closed) return `the budget of ${of.path} is closed: a request used more than it had reserved`;
   const text = (amount: number): string =>
-    dimension === "cost" ? moneyText(dollars(amount)) : `${amount} ${amount === 1 ? dimension.replace(/s$/, "") : dimension}`;
+    dimension === "cost" ? dollarText(amount) : `${amount} ${amount === 1 ? dimension.replace(/s$/, "") : dimension}`;
   const spent = `${text(of.spent[dimension])} ${of.spent[dimension] === 1 || dimension === "cost" ? "is" : "are"} spent`;
   const rest = why.kept === 0 ? "" : `, ${text(why.kept)} kept back for what must still be done`;
   return `the budget of ${of.path} allows ${text(of.caps[dimension] ?? 0)}: ${spent}${rest} and this needs up to ${text(why.needed)}, ${text(Math.max(0, why.needed - why.left))} more than is left`;

@@ -224,6 +224,7 @@ function reduceTree({ step, items, size, body, bind, max, keep, done }: Reducing
   let left = levels.reduce((sum, level) => sum + level.filter((group) => group.values.length > 1).length, 0);
   let active = 0;
   let failing: CallFailure | undefined;
+  let over = false;
 
   const ended = (level: number, index: number, problem: CallFailure | undefined, value: unknown): void => {
     active--;
@@ -233,7 +234,10 @@ function reduceTree({ step, items, size, body, bind, max, keep, done }: Reducing
         stop(step, draining, problem);
       }
     } else if (step.halt === running) put(level + 1, index, value);
-    if (step.halt !== running && active === 0) done(failing ?? stopped(step), null);
+    // Groups that fail at once do so while others are still being made.
+    if (over || step.halt === running || active > 0) return;
+    over = true;
+    done(failing ?? stopped(step), null);
   };
   const put = (level: number, position: number, value: unknown): void => {
     const group = levels[level]?.[Math.floor(position / size)];

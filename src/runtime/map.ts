@@ -167,7 +167,7 @@ function runItems(map: Running): void {
 
   /** What must still succeed and has not begun stays kept back. */
   const keepRest = (): void => {
-    if (claim !== undefined) resize(claim, times(map.one, Math.max(0, map.required - ok - going)));
+    if (claim !== undefined && !over) resize(claim, times(map.one, Math.max(0, map.required - ok - going)));
   };
 
   const itemFailed = (position: number, problem: CallFailure): void => {
@@ -350,9 +350,7 @@ function runItems(map: Running): void {
       map.done({ ...stopped(step), partial: partial() }, null);
       return;
     }
-    for (let i = 0; i < items.length; i++)
-      if (state[i] === 0)
-        itemFailed(i, landed === undefined ? notStarted(hopeless) : { ...landed, path: `${prefix}[${items[i]?.key ?? ""}]` });
+    for (let i = 0; i < items.length; i++) if (state[i] === 0) itemFailed(i, landed === undefined ? notStarted(hopeless) : leftOut(landed));
     if (map.settle || landed !== undefined) {
       const short = landed === undefined ? tooFew(undefined, map, failures, step.path) : notEnough(landed, map, ok, step.path);
       if (ok < map.required) map.done({ ...short, partial: partial() }, null);
@@ -375,6 +373,12 @@ function runItems(map: Running): void {
 
 function notStarted(hopeless: CallFailure | undefined): CallFailure {
   return failure("skipped", hopeless?.message ?? "it was not started");
+}
+
+/** An item that was not let in; why is told once, by the region. */
+function leftOut({ account }: CallFailure): CallFailure {
+  const of = account !== undefined && "path" in account ? ` of ${String(account.path)}` : "";
+  return failure("budget_exceeded", `it was not started, to stay within the budget${of}`, account === undefined ? {} : { account });
 }
 
 function okValues(values: readonly unknown[], state: Uint8Array): unknown[] {

@@ -95,7 +95,7 @@ describe("what must be done is kept back", () => {
     // The budget is that of the whole flow, so nobody inside can go on without it; but nothing of it is overspent.
     const { result } = await f.finish(graph, { provider: failing, inputs: xs(1) });
     expect(result).toMatchObject({ status: "failed", failure: { kind: "budget_exceeded" } });
-    expect(result.failure?.message).toContain("$0.01 kept back for what must still be done");
+    expect(result.failure?.message).toContain("$0.010 kept back for what must still be done");
     expect(result.spend.costUsd).toBeCloseTo(0.01, 6);
   });
 
@@ -162,7 +162,7 @@ describe("landing", () => {
     const short = await f.finish(graphOf(source("50%")), { provider: greedy(), tools });
     expect(short.result).toMatchObject({ status: "failed", failure: { kind: "budget_exceeded" } });
     expect(short.result.failure?.message).toContain("5 must succeed");
-    expect(short.result.failure?.message).toMatch(/\$0\.035: \$0\.03 is spent and this needs up to \$0\.01, \$0\.005 more than is left/);
+    expect(short.result.failure?.message).toMatch(/\$0\.035: \$0\.030 is spent and this needs up to \$0\.010, \$0\.0050 more than is left/);
     expect(short.result.partial).toMatchObject({ ok: ["fine", "fine", "fine"] });
   });
 

@@ -4,8 +4,14 @@ import type { Count } from "../../src/plan/bound-algebra.js";
 import { valueAt } from "../../src/plan/bound-algebra.js";
 import type { Amounts } from "../../src/plan/bounds.js";
 import type { Graph } from "../../src/plan/ir.js";
-import type { RunEvent } from "../../src/runtime/events.js";
-import { type RunResult, run } from "../../src/runtime/run.js";
+import { pump } from "../../src/runtime/body.js";
+import { startCall } from "../../src/runtime/call.js";
+import type { NewEvent, RunEvent } from "../../src/runtime/events.js";
+import type { CallFailure } from "../../src/runtime/failure.js";
+import type { Account } from "../../src/runtime/ledger.js";
+import { prepare } from "../../src/runtime/prepare.js";
+import { machineOf, type RunOptions, type RunResult, rootContext, run } from "../../src/runtime/run.js";
+import { newScope } from "../../src/runtime/scope.js";
 import { adversarialTool, adversary, type Malice } from "./adversary.js";
 
 export interface Tried {
@@ -24,11 +30,10 @@ export const maliceOf = (seed: number): Malice => ({
   wrong: [0.95, 0.5][seed % 2] ?? 0,
 });
 
-/** Runs the flow `main` in virtual time. */
-export async function adversarialRun(graph: Graph, inputs: Readonly<Record<string, unknown>>, malice: Malice): Promise<Tried> {
-  const events: RunEvent[] = [];
+/** What a run at its worst is started with. */
+function optionsFor(graph: Graph, malice: Malice, events: RunEvent[]): RunOptions {
   const provider = adversary(malice);
-  const handle = run(graph, "main", inputs, {
+  return {
     clock: virtualClock(),
     seed: malice.seed,
     tools: {
@@ -43,7 +48,39 @@ export async function adversarialRun(graph: Graph, inputs: Readonly<Record<strin
     onEvent: (event) => {
       events.push(event);
     },
+  };
+}
+
+/** Runs the flow `main` in virtual time as a machine whose accounts can be looked at; attempts are told. */
+export async function machineRun(
+  graph: Graph,
+  inputs: Readonly<Record<string, unknown>>,
+  malice: Malice,
+): Promise<{ readonly failed: CallFailure | undefined; readonly events: readonly RunEvent[]; readonly root: Account }> {
+  const events: RunEvent[] = [];
+  const options: RunOptions = { ...optionsFor(graph, malice, events), commit: (then) => then() };
+  const flow = graph.flows[graph.entries["main"] ?? ""];
+  if (flow === undefined) throw new Error("no flow main");
+  const prepared = await prepare(graph, flow, inputs, { ...options });
+  let seq = 0;
+  const emit = (event: NewEvent): void => void events.push({ ...event, seq: seq++, at: options.clock.now() } as RunEvent);
+  const machine = machineOf(prepared, "law", options, emit);
+  const site = machine.program.callable({ kind: "flow", id: flow.id }).site;
+  const frame = { slots: [], parent: undefined };
+  return new Promise((resolve) => {
+    startCall(
+      { run: machine, scope: newScope(), context: rootContext(machine), site, frame, args: prepared.inputs, path: "main", rank: 0 },
+      // What was aborted last is charged when the other side has noticed.
+      (failed) => setImmediate(() => resolve({ failed, events, root: machine.root })),
+    );
+    pump(machine);
   });
+}
+
+/** Runs the flow `main` in virtual time. */
+export async function adversarialRun(graph: Graph, inputs: Readonly<Record<string, unknown>>, malice: Malice): Promise<Tried> {
+  const events: RunEvent[] = [];
+  const handle = run(graph, "main", inputs, optionsFor(graph, malice, events));
   const result = await handle.result;
   const { spend } = result;
   const size = Math.max(10, ...events.map((event) => (event.kind === "region.started" ? (event.size ?? 0) : 0)));

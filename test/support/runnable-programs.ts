@@ -100,6 +100,7 @@ export function runnableProgram(seed: number, steps = 7): RunnableProgram {
     if (chance(0.25)) found.push(`@timeout(${pick(["150ms", "2s", "60s", "60s", "60s"])})`);
     if (chance(0.15)) found.push(`@hedge(after: ${pick(["20ms", "100ms", "5s"])})`);
     if (chance(0.08)) found.push("@cache(1h)");
+    if (inPlace && chance(0.1)) found.push(`@reserve($${(random() * 0.01).toFixed(4)})`);
     if (kind === "tool" && !inPlace && chance(0.6)) found.push(`@cost($${(random() * 0.01).toFixed(4)})`);
     if (kind === "flow" && !inPlace && chance(0.2)) found.push(`@parallel(${between(1, 3)})`);
     return found.length === 0 ? "" : `${found.join(" ")} `;
