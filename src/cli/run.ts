@@ -312,6 +312,13 @@ function summary(result: RunResult, figures: Figures | undefined, to: Terminal):
   const compared = figures === undefined || spend.costUsd === 0 ? undefined : comparedText(spend.costUsd, figures);
   if (compared !== undefined) lines.push(dim(`  ${compared}`, to.color));
   if (result.failure !== undefined && result.status === "failed") lines.push(...reasons(result.failure, to));
+  if (spend.overran !== undefined)
+    lines.push(
+      yellow(
+        `  ${counted(spend.overran, "request")} used more than was reserved: prices or limits of models may be out of date.`,
+        to.color,
+      ),
+    );
   if (result.simulated) lines.push(yellow("  The answers of agents are simulated: made up from their types, without a model.", to.color));
   if (result.replayed) lines.push(yellow("  What models, tools and people answered came from a recording.", to.color));
   return `${lines.join("\n")}\n`;

@@ -21,6 +21,7 @@ import {
   dollars,
   draw,
   expiry,
+  isClosed,
   move,
   nothing,
   release,
@@ -167,9 +168,13 @@ export function enter(
     then(late, undefined);
     return undefined;
   }
-  const must = from !== undefined && !from.optional && covers(from.held, after);
-  const own = claim(of, !must);
+  const kept = from !== undefined && from.account === of && covers(from.held, after);
+  const own = claim(of, !kept || from.optional);
   move(from, own, after);
+  if (kept && !isClosed(of)) {
+    then(undefined, own);
+    return undefined;
+  }
   const wanted: Wanted = { account: of, claim: own, amount: nothing, after, path };
   const why = shortage(of, nothing, own, after);
   if (why === undefined && mayPass(run, wanted)) {

@@ -6,7 +6,7 @@ import { beginWork, endWork, request } from "./admission.js";
 import { pump } from "./body.js";
 import type { CallFailure } from "./failure.js";
 import { orderOf, type Waiting } from "./gate.js";
-import { type Amount, dollars, nanoDollars, nothing, settle, spend } from "./ledger.js";
+import { type Amount, dollars, expiry, nanoDollars, nothing, payFrom, settle, spend } from "./ledger.js";
 import type { Attempt, Done, GateChain, Step } from "./machine.js";
 import { running } from "./scope.js";
 import { billOf, rootOf, stopped } from "./step.js";
@@ -122,6 +122,12 @@ function countAttempt(step: Step, tool: boolean, then: (failed: CallFailure | un
   }
   const amount: Amount = { cost, tokens: 0, calls: 1 };
   const { account: held, claim } = context;
+  // What was kept back for it is there at once.
+  if (claim !== undefined && expiry(held) === undefined && payFrom(claim, amount)) {
+    count();
+    then(undefined);
+    return;
+  }
   request(step, amount, claim === undefined ? nothing : afterAttempt(claim.held, amount), (failed) => {
     if (failed === undefined) {
       settle(held, amount, amount);

@@ -22,6 +22,8 @@ const spend = z.object({
   calls: z.number(),
   toolCalls: z.number(),
   reused: z.number(),
+  /** Requests that used more than they had reserved, where there were any. */
+  overran: z.number().optional(),
 });
 /** What one call used; absent where it used nothing that is counted. */
 const bill = z.object({ costUsd: z.number(), inputTokens: z.number(), outputTokens: z.number(), requests: z.number() });

@@ -235,6 +235,20 @@ function drawPots(of: Account, needed: number): void {
   }
 }
 
+/** Pays an amount at once from what a claim holds; false where it does not hold so much, or a budget around is closed. */
+export function payFrom(of: Claim, amount: Amount): boolean {
+  if (!covers(of.held, amount) || isClosed(of.account)) return false;
+  for (const dimension of dimensions) hold(of, dimension, -amount[dimension]);
+  spend(of.account, amount);
+  return true;
+}
+
+/** Whether nothing is admitted any more in an account or one around it. */
+export function isClosed(of: Account): boolean {
+  for (let at: Account | undefined = of; at !== undefined; at = at.parent) if (at.closed) return true;
+  return false;
+}
+
 /** Holds an amount; only after `shortage` found nothing. */
 export function reserve(of: Account, amount: Amount): void {
   for (let at: Account | undefined = of; at !== undefined; at = at.parent) {

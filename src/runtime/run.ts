@@ -224,6 +224,7 @@ function report(totals: Totals): SpendReport {
     calls: totals.calls,
     toolCalls: totals.toolCalls,
     reused: totals.reused,
+    ...(totals.overran > 0 ? { overran: totals.overran } : {}),
   };
 }
 

@@ -312,6 +312,7 @@ describe("more than was reserved", () => {
     const { result, events } = await f.finish(graph, { provider: liar, inputs: xs(9) });
     expect(result).toMatchObject({ status: "completed", value: 2 });
     expect(result.spend.costUsd).toBeCloseTo(0.06, 6);
+    expect(result.spend.overran).toBe(1);
     expect(kinds(events, "budget.overran")).toMatchObject([{ costUsd: 0.05, reservedUsd: 0.01 }]);
   });
 });
