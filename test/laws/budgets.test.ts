@@ -44,7 +44,7 @@ function usedIn(events: readonly RunEvent[], path: string): Used {
 function capped(
   seed: number,
 ): { readonly graph: Graph; readonly inputs: Readonly<Record<string, unknown>>; readonly source: string } | undefined {
-  const { source, inputs } = runnableProgram(seed, 3 + (seed % 8));
+  const { source, inputs } = runnableProgram(seed, 2 + (seed % 6));
   const { graph } = compile("main.weave", fileHost(new Map([["main.weave", source]])));
   const flow = graph?.flows[graph.entries["main"] ?? ""];
   if (graph === undefined || flow === undefined) return undefined;
