@@ -11,7 +11,7 @@ import { type CallFailure, failure, failureValue, type ItemFailure, permanentKin
 import { type Frame, type Layout, layout, newFrame, slotFor } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
 import { type Item, keyText, type Links, linksOf } from "./items.js";
-import { type Amount, type Claim, nothing, resize, times } from "./ledger.js";
+import { type Account, type Amount, type Claim, expiry, claim as newClaim, nothing, resize, times, within } from "./ledger.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { withSaga } from "./notes.js";
 import type { Compiler } from "./program.js";
@@ -244,7 +244,10 @@ function runItems(map: Running): void {
     const cancel = enter(run, { account: step.context.account, claim, path }, map.one, (refused, own) => {
       entering.delete(position);
       if (refused === undefined) launch(position, item, path, own, leave);
-      else {
+      else if (going === 0 && map.body.keep.working > 1 && step.halt === running && expiry(step.context.account) === undefined) {
+        // What an item of several steps needs is known only by declared sizes: alone it goes as far as real ones allow.
+        launch(position, item, path, claim === undefined ? undefined : newClaim(claim.account, true), leave);
+      } else {
         land(refused);
         dropped();
       }
@@ -287,6 +290,8 @@ function runItems(map: Running): void {
         } else if (step.halt === running || problem.kind !== "cancelled") {
           itemFailed(position, problem);
           consider(problem);
+          const short = problem.kind === "budget_exceeded" && problem.account !== undefined;
+          if (short && !map.all && within(step.context.account, problem.account as Account)) land(problem);
         }
         keepRest();
         if (links === undefined) feed();

@@ -166,6 +166,18 @@ describe("landing", () => {
     expect(short.result.partial).toMatchObject({ ok: ["fine", "fine", "fine"] });
   });
 
+  test("an item of several steps whose needs are known only by declared sizes is tried alone", async () => {
+    const graph = graphOf(`tool fetch(x: string(..40)) -> string = module("./t.ts")
+    agent Read(page: string) -> string(..40) { model: m, repairs: 0, prompt: "{{page}}" }
+    @budget(tokens: 25k) flow main(xs: string(..40)[]) -> string {
+      let notes = @min_success(1) map x in xs { Read(fetch(x)) }
+      Report(notes)
+    }`);
+    // A page may fill the context of 20k tokens, and has ten.
+    const { result } = await f.finish(graph, { provider: greedy(), inputs: xs(3), tools: { fetch: () => "ten letter" } });
+    expect(result).toMatchObject({ status: "completed", value: "fine" });
+  });
+
   test("a loop ends with its state before a round that could not be ended", async () => {
     const graph = graphOf(`@budget($0.035) flow main() -> string {
       loop s: string(..40) = "start" up to 5 {
