@@ -260,6 +260,8 @@ function look(run: Run): void {
     for (let first = line[0]; first !== undefined; first = line[0]) {
       if (!first.gone && !passes(run, at, line, first)) break;
       if (line[0] === first) line.shift();
+      // What follows from it happens before the next is looked at.
+      if (run.admission.due) return;
     }
     if (line.length === 0 && lines.get(at) === line) lines.delete(at);
   }

@@ -96,7 +96,8 @@ function timed(run: Run, step: Scope, opened: Account, timeMs: number, usedMs: n
       opened.expired = late;
       run.emit({ kind: "budget.refused", path, account: path, dimension: "time", needed: timeMs, left: 0 });
       // Whoever waits for the budget is refused first, so that regions end with what they have.
-      run.admission.look(run);
+      do run.admission.look(run);
+      while (run.admission.due);
       endCalls(step, late);
       pump(run);
     });
