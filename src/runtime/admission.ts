@@ -119,7 +119,7 @@ export function request(step: Step, amount: Amount, after: Amount, then: (failed
   }
   const wanted: Wanted = { account: of, claim: context.claim ?? claim(of, true), amount, after, path };
   const why = shortage(of, amount, wanted.claim, after);
-  if (why === undefined && mayPass(run, wanted)) {
+  if (why === undefined && mayPass(run, wanted, false)) {
     draw(of, amount, wanted.claim, after);
     then(undefined);
     return;
@@ -177,7 +177,7 @@ export function enter(
   }
   const wanted: Wanted = { account: of, claim: own, amount: nothing, after, path };
   const why = shortage(of, nothing, own, after);
-  if (why === undefined && mayPass(run, wanted)) {
+  if (why === undefined && mayPass(run, wanted, true)) {
     draw(of, nothing, own, after);
     then(undefined, own);
     return undefined;
@@ -210,7 +210,7 @@ export function giveBack(run: Run, own: Claim | undefined, to?: Claim): void {
 /** Whether all that something needs could be kept back at once; it is, where it can. Nothing is told and nobody waits. */
 export function tryEnter(run: Run, of: Account, after: Amount): Claim | undefined {
   const own = claim(of, true);
-  const blocked = aheadOf(run, of, Number.POSITIVE_INFINITY) !== undefined;
+  const blocked = aheadOf(run, of, { fresh: true, sequence: Number.POSITIVE_INFINITY }) !== undefined;
   if (blocked || expiry(of) !== undefined || shortage(of, nothing, own, after) !== undefined) return undefined;
   draw(of, nothing, own, after);
   return own;
@@ -230,25 +230,30 @@ function join(to: Admission, at: Account, wish: Wish): void {
     to.lines.set(at, line);
   }
   let place = line.length;
-  while (place > 0 && (line[place - 1]?.sequence ?? 0) > wish.sequence) place--;
+  for (let before = line[place - 1]; before !== undefined && goesBefore(wish, before); before = line[place - 1]) place--;
   line.splice(place, 0, wish);
   to.due = true;
 }
 
+/** What was begun goes before what was not, older before younger. */
+function goesBefore(a: Pick<Wish, "fresh" | "sequence">, b: Wish): boolean {
+  return a.fresh === b.fresh ? a.sequence < b.sequence : b.fresh;
+}
+
 /** Nobody is overtaken, but by what is paid from what was kept back for it. */
-function mayPass(run: Run, wanted: Wanted): boolean {
+function mayPass(run: Run, wanted: Wanted, fresh: boolean): boolean {
   if (run.admission.lines.size === 0) return true;
   const { held } = wanted.claim;
   const { amount, after } = wanted;
   const needed = { cost: amount.cost + after.cost, tokens: amount.tokens + after.tokens, calls: amount.calls + after.calls };
-  return covers(held, needed) || aheadOf(run, wanted.account, Number.POSITIVE_INFINITY) === undefined;
+  return covers(held, needed) || aheadOf(run, wanted.account, { fresh, sequence: Number.POSITIVE_INFINITY }) === undefined;
 }
 
 /** An account around with somebody in line who came before. */
-function aheadOf(run: Run, of: Account, sequence: number): Account | undefined {
+function aheadOf(run: Run, of: Account, wish: Pick<Wish, "fresh" | "sequence">): Account | undefined {
   for (let at: Account | undefined = of; at?.limited === true; at = at.parent) {
-    const first = run.admission.lines.get(at)?.find((wish) => !wish.gone);
-    if (first !== undefined && first.sequence < sequence) return at;
+    const first = run.admission.lines.get(at)?.find((other) => !other.gone);
+    if (first !== undefined && first !== wish && !goesBefore(wish, first)) return at;
   }
   return undefined;
 }
@@ -285,7 +290,7 @@ function passes(run: Run, at: Account, line: Wish[], wish: Wish): boolean {
     if (other !== undefined) run.admission.due = true;
     return other === undefined;
   }
-  const elsewhere = why?.account ?? aheadOf(run, wish.account, wish.sequence);
+  const elsewhere = why?.account ?? aheadOf(run, wish.account, wish);
   if (elsewhere === at) return false;
   line.shift();
   if (elsewhere !== undefined) join(run.admission, elsewhere, wish);
