@@ -216,16 +216,8 @@ function noTotals(): Totals {
   return { cost: 0, inputTokens: 0, outputTokens: 0, calls: 0, toolCalls: 0, reused: 0, overran: 0 };
 }
 
-function report(totals: Totals): SpendReport {
-  return {
-    costUsd: dollars(totals.cost),
-    inputTokens: totals.inputTokens,
-    outputTokens: totals.outputTokens,
-    calls: totals.calls,
-    toolCalls: totals.toolCalls,
-    reused: totals.reused,
-    ...(totals.overran > 0 ? { overran: totals.overran } : {}),
-  };
+function report({ cost, overran, ...totals }: Totals): SpendReport {
+  return { costUsd: dollars(cost), ...totals, ...(overran > 0 ? { overran } : {}) };
 }
 
 /** Everything that one run shares. */
