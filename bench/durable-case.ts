@@ -3,12 +3,14 @@
  * a file, `inserts n` and `batches n` are as many records written bare with the same settings, `resume n` is the time to
  * carry on a run whose n items are all done.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { realClock } from "../src/host/clock.js";
 import { sqliteStore } from "../src/host/store/sqlite.js";
+import { temporaryWorktrees } from "../src/host/worktree/temporary.js";
 import type { Graph, NodeIR } from "../src/plan/ir.js";
 import { type Keeping, resumeKept, runKept } from "../src/runtime/durable.js";
 import type { RunOptions } from "../src/runtime/options.js";
@@ -26,6 +28,8 @@ const options: RunOptions = {
     http: () => Promise.reject(new Error("no network here")),
     mcp: () => Promise.reject(new Error("no servers here")),
     close: () => Promise.resolve(),
+    directory: process.cwd(),
+    worktrees: temporaryWorktrees,
   },
   models: { provider: () => ({ missing: "provider", known: [] }) },
   environment: () => undefined,

@@ -4,6 +4,7 @@
  */
 import { compile as compileFile } from "./compile.js";
 import { type JsonDiagnostic, renderProblems, toJson } from "./diagnostics/render.js";
+import { nearest } from "./diagnostics/suggest.js";
 import { realClock } from "./host/clock.js";
 import { fileHost, shown } from "./host/files.js";
 import { models } from "./host/providers/models.js";
@@ -33,7 +34,7 @@ export type { RunEvent, SpendReport } from "./runtime/events.js";
 export type { FailureKind, FailureValue } from "./runtime/failure.js";
 export type { Provider } from "./runtime/provider.js";
 export type { Store } from "./runtime/store.js";
-export type { ToolContext, ToolFunction } from "./runtime/tool.js";
+export type { Conflict, ToolContext, ToolFunction } from "./runtime/tool.js";
 
 /** The program has errors; its message is what `weave check` prints. */
 export class CompileError extends Error {
@@ -73,10 +74,28 @@ export class RunError extends Error {
   }
 }
 
+/** Functions that were registered for every run, by the tool's name. */
+const registered = new Map<string, ToolFunction>();
+
+/**
+ * Supplies a tool to every run of this process: one that a program declares with `module("host:…")`, or any other, in the
+ * place of its module. Arguments and results are checked by the declared signature. Gives a function that takes it back.
+ * Throws a `TypeError` where the name is taken.
+ */
+export function registerTool(name: string, tool: ToolFunction): () => void {
+  if (registered.has(name)) throw new TypeError(`there is a tool ${name} already`);
+  registered.set(name, tool);
+  return () => {
+    if (registered.get(name) === tool) registered.delete(name);
+  };
+}
+
 export interface Flow {
   readonly name: string;
   readonly graph: Graph;
   readonly files: ReadonlyMap<string, SourceFile>;
+  /** What was given to `compile`. */
+  readonly tools: Readonly<Record<string, ToolFunction>>;
 }
 
 export interface Program {
@@ -91,14 +110,20 @@ export interface Program {
 export interface CompileOptions {
   /** Texts that stand in for files, by path. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Functions for tools of the program, for all of its runs; those given to `run` come first. */
+  readonly tools?: Readonly<Record<string, ToolFunction>>;
 }
 
-/** Compiles a program; rejects with a `CompileError` when it has errors. */
-export async function compile(path: string, { sources = {} }: CompileOptions = {}): Promise<Program> {
+/**
+ * Compiles a program; rejects with a `CompileError` when it has errors, and with a `TypeError` where `tools` names one
+ * that it does not declare.
+ */
+export async function compile(path: string, { sources = {}, tools = {} }: CompileOptions = {}): Promise<Program> {
   const host = fileHost(new Map(Object.entries(sources)));
   const { problems, files, graph } = compileFile(Object.hasOwn(sources, path) ? path : shown(path), host);
   const diagnostics = toJson(problems, files);
   if (graph === undefined) throw new CompileError(renderProblems(problems, files), diagnostics);
+  checkNames(graph, tools);
   const flows = Object.keys(graph.entries);
   return {
     graph,
@@ -106,13 +131,25 @@ export async function compile(path: string, { sources = {} }: CompileOptions = {
     flows,
     flow: (name) => {
       if (!flows.includes(name)) throw new TypeError(`the program has no flow ${name}; it has ${flows.join(", ") || "none"}`);
-      return { name, graph, files };
+      return { name, graph, files, tools };
     },
   };
 }
 
+/** A function for a tool that is not there would never be called. */
+function checkNames(graph: Graph, tools: Readonly<Record<string, ToolFunction>>): void {
+  const names = new Set(Object.values(graph.tools).map((tool) => tool.name));
+  const unknown = Object.keys(tools).find((name) => !names.has(name));
+  if (unknown === undefined) return;
+  const near = nearest(unknown, names);
+  throw new TypeError(`the program declares no tool ${unknown}${near === undefined ? "" : `; did you mean ${near}?`}`);
+}
+
 export interface RunOptions {
-  /** Functions that stand in for the modules of tools, by the tool's name. */
+  /**
+   * Functions of tools by the tool's name: those that the program declares with `module("host:…")`, and others in the
+   * place of their modules. What they take and give is checked by the declared signature.
+   */
   readonly tools?: Readonly<Record<string, ToolFunction>>;
   /** Providers of models, by name. */
   readonly providers?: Readonly<Record<string, Provider>>;
@@ -158,14 +195,15 @@ export interface Run {
 function outside(options: RunOptions): RuntimeOptions {
   const variables = options.environment ?? process.env;
   const environment = (name: string): string | undefined => variables[name];
-  const { tools, providers, seed, signal, onEvent, ask } = options;
+  const { providers, seed, signal, onEvent, ask } = options;
+  const tools = { ...Object.fromEntries(registered), ...options.tools };
   return {
     clock: realClock(),
     environment,
     tools: toolHost({
       directory: options.directory ?? process.cwd(),
       allowed: options.allowPaths ?? [],
-      ...(tools === undefined ? {} : { functions: tools }),
+      functions: tools,
     }),
     models: models({
       directory: options.directory ?? process.cwd(),
@@ -194,10 +232,11 @@ function running(handle: RunHandle, files: ReadonlyMap<string, SourceFile>): Run
   return { runId: id, events, result, cancel, pause, answer };
 }
 
-/** Starts a flow. */
+/** Starts a flow. Throws a `TypeError` where `tools` names one that the program does not declare. */
 export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Run {
   const { store, reuse } = options;
-  const host = outside(options);
+  checkNames(flow.graph, options.tools ?? {});
+  const host = outside({ ...options, tools: { ...flow.tools, ...options.tools } });
   if (store === undefined) return running(runGraph(flow.graph, flow.name, inputs, host), flow.files);
   const known = reuse === undefined ? {} : reusing(storedIn(store, reuse), flow.graph);
   const about = { file: flow.graph.file, options: { directory: options.directory ?? process.cwd() } };

@@ -31,7 +31,7 @@ async function failuresOf(blocks: readonly Block[], block: Block): Promise<reado
   for (const each of graph.tests) {
     const result = await runTest(graph, each, {
       clock: virtualClock(),
-      tools: toolHost({ directory: root, allowed: [] }),
+      tools: toolHost({ directory: root, allowed: [], isolation: "temporary" }),
       models: models({ simulateAll: false, environment }),
       environment,
     });

@@ -1,6 +1,6 @@
 /** Weave as a library. */
 import { describe, expect, test } from "vitest";
-import { CompileError, compile, memoryStore, RunError, resume, run } from "../src/index.js";
+import { CompileError, compile, memoryStore, RunError, registerTool, resume, run, type ToolFunction } from "../src/index.js";
 
 const sources = {
   "main.weave": `tool shout(text: string) -> string = module("./none.ts")
@@ -124,4 +124,51 @@ test("a run that is kept is resumed", async () => {
   const again = resume(first.runId, { store, tools: { ...tools, finish: () => 2 } });
   expect((await again.result).value).toBe(3);
   expect(made).toBe(1);
+});
+
+describe("tools that a host supplies", () => {
+  const program = `/// A customer of the shop.
+tool customer(id: int) -> { name: string, vip: bool } = module("host:shop")
+agent Choose(conflict: { path: string, base: string, ours: string, theirs: string }) -> string { model: fast, prompt: "{{conflict.ours}} or {{conflict.theirs}}?" }
+model fast { provider: "sim", name: "small" }
+flow main(id: int) -> string { customer(id).name }
+`;
+  const compiled = (tools: Record<string, ToolFunction> = {}) => compile("main.weave", { sources: { "main.weave": program }, tools });
+  const customer: ToolFunction = ({ id }) => ({ name: `customer ${String(id)}`, vip: true, internal: 7 });
+
+  test("are called with checked arguments, and their results checked and cut", async () => {
+    const { flow } = await compiled();
+    expect((await run(flow("main"), { id: 3 }, { tools: { customer } }).result).value).toBe("customer 3");
+    await expect(run(flow("main"), { id: 3 }, { tools: { customer: () => ({ name: 3 }) } }).result).rejects.toMatchObject({
+      failure: { kind: "invalid_output" },
+    });
+  });
+
+  test("come with the run before those that came with the program, and those before the registered ones", async () => {
+    const named =
+      (name: string): ToolFunction =>
+      () => ({ name, vip: false });
+    const takeBack = registerTool("customer", named("registered"));
+    try {
+      expect(() => registerTool("customer", customer)).toThrow("there is a tool customer already");
+      const plain = (await compiled()).flow("main");
+      const own = (await compiled({ customer: named("program") })).flow("main");
+      expect((await run(plain, { id: 1 }).result).value).toBe("registered");
+      expect((await run(own, { id: 1 }).result).value).toBe("program");
+      expect((await run(own, { id: 1 }, { tools: { customer: named("run") } }).result).value).toBe("run");
+    } finally {
+      takeBack();
+    }
+  });
+
+  test("that are missing or that nobody declares are told before the run starts", async () => {
+    const { flow } = await compiled();
+    const refused = run(flow("main"), { id: 1 }).result;
+    await expect(refused).rejects.toMatchObject({ status: "refused", diagnostics: [{ code: "W0902" }] });
+    await expect(refused).rejects.toThrow("give it to `run` as `tools: { customer: … }`");
+    expect(() => run(flow("main"), { id: 1 }, { tools: { custommer: customer } })).toThrow(
+      "declares no tool custommer; did you mean customer?",
+    );
+    await expect(compiled({ toString: customer })).rejects.toThrow("declares no tool toString");
+  });
 });

@@ -26,6 +26,9 @@ export function reportUnreadable(path: string, failure: Unreadable, to: Problems
     case "binary":
       to.report(d.notText, span, { offset: failure.offset });
       return;
+    case "outside":
+      to.report(d.unreadableFile, span, { reason: `it lies outside of the project ${failure.project}` });
+      return;
     case "refused":
       to.report(d.unreadableFile, span, { reason: failure.reason });
       return;

@@ -305,7 +305,35 @@ export async function doctor(options: StoreOptions & { readonly repair?: boolean
     to.err("There is no store of runs here.\n");
     return EXIT.done;
   }
-  return options.repair ? repair(file, to) : examine(file, to);
+  if (options.repair) return repair(file, to);
+  const code = examine(file, to);
+  if (code === EXIT.done) await tidy(file, to);
+  return code;
+}
+
+/** Takes away the worktrees that dead runs left; a merge that one of them had begun is finished first. */
+async function tidy(file: string, to: Terminal): Promise<void> {
+  const { gitWorktrees, leftovers } = await import("../host/worktree/worktrees.js");
+  const left = await leftovers(".");
+  if (left.length === 0) return;
+  const store = openStore(file);
+  try {
+    const known = new Map(store.list(1e9).map((each) => [each.run, each.status]));
+    for (const run of left) {
+      const status = known.get(run);
+      if (status === "waiting" || status === "paused") {
+        to.err(`${dim(`  the worktrees of ${run} are kept: it is ${status}, and \`weave resume ${run}\` goes on in them`, to.color)}\n`);
+        continue;
+      }
+      const lease = status === undefined ? undefined : takeOver(store, run, 15_000);
+      if (lease?.kind === "taken") continue;
+      await gitWorktrees(".").sweep(run);
+      if (lease !== undefined) store.release(run, lease.fence);
+      to.out(`${yellow("!", to.outColor)} removed the worktrees of ${run}, which did not come to its end\n`);
+    }
+  } finally {
+    store.close();
+  }
 }
 
 function examine(file: string, to: Terminal): ExitCode {

@@ -158,7 +158,7 @@ function runTests(
     wanted.map((each) =>
       runTest(graph, each, {
         clock: virtualClock(),
-        tools: toolHost({ directory: process.cwd(), allowed: [] }),
+        tools: toolHost({ directory: process.cwd(), allowed: [], isolation: "temporary" }),
         models: models({ simulateAll: false, environment }),
         environment,
         seed: 1,

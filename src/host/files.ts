@@ -4,8 +4,8 @@
  * `exports`). Paths are as the user would write them; a standard module is called `std:name`. A file is read once; what
  * could not be read is remembered with the reason, so that nothing unreadable passes as absent.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve as resolvePath, sep } from "node:path";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve as resolvePath, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export type Unreadable =
@@ -13,7 +13,9 @@ export type Unreadable =
   | { readonly kind: "folder" }
   /** `offset` is that of the first byte that begins no UTF-8 character. */
   | { readonly kind: "binary"; readonly offset: number }
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string }
+  /** An import may not lead out of the project. */
+  | { readonly kind: "outside"; readonly project: string };
 
 export interface FileHost {
   /** The text of a file, or undefined when there is none that can be read. */
@@ -49,7 +51,7 @@ export function fileHost(overlay: ReadonlyMap<string, string> = new Map()): File
 
   const read = (path: string): string | undefined => {
     const known = overlay.get(path) ?? texts.get(path);
-    if (known !== undefined || texts.has(path)) return known;
+    if (known !== undefined || texts.has(path) || failures.get(path)?.kind === "outside") return known;
     const result = readText(path.startsWith(STD) ? join(stdlib, `${path.slice(STD.length)}.weave`) : path);
     if (result.kind !== "text") failures.set(path, result);
     const text = result.kind === "text" ? result.text : undefined;
@@ -57,12 +59,20 @@ export function fileHost(overlay: ReadonlyMap<string, string> = new Map()): File
     return text;
   };
 
+  /** A path that is there; one that leads out of the project of the file that imports it will not be read. */
+  const inProject = (from: string, path: string): string | undefined => {
+    if (!existsSync(path)) return undefined;
+    const outside = outsideOf(from, path);
+    if (outside !== undefined) failures.set(path, { kind: "outside", project: outside });
+    return path;
+  };
+
   const resolve = (from: string, specifier: string): string | undefined => {
     if (specifier.startsWith("std/")) return inside(STD + specifier.slice(4));
     if (specifier.startsWith("./") || specifier.startsWith("../")) {
       if (from.startsWith(STD)) return inside(`${STD}${join(dirname(from.slice(STD.length)), specifier).replace(/\.weave$/, "")}`);
       const path = posix(join(dirname(from), specifier));
-      return overlay.has(path) || existsSync(path) ? path : undefined;
+      return overlay.has(path) ? path : inProject(from, path);
     }
     const file = packageFile(dirname(resolvePath(from)), specifier);
     return file === undefined ? undefined : shown(file);
@@ -72,10 +82,48 @@ export function fileHost(overlay: ReadonlyMap<string, string> = new Map()): File
     const failure = failures.get(path);
     if (failure?.kind === "folder") return "It is a folder";
     if (failure?.kind === "binary") return `The byte at offset ${failure.offset} begins no UTF-8 character`;
+    if (failure?.kind === "outside") return `It lies outside of the project ${failure.project}`;
     return failure?.kind === "refused" ? `The system says: ${failure.reason}` : undefined;
   };
 
   return { read, resolve, reason, failures: () => failures };
+}
+
+/**
+ * The project of a file: its package where it is installed, else the working directory or the repository, whichever is
+ * wider, else its folder. What it names (imports, modules of tools) stays inside, links followed.
+ */
+export function projectOf(file: string): string {
+  const path = real(resolvePath(file));
+  const installed = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/.exec(path)?.[1];
+  if (installed !== undefined) return installed;
+  let project = dirname(path);
+  const working = real(process.cwd());
+  if (within(working, path)) project = working;
+  for (let folder = dirname(path); dirname(folder) !== folder; folder = dirname(folder)) {
+    if (!existsSync(join(folder, ".git"))) continue;
+    return within(folder, project) ? folder : project;
+  }
+  return project;
+}
+
+/** The project of a file, if another path leads out of it. */
+export function outsideOf(file: string, path: string): string | undefined {
+  const project = projectOf(file);
+  return within(project, real(resolvePath(path))) ? undefined : project;
+}
+
+function within(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return dirname(path) === path ? path : join(real(dirname(path)), basename(path));
+  }
 }
 
 /** The module, if the package has it: a name that climbs out of the library is none. */
@@ -128,7 +176,11 @@ function packageFile(from: string, specifier: string): string | undefined {
   if (name === "" || parts.includes("..")) return undefined;
   for (let folder = from; ; folder = dirname(folder)) {
     const root = join(folder, "node_modules", name);
-    if (existsSync(join(root, "package.json"))) return exported(root, inner);
+    if (existsSync(join(root, "package.json"))) {
+      const file = exported(root, inner);
+      // A package's table of exports leads to its own files only.
+      return file === undefined || !within(real(root), real(file)) ? undefined : file;
+    }
     if (dirname(folder) === folder) return undefined;
   }
 }

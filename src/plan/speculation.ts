@@ -4,8 +4,12 @@
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
-import type { Body, CalleeRef, Graph, NodeIR } from "./ir.js";
+import type { Body, CalleeRef, Graph, NodeIR, Policies } from "./ir.js";
 import { innerBodies, rootBodies } from "./walk.js";
+
+/** What loses can be undone, was harmless, or stays in a worktree that is thrown away. */
+const isKept = ({ compensate, idempotent, isolate }: Policies): boolean =>
+  compensate !== undefined || idempotent !== undefined || isolate !== undefined;
 
 export function checkSpeculation(graph: Graph, problems: Problems): void {
   for (const { body } of rootBodies(graph)) visit(body, undefined);
@@ -23,7 +27,7 @@ export function checkSpeculation(graph: Graph, problems: Problems): void {
       problems.report(d.speculativeEffect, node.span, { name: node.kind, region });
       return;
     }
-    if (node.kind !== "call" || node.policies.compensate !== undefined || node.policies.idempotent !== undefined) return;
+    if (node.kind !== "call" || isKept(node.policies)) return;
     const name = lasting(node.callee, new Set());
     if (name !== undefined) problems.report(d.speculativeEffect, node.span, { name, region });
   }
@@ -36,22 +40,18 @@ export function checkSpeculation(graph: Graph, problems: Problems): void {
     switch (ref.kind) {
       case "tool": {
         const tool = graph.tools[ref.id];
-        const safe =
-          tool === undefined ||
-          tool.effect !== "effect" ||
-          tool.policies.idempotent !== undefined ||
-          tool.policies.compensate !== undefined;
+        const safe = tool === undefined || tool.effect !== "effect" || isKept(tool.policies);
         return safe ? undefined : tool.name;
       }
       case "agent":
-        return first(graph.agents[ref.id]?.policies.isolate === undefined ? (graph.agents[ref.id]?.tools ?? []) : [], seen);
+        return isKept(graph.agents[ref.id]?.policies ?? {}) ? undefined : first(graph.agents[ref.id]?.tools ?? [], seen);
       case "capability":
         return first(graph.capabilities[ref.id]?.implementations ?? [], seen);
       case "channel":
         return graph.channels[ref.id]?.name;
       case "flow": {
         const flow = graph.flows[ref.id];
-        return flow === undefined || flow.effect !== "effect" ? undefined : inBody(flow.body, seen);
+        return flow === undefined || flow.effect !== "effect" || isKept(flow.policies) ? undefined : inBody(flow.body, seen);
       }
     }
   }
@@ -67,7 +67,7 @@ export function checkSpeculation(graph: Graph, problems: Problems): void {
   function inBody(body: Body, seen: Set<string>): string | undefined {
     for (const node of body.nodes) {
       if (node.kind === "set" || node.kind === "send") return node.kind;
-      if (node.kind === "call" && node.policies.compensate === undefined && node.policies.idempotent === undefined) {
+      if (node.kind === "call" && !isKept(node.policies)) {
         const found = lasting(node.callee, seen);
         if (found !== undefined) return found;
       }

@@ -1,5 +1,5 @@
 /** How a tool's declaration says it is carried out: a function, a program, or a request, with its templates filled in. */
-import type { BindingIR, ExprIR, Graph, ToolIR } from "../plan/ir.js";
+import type { BindingIR, ExprIR, Graph, ToolIR, TypeIR } from "../plan/ir.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { type Eval, type Frame, newFrame } from "./frame.js";
@@ -52,6 +52,8 @@ export function binding(graph: Graph, tool: ToolIR, callee: CompiledCallable, co
   }
 }
 
+const isMediaType = ({ kind }: TypeIR): boolean => kind === "image" || kind === "audio" || kind === "document";
+
 function optional(expr: ExprIR | undefined, compile: (expr: ExprIR) => Eval): Eval {
   return expr === undefined ? () => undefined : compile(expr);
 }
@@ -103,6 +105,6 @@ function httpRequest(
     headers: fields(headers(frame)),
     body: body(frame),
     pick: bound.pick,
-    as: tool.result.kind === "string" ? "text" : "json",
+    as: tool.result.kind === "string" ? "text" : isMediaType(tool.result) ? "media" : "json",
   });
 }

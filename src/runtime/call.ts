@@ -65,7 +65,7 @@ export function startCall(calling: Calling & { readonly site: CallSite }, done: 
   const { run, site } = calling;
   const { ir } = site.callee;
   const guard = run.guards ? guardOf(site.callee, step) : undefined;
-  if (guard !== undefined && (run.past !== undefined || run.known !== undefined)) {
+  if (guard !== undefined && step.context.fresh !== true && (run.past !== undefined || run.known !== undefined)) {
     const found = earlier(step, site, guard);
     if (found !== undefined && found.kind !== "unknown") {
       endWithEarlier(step, site, guard, found, done);

@@ -176,6 +176,9 @@ export const runEvent = z.discriminatedUnion("kind", [
   of("prompt.shrunk", { path, param: z.string(), how: z.enum(["truncate", "summarise"]), from: z.number(), to: z.number() }),
   of("answer.mended", { path, mends: z.array(z.string()) }),
   of("answer.rejected", { path, reasons: z.array(z.string()), repair: z.number() }),
+  /** What changed in a worktree is about to be merged, under a key of its own; then it was. */
+  of("worktree.merging", { path, key: z.string(), files: z.number() }),
+  of("worktree.merged", { path, files: z.number() }),
   of("tool.log", { path, message: z.string() }),
   of("tool.emitted", { path, name: z.string(), data: json }),
   of("events.dropped", { count: z.number() }),

@@ -14,6 +14,7 @@ import type { NewEvent } from "./events.js";
 import type { CallFailure, KeptFailure } from "./failure.js";
 import type { Eval, Frame, Layout } from "./frame.js";
 import type { Gate } from "./gate.js";
+import type { Isolations } from "./isolate.js";
 import type { Account, Claim } from "./ledger.js";
 import type { Locks } from "./lock.js";
 import type { ModelLoads } from "./model.js";
@@ -117,6 +118,10 @@ export interface Context {
   readonly saga: Saga | undefined;
   /** Only what was done before is looked at again; nothing new is started. */
   readonly replay: boolean;
+  /** The worktree that tools inside work in. */
+  readonly directory?: string;
+  /** The worktree is a new one: what was done in another is not there, and is done again. */
+  readonly fresh?: boolean;
 }
 
 export interface GateChain {
@@ -260,6 +265,7 @@ export interface Run {
   readonly breakers: Breakers;
   readonly rates: Rates;
   readonly locks: Locks;
+  readonly isolations: Isolations;
   readonly cache: ResultCache;
   readonly models: ModelLoads;
   readonly totals: Totals;

@@ -50,7 +50,7 @@ export function askModel(step: Step, id: string, asking: Asking): Promise<ModelA
   const { run } = step;
   if (!run.guards) return askAny(step, id, asking, undefined);
   const guard = contentHash(canonical([id, asking.system ?? null, asking.messages, asking.schema ?? null]));
-  const before = run.past?.answers.get(answerKey(step.path, asking.attempt, asking.turn));
+  const before = (step.context.fresh === true ? undefined : run.past)?.answers.get(answerKey(step.path, asking.attempt, asking.turn));
   return before?.guard === guard ? Promise.resolve(before.answer) : askAny(step, id, asking, guard);
 }
 

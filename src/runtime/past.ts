@@ -63,6 +63,8 @@ export interface Past {
   readonly fellBack: ReadonlyMap<string, readonly FailureValue[]>;
   /** Effects that were about to be carried out when the process died. */
   readonly unknown: ReadonlySet<string>;
+  /** Merges of worktrees that were intended, with what goes on afterwards. */
+  readonly merges: ReadonlyMap<string, { readonly key: string; readonly value: unknown }>;
   readonly races: ReadonlyMap<string, string>;
   readonly votes: ReadonlyMap<string, readonly number[]>;
   /** Ids of the implementations that were chosen, by the path of the call. */
@@ -129,6 +131,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   /** Attempts of a call that were charged when they were made. */
   const counted = new Set<string>();
   const unknown = new Set<string>();
+  const merges = new Map<string, { readonly key: string; readonly value: unknown }>();
   const races = new Map<string, string>();
   const votes = new Map<string, readonly number[]>();
   const chosen = new Map<string, string>();
@@ -176,6 +179,8 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     last = event.at;
     const key = retold(event);
     if (key !== undefined) told.add(key);
+    // A merge that was intended and failed is none.
+    if (event.kind === "call.failed" || event.kind === "call.attempt_failed" || event.kind === "region.failed") merges.delete(event.path);
     switch (event.kind) {
       case "run.resumed":
         wall = event.time - event.at;
@@ -284,6 +289,11 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         if (event.of === "race") races.set(event.path, event.chosen);
         if (event.of === "vote" && event.runs !== undefined) votes.set(event.path, event.runs);
         break;
+      case "worktree.merging": {
+        const stored = results.get(`${event.path} merge`);
+        if (stored?.outcome.kind === "value") merges.set(event.path, { key: event.key, value: stored.outcome.value });
+        break;
+      }
       case "item.completed":
         fruitful.add(event.path);
         break;
@@ -376,6 +386,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     attempts,
     fellBack,
     unknown,
+    merges,
     races,
     votes,
     chosen,

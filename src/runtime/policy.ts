@@ -1,6 +1,6 @@
 /**
  * The policies of a call or region as one pipeline of functions around an attempt, in the fixed order of the language,
- * outermost first: cache, lock, approve, reserve, undo, budget, fallback, retry, breaker, rate, hedge, admission, timeout. A policy at a call
+ * outermost first: cache, lock, approve, reserve, undo, budget, fallback, retry, isolate, breaker, rate, hedge, admission, timeout. A policy at a call
  * replaces the same one of the declaration; declared ones are read over the parameters, the others where they stand.
  */
 import type { ExprIR, Policies } from "../plan/ir.js";
@@ -13,6 +13,7 @@ import { withAdmission } from "./entry.js";
 import { withFallback } from "./fallback.js";
 import type { Eval } from "./frame.js";
 import { withHedge } from "./hedge.js";
+import { withIsolation } from "./isolate.js";
 import { withLock } from "./lock.js";
 import type { Attempt, CallSite, CompiledCallable } from "./machine.js";
 import { withUndo } from "./notes.js";
@@ -75,6 +76,11 @@ export function pipeline(
   if (breaker !== undefined) {
     const { policy, read } = breaker;
     next = withBreaker({ failures: read(policy.failures), window: read(policy.window), cooldown: read(policy.cooldown) }, next);
+  }
+  const isolate = of("isolate");
+  if (isolate !== undefined) {
+    const { resolve } = isolate.policy;
+    next = withIsolation(resolve === undefined ? undefined : () => callable(resolve), next);
   }
   const retry = of("retry");
   if (retry !== undefined) {

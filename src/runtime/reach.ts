@@ -93,9 +93,10 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
       for (const tool of ir.tools) callee(tool);
     }
   };
-  const policies = ({ fallback, compensate }: Policies): void => {
+  const policies = ({ fallback, compensate, isolate }: Policies): void => {
     for (const ref of fallback ?? []) callee(ref);
     if (compensate !== undefined) callee(compensate.callee);
+    if (isolate?.resolve !== undefined) callee(isolate.resolve);
   };
   const body = (of: Body): void => {
     for (const node of of.nodes) {

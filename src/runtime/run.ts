@@ -10,12 +10,12 @@ import { admission } from "./admission.js";
 import { asked, asksPeople } from "./ask.js";
 import { pump } from "./body.js";
 import { startCall, withDefaults } from "./call.js";
-import type { Clock } from "./clock.js";
 import type { EvalContext } from "./evaluate.js";
 import type { NewEvent, RunEvent, SpendReport } from "./events.js";
 import { type CallFailure, causes, failure, failureValue } from "./failure.js";
 import { eventFeed } from "./feed.js";
 import { hash53 } from "./hash.js";
+import { leaveNothing } from "./isolate.js";
 import type { Journal } from "./journal.js";
 import { account, dollars } from "./ledger.js";
 import type { Context, Program, Run, Totals } from "./machine.js";
@@ -143,7 +143,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
   });
   const ended = result.finally(async () => {
     signal?.removeEventListener("abort", onAbort);
-    await options.tools.close(id);
+    await leaveNothing(options.tools, id, past !== undefined, (await result).status);
     feed.end();
   });
   return {
@@ -163,7 +163,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
 }
 
 /** The id of a new run: its time, so that ids sort, and something of its own. */
-export function runId(clock: Clock, seed: number): string {
+export function runId(clock: RunOptions["clock"], seed: number): string {
   return `r${clock.wall().toString(36)}${(hash53(`${seed} ${clock.now()} ${Math.random()}`, 1) % 36 ** 4).toString(36).padStart(4, "0")}`;
 }
 
@@ -301,6 +301,7 @@ export function machineOf(
     breakers: new Map(),
     rates: new Map(),
     locks: new Map(),
+    isolations: new Map(),
     cache: new Map(),
     models: new Map(),
     totals: { ...noTotals(), ...past?.totals },

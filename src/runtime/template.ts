@@ -28,7 +28,14 @@ export function compileAddress(parts: readonly TemplatePartIR[], scope: Layout, 
     const render = compilePart(part, scope, compile);
     return part.kind === "text" || i === 0 ? render : (frame) => encodeURIComponent(render(frame));
   });
-  return (frame) => rendered.map((render) => render(frame)).join("");
+  return (frame) => {
+    const address = rendered.map((render) => render(frame)).join("");
+    // Dots are not changed by encoding, and whoever reads the address goes up at them.
+    const [path = ""] = address.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/\\?#]*/, "").split(/[?#]/);
+    const up = path.split(/[/\\]/).find((part) => /^(?:\.|%2e){1,2}$/i.test(part));
+    if (up !== undefined) throw failure("tool_error", `a value may not lead to another path: ${JSON.stringify(up)} in an address`);
+    return address;
+  };
 }
 
 export function textOf(value: unknown, as: TextForm): string {

@@ -36,6 +36,10 @@ const properties: ToolContext & ThisType<Holder> = {
   get attempt(): number {
     return rootOf((this as unknown as Holder)[held]).attempts;
   },
+  get cwd(): string {
+    const { context, run } = (this as unknown as Holder)[held];
+    return context.directory ?? run.tools.directory;
+  },
   get idempotencyKey(): string | undefined {
     const step = (this as unknown as Holder)[held];
     const key = step.site?.idempotent?.(step);

@@ -10,6 +10,8 @@ export interface ToolContext {
   /** Stable path of the call. */
   readonly call: string;
   readonly attempt: number;
+  /** Where relative paths start: a worktree under `@isolate`, else where the run works. */
+  readonly cwd: string;
   /** The same for every attempt of an idempotent call. */
   readonly idempotencyKey: string | undefined;
   readonly log: (message: string) => void;
@@ -37,7 +39,7 @@ export interface HttpRequest {
   readonly body: unknown;
   readonly pick: string | undefined;
   /** How the answer is read. */
-  readonly as: "text" | "json";
+  readonly as: "text" | "json" | "media";
 }
 
 /** An MCP server as a run uses it: a program or an address, with what was read from the environment. */
@@ -59,12 +61,56 @@ export interface McpRequest {
   readonly fits: (value: unknown) => boolean;
 }
 
+/** One file that two sides changed; `base` is empty where both made it. */
+export interface Conflict {
+  readonly path: string;
+  readonly base: string;
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+export interface WorktreeAsked {
+  readonly run: string;
+  /** Names the worktree within the run. */
+  readonly key: string;
+  /** The folder whose files it begins with. */
+  readonly from: string;
+  /** Whether to go on in one that an earlier part of the run left. */
+  readonly keep: boolean;
+}
+
+export interface Worktree {
+  readonly directory: string;
+  /** An earlier part of the run left it. */
+  readonly found: boolean;
+  /**
+   * Merges what changed into the files it was made from and takes it away; gives the number of files. `intend` is told
+   * that number before anything is written. Rejects where both sides changed a file; then nothing was.
+   */
+  readonly merge: (
+    resolve: ((conflict: Conflict) => Promise<string>) | undefined,
+    intend: (files: number) => Promise<void>,
+  ) => Promise<number>;
+  readonly discard: () => Promise<void>;
+}
+
+export interface Worktrees {
+  readonly open: (asked: WorktreeAsked) => Promise<Worktree>;
+  /** Finishes a merge that was begun, and takes the worktree away; nothing where there is none. */
+  readonly finish: (asked: WorktreeAsked) => Promise<void>;
+  /** Takes away what a run left. */
+  readonly sweep: (run: string) => Promise<void>;
+}
+
 export interface ToolHost {
+  /** Where relative paths start. */
+  readonly directory: string;
+  readonly worktrees: Worktrees;
   /** The function of a module tool; rejects with a message for the user where it cannot be had. */
   readonly load: (tool: ToolIR) => Promise<ToolFunction>;
   readonly exec: (request: ExecRequest, context: ToolContext) => Promise<unknown>;
   readonly http: (request: HttpRequest, context: ToolContext) => Promise<unknown>;
   readonly mcp: (request: McpRequest, context: ToolContext) => Promise<unknown>;
-  /** Ends whatever a run keeps open: its connections and the programs behind them. */
-  readonly close: (run: string) => Promise<void>;
+  /** Ends whatever a run keeps open, or what works in one folder: its connections and the programs behind them. */
+  readonly close: (run: string, directory?: string) => Promise<void>;
 }

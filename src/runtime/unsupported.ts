@@ -29,10 +29,9 @@ export function unsupported(
     seen.add(key);
   };
   const visited = new Set<string>();
-  const visitPolicies = (policies: Policies, span: Span, stubbed = false): void => {
+  const visitPolicies = (policies: Policies, span: Span): void => {
     if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
-    // A stub does nothing that would have to be kept apart.
-    if (policies.isolate !== undefined && !stubbed) report("@isolate", span);
+    if (policies.isolate?.resolve !== undefined) visitCallee(policies.isolate.resolve, span);
     if (policies.lock?.scope === "global") report("@lock across runs", span);
     for (const ref of policies.fallback ?? []) visitCallee(ref, span);
   };
@@ -48,7 +47,7 @@ export function unsupported(
     if (ref.kind === "channel") report("channels", span);
     else {
       const ir = declaration(graph, ref);
-      visitPolicies(ir.policies, ir.span, stops(ref));
+      visitPolicies(ir.policies, ir.span);
       if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
       if (ir.kind === "capability") for (const implementation of ir.implementations) visitCallee(implementation, ir.span);

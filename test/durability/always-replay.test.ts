@@ -3,9 +3,11 @@
  * and bills the same as one that never forgets. `ALWAYS_REPLAY=1 npx vitest run test/runtime test/laws` runs all tests of
  * the runtime this way.
  */
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { virtualClock } from "../../src/host/clock.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import { run } from "../../src/runtime/run.js";
 import { answer, block, program } from "../laws/random-program.js";
@@ -70,6 +72,8 @@ describe("a run that forgets everything at every result", () => {
               http: () => Promise.reject(new Error("no network here")),
               mcp: () => Promise.reject(new Error("no servers here")),
               close: () => Promise.resolve(),
+              directory: process.cwd(),
+              worktrees: temporaryWorktrees,
             },
           },
         );

@@ -19,6 +19,7 @@ const context = (signal = new AbortController().signal): ToolContext => ({
   run: "r",
   call: "main/t",
   attempt: 1,
+  cwd: directory,
   idempotencyKey: undefined,
   log: () => undefined,
   emit: () => undefined,

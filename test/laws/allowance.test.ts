@@ -2,10 +2,12 @@
  * What a provider allows is never exceeded: requests of many sizes to models with `rate`, `tokens_per_minute` and
  * `max_concurrent`, alone, balanced and with a fallback, in virtual time, and cut off anywhere and carried on.
  */
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { virtualClock } from "../../src/host/clock.js";
 import { memoryStore } from "../../src/host/store/memory.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph, ModelIR } from "../../src/plan/ir.js";
 import { resumeKept, runKept } from "../../src/runtime/durable.js";
 import type { RunEvent } from "../../src/runtime/events.js";
@@ -239,6 +241,8 @@ async function kept(
       http: () => Promise.reject(new Error("no network here")),
       mcp: () => Promise.reject(new Error("no servers here")),
       close: () => Promise.resolve(),
+      directory: process.cwd(),
+      worktrees: temporaryWorktrees,
     },
   };
   const keeping = { store, owner: "test", soon: setImmediate, beatMs: 1e12 };

@@ -1,10 +1,12 @@
 /** What runs learn of what they call, and what is expected of the next one by it: never more than the bound. */
+
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compile.js";
 import { renderProblems } from "../../src/diagnostics/render.js";
 import { virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
 import { memoryStore } from "../../src/host/store/memory.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import { isNumber } from "../../src/plan/bound-algebra.js";
 import { bounds, expected } from "../../src/plan/bounds.js";
 import type { FlowIR, Graph } from "../../src/plan/ir.js";
@@ -75,6 +77,8 @@ function carryOut(
         http: () => Promise.reject(new Error("none")),
         mcp: () => Promise.reject(new Error("none")),
         close: () => Promise.resolve(),
+        directory: process.cwd(),
+        worktrees: temporaryWorktrees,
       },
       models: { provider: () => provider },
       environment: () => undefined,

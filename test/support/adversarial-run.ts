@@ -1,5 +1,7 @@
 /** A run with models and tools at their worst, and what it used, to be compared with a bound. */
+
 import { virtualClock } from "../../src/host/clock.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Count } from "../../src/plan/bound-algebra.js";
 import { valueAt } from "../../src/plan/bound-algebra.js";
 import type { Amounts } from "../../src/plan/bounds.js";
@@ -42,6 +44,8 @@ function optionsFor(graph: Graph, malice: Malice, events: RunEvent[]): RunOption
       http: () => Promise.reject(new Error("no network here")),
       mcp: () => Promise.reject(new Error("no servers here")),
       close: () => Promise.resolve(),
+      directory: process.cwd(),
+      worktrees: temporaryWorktrees,
     },
     models: { provider: () => provider },
     environment: () => undefined,

@@ -6,6 +6,7 @@
  *
  * `ALWAYS_REPLAY=1` makes the tests of the runtime run this way.
  */
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph } from "../../src/plan/ir.js";
 import type { Clock } from "../../src/runtime/clock.js";
 import type { RunEvent } from "../../src/runtime/events.js";
@@ -341,6 +342,8 @@ function worldOf(clock: Clock) {
       mcp: (request, context) =>
         Promise.resolve(call(`${context.call} ${context.attempt}`, life, mine, context, (own) => host.mcp(request, own))),
       close: (run) => host.close(run),
+      directory: process.cwd(),
+      worktrees: temporaryWorktrees,
     }),
     model: (provider: ReturnType<RunOptions["models"]["provider"]>, life: Life): ReturnType<RunOptions["models"]["provider"]> => {
       if (!("ask" in provider)) return provider;

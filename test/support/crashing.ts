@@ -2,12 +2,14 @@
  * Runs that are cut off after any record of their journal and carried on, in memory and in virtual time. Tools and the
  * model count what they are asked, so that it can be told whether a finished call was made again and what was billed.
  */
+
 import { compile } from "../../src/compile.js";
 import { renderProblems } from "../../src/diagnostics/render.js";
 import { type VirtualClock, virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
 import { simulator } from "../../src/host/providers/sim.js";
 import { memoryStore } from "../../src/host/store/memory.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph } from "../../src/plan/ir.js";
 import type { Question } from "../../src/runtime/ask.js";
 import { type Keeping, resumeKept, runKept } from "../../src/runtime/durable.js";
@@ -109,6 +111,8 @@ export function optionsIn(
       http: () => Promise.reject(new Error("no network here")),
       mcp: () => Promise.reject(new Error("no servers here")),
       close: () => Promise.resolve(),
+      directory: process.cwd(),
+      worktrees: temporaryWorktrees,
     },
     ask: answerOf,
   };

@@ -1,5 +1,7 @@
 /** Programs written by hand as graphs, with tools that are JavaScript functions, and a way to run them. */
+
 import { realClock, virtualClock } from "../../src/host/clock.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type {
   AgentIR,
   BindingIR,
@@ -250,6 +252,8 @@ export function start(of: Graph, running: Running = {}): { readonly handle: RunH
       http: () => Promise.reject(new Error("no network here")),
       mcp: () => Promise.reject(new Error("no servers here")),
       close: () => Promise.resolve(),
+      directory: process.cwd(),
+      worktrees: temporaryWorktrees,
     },
     models: { provider: () => running.provider ?? { missing: "provider", known: [] } },
     environment: () => undefined,

@@ -5,7 +5,7 @@ import type { ExecRequest, ToolContext } from "../../runtime/tool.js";
 import { runProgram } from "./spawn.js";
 
 export async function execTool(request: ExecRequest, context: ToolContext, directory: string): Promise<unknown> {
-  const { code, out, err } = await runProgram({
+  const { code, isText, out, err } = await runProgram({
     argv: request.argv,
     cwd: request.cwd === undefined ? directory : resolve(directory, request.cwd),
     input: request.input,
@@ -15,6 +15,7 @@ export async function execTool(request: ExecRequest, context: ToolContext, direc
   const program = request.argv[0] ?? "";
   if (code !== 0)
     throw failure("tool_error", `${program} ended with code ${code}${tail(err === "" ? out : err)}`, { committed: "unknown" });
+  if (!isText) throw failure("invalid_output", `${program} did not write text in UTF-8`, { committed: "yes" });
   switch (request.parse) {
     case "text":
       return out.replace(/\r?\n$/, "");

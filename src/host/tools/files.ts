@@ -2,7 +2,18 @@
  * The module `std/fs`. Paths are relative to the working directory and stay inside the project, links followed, unless
  * more was allowed. A search leaves out `.git` and `node_modules` unless it starts inside them.
  */
-import { appendFile, glob as globFiles, mkdir, readdir, readFile, realpath, rm, stat as statFile, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  glob as globFiles,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat as statFile,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { failure } from "../../runtime/failure.js";
 import type { ToolFunction } from "../../runtime/tool.js";
@@ -14,8 +25,9 @@ export interface FileOptions {
   readonly allowed: readonly string[];
 }
 
-const leftOut = [".git", "node_modules"];
+const leftOut = [".git", ".weave", "node_modules"];
 const mostMatches = 1_000;
+const mostLinks = 40;
 
 export function fileTools(options: FileOptions): Readonly<Record<string, ToolFunction>> {
   const at = (path: unknown): Promise<string> => confined(String(path), options);
@@ -29,9 +41,22 @@ export function fileTools(options: FileOptions): Readonly<Record<string, ToolFun
     const info = await statFile(root).catch(told(shown(root)));
     if (!info.isDirectory()) throw failure("tool_error", `${shown(root)} is not a folder`);
     const found: string[] = [];
+    // A pattern can name a link to a folder elsewhere.
+    const folders = new Map<string, Promise<boolean>>();
+    const isInside = (folder: string): Promise<boolean> => {
+      let known = folders.get(folder);
+      if (known === undefined) {
+        known = confined(folder, options).then(
+          () => true,
+          () => false,
+        );
+        folders.set(folder, known);
+      }
+      return known;
+    };
     const out = leftOut.filter((name) => !root.split(sep).includes(name) && !text.split("/").includes(name));
     for await (const entry of globFiles(text, { cwd: root, withFileTypes: true, exclude: (entry) => out.includes(entry.name) })) {
-      if (entry.isFile()) found.push(shown(join(entry.parentPath, entry.name)));
+      if (entry.isFile() && (await isInside(entry.parentPath))) found.push(shown(join(entry.parentPath, entry.name)));
     }
     return found.sort();
   }
@@ -115,12 +140,15 @@ export async function confined(path: string, { directory, allowed }: FileOptions
 }
 
 /** Follows links as far as the path exists. */
-async function real(path: string): Promise<string> {
+async function real(path: string, hops = 0): Promise<string> {
   try {
     return await realpath(path);
   } catch {
+    // A link to what is not there yet leads to where it would be made.
+    const target = await readlink(path).catch(() => undefined);
+    if (target !== undefined && hops < mostLinks) return real(resolve(dirname(path), target), hops + 1);
     const parent = dirname(path);
-    return parent === path ? path : join(await real(parent), path.slice(parent.length).replace(/^[\\/]+/, ""));
+    return parent === path ? path : join(await real(parent, hops), path.slice(parent.length).replace(/^[\\/]+/, ""));
   }
 }
 

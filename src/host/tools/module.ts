@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import type { ToolIR } from "../../plan/ir.js";
 import { thrownMessage } from "../../runtime/failure.js";
 import type { ToolFunction } from "../../runtime/tool.js";
+import { outsideOf } from "../files.js";
 import { outside } from "../outside.js";
 
 export interface ModuleOptions {
@@ -29,6 +30,9 @@ export function moduleLoader(options: ModuleOptions): (tool: ToolIR) => Promise<
     if (binding.kind !== "module") throw new Error("This tool is not bound to a module.");
     const path = isAbsolute(binding.file) ? binding.file : resolve(options.directory, binding.file);
     const shown = relative(options.directory, path) || path;
+    const declaring = resolve(options.directory, tool.span.file);
+    const outside = existsSync(path) && existsSync(declaring) ? outsideOf(declaring, path) : undefined;
+    if (outside !== undefined) throw new Error(`${shown} lies outside of the project ${outside}.`);
     let module = loaded.get(path);
     if (module === undefined) {
       module = within(options.loadMs ?? LOAD_MS, shown, load(path, shown));

@@ -2,6 +2,7 @@
  * Running programs: always an argument list, never a shell; a small environment; output bounded. A program runs in a
  * process group of its own, which is ended with the call, and with this process whatever ends it in an orderly way.
  */
+import { isUtf8 } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { failure } from "../../runtime/failure.js";
 
@@ -17,6 +18,8 @@ export interface Spawning {
 
 export interface Finished {
   readonly code: number;
+  /** Whether what it wrote was UTF-8; other bytes are replaced in `out`. */
+  readonly isText: boolean;
   readonly out: string;
   readonly err: string;
 }
@@ -124,7 +127,10 @@ export function runProgram(spawning: Spawning): Promise<Finished> {
       if (tooMuch) reject(failure("tool_error", `${program} wrote more than ${mostOutput / 1024 / 1024} MB`, { committed: "unknown" }));
       else if (signal.aborted) reject(failure("cancelled", `${program} was ended`, { committed: "unknown" }));
       else if (code === null) reject(failure("tool_error", `${program} was ended by ${killedBy ?? "a signal"}`, { committed: "unknown" }));
-      else resolve({ code, out: Buffer.concat(out).toString("utf8"), err: Buffer.concat(err).toString("utf8") });
+      else {
+        const bytes = Buffer.concat(out);
+        resolve({ code, isText: isUtf8(bytes), out: bytes.toString("utf8"), err: Buffer.concat(err).toString("utf8") });
+      }
     });
   });
 }

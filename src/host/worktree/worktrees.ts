@@ -1,0 +1,192 @@
+/**
+ * Git worktrees for `@isolate`. Each is made from the files of the run's current tree as they are, uncommitted changes
+ * included, under `.weave/worktrees` of the repository. What changed in it is merged back as a whole: the plan of a merge is on
+ * disk before the first file is written, so that one that was cut off is finished, never left in the middle.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, open as openFile, readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { failure } from "../../runtime/failure.js";
+import type { Worktree, WorktreeAsked, Worktrees } from "../../runtime/tool.js";
+import { git, gitText } from "./git.js";
+import { apply, type Change, changes, merged, type Snapshot, snapshot } from "./merge.js";
+
+/** What is known of a worktree beside it, so that another process can go on. */
+interface Record {
+  /** The working tree that it was made from. */
+  readonly from: string;
+  readonly base: Snapshot;
+  /** A merge that was begun. */
+  readonly plan?: { readonly tree: string; readonly changes: readonly Change[] };
+}
+
+const MARK = ".json";
+const folderOf = (home: string): string => join(home, ".weave", "worktrees");
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);
+const prefixOf = (run: string): string => `${run.replace(/[^A-Za-z0-9_-]/g, "_")}.`;
+const nameOf = ({ run, key }: WorktreeAsked): string => `${prefixOf(run)}${hashOf(key)}`;
+
+/** Worktrees of a project; `directory` is where its runs work. */
+export function gitWorktrees(directory: string): Worktrees {
+  let home: Promise<string> | undefined;
+  // Git locks its own files for each command: one at a time waits for them in order.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work, work);
+    last = next.catch(() => undefined);
+    return next;
+  };
+  const homeOf = (): Promise<string> => {
+    home ??= topOf(directory);
+    home.catch(() => {
+      home = undefined;
+    });
+    return home;
+  };
+
+  return {
+    open: (asked) =>
+      inTurn(async () => {
+        const root = await homeOf();
+        const top = await topOf(asked.from);
+        const inner = relative(top, await realpath(asked.from));
+        const place = join(folderOf(root), nameOf(asked));
+        const before = await recordOf(place);
+        if (before !== undefined && asked.keep && existsSync(place)) return worktree(root, place, before, inner, true, inTurn);
+        await removed(root, place);
+        const head = await gitText(top, ["rev-parse", "-q", "--verify", "HEAD"], { also: [1] });
+        await mkdir(folderOf(root), { recursive: true });
+        if (!existsSync(join(root, ".weave", ".gitignore"))) await writeFile(join(root, ".weave", ".gitignore"), "*\n");
+        const base = await snapshot(top, head === "" ? undefined : head);
+        const record: Record = { from: top, base };
+        await written(place, record);
+        await git(root, ["worktree", "add", "-q", "--detach", "-f", place, base.commit]);
+        await mkdir(join(place, inner), { recursive: true });
+        return worktree(root, place, record, inner, false, inTurn);
+      }),
+    finish: (asked) =>
+      inTurn(async () => {
+        const root = await homeOf();
+        await finished(root, join(folderOf(root), nameOf(asked)));
+      }),
+    sweep: (run) =>
+      inTurn(async () => {
+        const root = await homeOf().catch(() => undefined);
+        if (root !== undefined) await swept(root, (name) => name.startsWith(prefixOf(run)));
+      }),
+  };
+}
+
+/** The names of runs that left worktrees behind in the repository of a folder. */
+export async function leftovers(directory: string): Promise<readonly string[]> {
+  const root = await topOf(directory).catch(() => undefined);
+  const names = root === undefined ? [] : await readdir(folderOf(root)).catch(() => []);
+  return [...new Set(names.map((name) => name.replace(/\.[^.]+(?:\.json)?$/, "")))];
+}
+
+async function topOf(directory: string): Promise<string> {
+  try {
+    return await realpath(await gitText(directory, ["rev-parse", "--show-toplevel"]));
+  } catch (thrown) {
+    if (/needs the program/.test(String((thrown as { message?: unknown }).message))) throw thrown;
+    throw failure("tool_error", `@isolate("worktree") needs a git repository, and ${directory} is in none: run \`git init\` there`, {
+      committed: "no",
+    });
+  }
+}
+
+async function recordOf(place: string): Promise<Record | undefined> {
+  const text = await readFile(`${place}${MARK}`, "utf8").catch(() => undefined);
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as Record);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes what is known, as a whole or not at all. */
+async function written(place: string, record: Record): Promise<void> {
+  const beside = `${place}${MARK}.tmp`;
+  const file = await openFile(beside, "w");
+  await file.writeFile(JSON.stringify(record));
+  await file.sync();
+  await file.close();
+  await rename(beside, `${place}${MARK}`);
+}
+
+function worktree(
+  root: string,
+  place: string,
+  record: Record,
+  inner: string,
+  found: boolean,
+  inTurn: <T>(work: () => Promise<T>) => Promise<T>,
+): Worktree {
+  return {
+    directory: join(place, inner),
+    found,
+    discard: () => inTurn(() => removed(root, place)),
+    merge: async (resolve, intend) => {
+      const { from, base } = record;
+      const theirs = await inTurn(() => snapshot(place, base.commit));
+      if (theirs.tree === base.tree) {
+        await intend(0);
+        await inTurn(() => removed(root, place));
+        return 0;
+      }
+      const ours = await inTurn(() => snapshot(from, base.commit));
+      const result =
+        ours.tree === base.tree
+          ? ({ kind: "merged", tree: theirs.tree } as const)
+          : await merged(from, ours.commit, theirs.commit, resolve);
+      if (result.kind === "conflict") {
+        const branch = `weave/${hashOf(place)}`;
+        await inTurn(() => git(root, ["branch", "-f", branch, theirs.commit]));
+        throw failure(
+          "tool_error",
+          `both sides changed ${result.paths.join(", ")}: the tree is as it was, and the other side is kept on the branch ${branch} (\`git diff ${base.commit.slice(0, 12)} ${branch}\`)`,
+          { committed: "no" },
+        );
+      }
+      const changed = await changes(from, ours.tree, result.tree);
+      await intend(changed.length);
+      return inTurn(async () => {
+        // What was changed while a resolver worked is looked at again before anything is written.
+        const now = await snapshot(from, base.commit);
+        const touched = new Set((await changes(from, ours.tree, now.tree)).map(({ path }) => path));
+        const lost = changed.filter(({ path }) => touched.has(path));
+        if (lost.length > 0)
+          throw failure("tool_error", `${lost.map(({ path }) => path).join(", ")} changed during the merge: the tree is as it was`, {
+            committed: "no",
+          });
+        await written(place, { ...record, plan: { tree: result.tree, changes: changed } });
+        await apply(from, result.tree, changed);
+        await removed(root, place);
+        return changed.length;
+      });
+    },
+  };
+}
+
+/** Finishes a merge that was begun, and takes the worktree away. */
+async function finished(root: string, place: string): Promise<void> {
+  const record = await recordOf(place);
+  if (record?.plan !== undefined) await apply(record.from, record.plan.tree, record.plan.changes);
+  await removed(root, place);
+}
+
+async function removed(root: string, place: string): Promise<void> {
+  if (existsSync(place)) {
+    await git(root, ["worktree", "remove", "--force", "--force", place]).catch(() => undefined);
+    await rm(place, { recursive: true, force: true });
+    await git(root, ["worktree", "prune"]).catch(() => undefined);
+  }
+  await rm(`${place}${MARK}`, { force: true });
+}
+
+async function swept(root: string, isMeant: (name: string) => boolean): Promise<void> {
+  const names = await readdir(folderOf(root)).catch(() => []);
+  const places = new Set(names.filter(isMeant).map((name) => name.replace(/\.json(?:\.tmp)?$/, "")));
+  for (const name of places) await finished(root, join(folderOf(root), name));
+}
