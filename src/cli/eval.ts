@@ -3,6 +3,7 @@
  * evaluation. Each finished run is kept at once, so that one that was stopped goes on with `--resume`. Exit code 1 when it
  * is worse than before or below the grade that is required.
  */
+
 import { resolve } from "node:path";
 import { problems } from "../diagnostics/problems.js";
 import { virtualClock } from "../host/clock.js";
@@ -11,8 +12,8 @@ import { findStore, storeFor } from "../host/store/place.js";
 import type { FlowIR, Graph, TypeIR } from "../plan/ir.js";
 import { compare, type Grade, grades, type Row, summarize, type Targets } from "../runtime/evals/results.js";
 import { parseScorer, type Scorer } from "../runtime/evals/scorers.js";
-import { canonical, contentHash } from "../runtime/hash.js";
-import { type RunOptions as RuntimeOptions, runId } from "../runtime/run.js";
+import { canonical, contentHash, runId } from "../runtime/hash.js";
+import type { RunOptions as RuntimeOptions } from "../runtime/run.js";
 import type { Checked } from "../runtime/schema.js";
 import { isFields } from "../runtime/values.js";
 import type { RunOptions } from "./commands.js";

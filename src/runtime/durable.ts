@@ -2,13 +2,15 @@
  * Runs that are kept in a store: a new one, or one that is carried on. The process that carries a run out owns it for a
  * while at a time and keeps renewing that; at each renewal it looks for what other processes ask of the run.
  */
+
 import type { Graph } from "../plan/ir.js";
 import type { Clock } from "./clock.js";
+import { runId } from "./hash.js";
 import { type Journal, journal } from "./journal.js";
 import type { RunOptions } from "./options.js";
 import { type Past, pastOf } from "./past.js";
 import { earlierOf, orphansOf } from "./reuse.js";
-import { type RunHandle, run, runId } from "./run.js";
+import { type RunHandle, run } from "./run.js";
 import type { RunStart, Store, StoredRun } from "./store.js";
 import type { Fields } from "./values.js";
 

@@ -2,6 +2,7 @@
  * Small deterministic arithmetic that must be the same everywhere and for ever: a 106-bit content hash for guards and
  * keys, a canonical text of a value to hash, and a seeded random generator. Not for secrets.
  */
+import type { Clock } from "./clock.js";
 
 /** A hash of 53 bits (two rounds of multiply and xor with avalanche at the end). */
 export function hash53(text: string, seed: number): number {
@@ -45,4 +46,9 @@ export function random(seed: number): () => number {
 /** A generator for one place of one run. */
 export function randomFor(seed: number, place: string): () => number {
   return random(hash53(place, seed) >>> 0);
+}
+
+/** The id of a new run: its time, so that ids sort, and something of its own. */
+export function runId(clock: Clock, seed: number): string {
+  return `r${clock.wall().toString(36)}${(hash53(`${seed} ${clock.now()} ${Math.random()}`, 1) % 36 ** 4).toString(36).padStart(4, "0")}`;
 }

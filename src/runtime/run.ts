@@ -14,7 +14,7 @@ import type { EvalContext } from "./evaluate.js";
 import type { NewEvent, RunEvent, SpendReport } from "./events.js";
 import { type CallFailure, causes, failure, failureValue } from "./failure.js";
 import { eventFeed } from "./feed.js";
-import { hash53 } from "./hash.js";
+import { runId } from "./hash.js";
 import { leaveNothing } from "./isolate.js";
 import type { Journal } from "./journal.js";
 import { account, dollars } from "./ledger.js";
@@ -160,11 +160,6 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     },
     letGo: () => undefined,
   };
-}
-
-/** The id of a new run: its time, so that ids sort, and something of its own. */
-export function runId(clock: RunOptions["clock"], seed: number): string {
-  return `r${clock.wall().toString(36)}${(hash53(`${seed} ${clock.now()} ${Math.random()}`, 1) % 36 ** 4).toString(36).padStart(4, "0")}`;
 }
 
 const NOT_RECORDED = "the recording has no answer";
