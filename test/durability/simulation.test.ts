@@ -3,10 +3,12 @@
  * times at random commits and are carried on. Calls that were billed are counted against distinct calls: the difference
  * is at most what was in flight at the deaths. `SIM_RUNS=2000` makes it long.
  */
+
 import { expect, test } from "vitest";
 import { compile } from "../../src/compile.js";
 import { fileHost } from "../../src/host/files.js";
 import { simulator } from "../../src/host/providers/sim.js";
+import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { RunEvent } from "../../src/runtime/events.js";
 import { hash53 } from "../../src/runtime/hash.js";
 import type { RunOptions } from "../../src/runtime/options.js";
@@ -46,6 +48,8 @@ function outside(graph: Parameters<typeof carry>[0], seed: number): Partial<RunO
       http: () => Promise.reject(new Error("no network here")),
       mcp: () => Promise.reject(new Error("no servers here")),
       close: () => Promise.resolve(),
+      directory: process.cwd(),
+      worktrees: temporaryWorktrees,
     },
   };
 }
