@@ -137,7 +137,7 @@ async function finish(first: Ended, program: CrashProgram, cwd: string, server: 
   for (let round = 0; last.code === 5 && round < 20; round++) {
     const { run } = resultOf(last);
     for (const [, path = ""] of last.err.matchAll(/^\s*(\S+) waits for an answer/gm)) {
-      const known = program.answers?.[path];
+      const known = path.endsWith("/approve") ? "yes" : program.answers?.[path];
       const done = server.arrivals.findLast((arrival) => arrival.path === path.replace(/\?\d+$/, ""));
       const words = known !== undefined ? [known] : done === undefined ? ["no"] : ["yes", "--value", JSON.stringify(done.value)];
       await command(["answer", run, path, ...words], cwd, server).ended;
@@ -182,6 +182,7 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
       if (when === moment.when && n === moment.n) run.kill();
     };
   const died = await run.ended;
+  await server.quiet();
   server.onMoment = undefined;
   const killed = died.code === null;
   const before = stored(cwd);

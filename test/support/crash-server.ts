@@ -25,6 +25,8 @@ export interface CrashServer {
   /** Told each arrival before it is answered, and each answer when it was sent. */
   onMoment: ((when: "arrived" | "answered", n: number) => void) | undefined;
   readonly reset: () => void;
+  /** Resolves when nobody is connected any more: what a process that died had sent has come by then. */
+  readonly quiet: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -46,6 +48,16 @@ export async function crashServer(): Promise<CrashServer> {
       arrivals = [];
       made.onMoment = undefined;
     },
+    quiet: () =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          server.getConnections((_, count) => {
+            if (count === 0) resolve();
+            else setTimeout(look, 5);
+          });
+        };
+        look();
+      }),
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
