@@ -34,6 +34,15 @@ interface Compiled {
   readonly system: ((frame: Frame) => unknown) | undefined;
   readonly examples: ((frame: Frame) => unknown) | undefined;
   readonly repeated: Repeated;
+  /** What every request asks for alike, worked out with the first one. */
+  standing: Standing | undefined;
+}
+
+interface Standing {
+  readonly schema: Json | undefined;
+  readonly tools: readonly AgentTool[];
+  readonly descriptions: readonly ToolDescription[];
+  readonly output: number;
 }
 
 export function performAgent(ir: AgentIR, callee: CompiledCallable, context: EvalContext): Attempt {
@@ -45,6 +54,7 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
     system: ir.system === undefined ? undefined : compile(ir.system),
     examples: ir.examples === undefined ? undefined : compile(ir.examples),
     repeated: repeatedOf(ir),
+    standing: undefined,
   };
   return (step, done) => {
     // What was sent is awaited when the region around fails, with the turns that belong to it.
@@ -67,14 +77,14 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
   const { ir, callee } = agent;
   let args = await checkedArgs(step, callee);
   const types = run.program.graph.types;
-  const tools = describeTools(run, ir.tools);
+  agent.standing ??= standingOf(run, ir);
+  const { schema, tools, descriptions, output } = agent.standing;
   let { system, said: opening } = openingOf(agent, args);
   const messages: Message[] = [...opening];
   let shrinks = 0;
   const attempt = rootOf(step).attempts;
   const counts = new Map<string, number>();
   const lastWords: Message = { role: "user", text: LAST_TURN };
-  const output = longestOutput(run, ir);
   let turns = tools.length === 0 ? 1 : ir.maxTurns;
   let repairs = 0;
   let landed = false;
@@ -113,10 +123,10 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       messages,
       repeated: agent.repeated,
       last: last ? undefined : [...messages, lastWords],
-      schema: answerSchema(ir.result, types),
+      schema,
       answer: ir.result,
       types,
-      tools: tools.map((tool) => tool.description),
+      tools: descriptions,
       temperature: ir.temperature,
       maxOutput: ir.maxOutput,
       limits: { calls: ir.maxCallsPerTurn, turns: Math.max(0, left), repairs: ir.repairs - repairs },
@@ -189,6 +199,12 @@ function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Rec
   return new Promise((resolve, reject) => {
     checkArgs(step, callee, (failed, args) => (failed === undefined ? resolve(args) : reject(failed)));
   });
+}
+
+function standingOf(run: Run, ir: AgentIR): Standing {
+  const tools = describeTools(run, ir.tools);
+  const schema = answerSchema(ir.result, run.program.graph.types);
+  return { schema, tools, descriptions: tools.map((tool) => tool.description), output: longestOutput(run, ir) };
 }
 
 /** Tokens of output that any model the agent may be answered by can write. */

@@ -321,6 +321,7 @@ function send(
 
   return new Promise<ModelAnswer>((resolve, reject) => {
     let cancelGrace: (() => void) | undefined;
+    let aborted: (() => void) | undefined;
     const end = (finish: () => void): void => {
       if (over) return;
       over = true;
@@ -339,12 +340,19 @@ function send(
       if (level !== cancelled || over) return;
       charge(undefined, false, false);
       abort(step);
+      aborted?.();
       cancelGrace ??= run.clock.after(run.grace, () => end(() => reject(stopped(step))));
     };
     if (step.halt === cancelled) abort(step);
     provider
       .ask(sent, {
-        signal: signalOf(step),
+        get signal() {
+          return signalOf(step);
+        },
+        onAbort: (then) => {
+          aborted = then;
+          if (step.halt === cancelled) then();
+        },
         clock: run.clock,
         abandoned: () => stopping(step),
         onDelta: (text) => {

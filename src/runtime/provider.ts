@@ -101,7 +101,10 @@ export interface ModelAnswer {
 }
 
 export interface RequestContext {
+  /** Made when it is first read. */
   readonly signal: AbortSignal;
+  /** Sets what is told when the answer is no longer wanted, at once where it is not any more. */
+  readonly onAbort: (then: () => void) => void;
   readonly clock: Clock;
   /** Whether nobody needs the answer any more, although it is awaited. */
   readonly abandoned?: () => boolean;

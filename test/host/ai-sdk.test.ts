@@ -85,6 +85,7 @@ function ask(protocol: Protocol, server: ModelServer | string, asking: Asking = 
   const clock = { ...realClock(), wall: () => Date.UTC(2026, 0, 1) };
   return aiSdk(protocol, { key, baseUrl: undefined }).ask(requestOf(protocol, url, more, options), {
     signal,
+    onAbort: () => undefined,
     clock,
     onDelta: (text) => deltas.push(text),
   });
@@ -337,6 +338,7 @@ describe("an interface that takes no schema", () => {
     const one = () =>
       provider.ask(requestOf("openai_compatible", server.url("openai_compatible"), { answer: verdict }), {
         signal: new AbortController().signal,
+        onAbort: () => undefined,
         clock: realClock(),
         onDelta: () => undefined,
       });

@@ -62,7 +62,7 @@ function made(source: string) {
       limits: { calls: 8, turns: 0, repairs: 2 },
       ...more,
     };
-    return provider.ask(request, { signal, clock: realClock(), onDelta: (text) => deltas.push(text) });
+    return provider.ask(request, { signal, onAbort: () => undefined, clock: realClock(), onDelta: (text) => deltas.push(text) });
   };
   return { folder, ask, file: (name: string) => join(folder, name) };
 }

@@ -77,6 +77,7 @@ async function show(
   const asking = aiSdk(protocol, { key: "test-key-0123456789", baseUrl: undefined }, files).ask(request, {
     signal: new AbortController().signal,
     clock: realClock(),
+    onAbort: () => undefined,
     onDelta: () => undefined,
   });
   return { asking, server };

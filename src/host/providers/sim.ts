@@ -38,34 +38,50 @@ export function simulator(options: SimOptions = {}): Provider {
 }
 
 async function answer(request: ModelRequest, context: RequestContext, options: SimOptions): Promise<ModelAnswer> {
-  const random = randomFor(request.seed, `${request.path} ${request.turn}`);
   const fate = randomFor(request.seed, `fate ${request.path} ${request.attempt} ${request.turn}`);
-  const inputTokens = options.adversarial === true ? request.inputBound : Math.min(request.inputBound, inputSize(request));
   const { latencyMs } = options;
   const declared = request.model.options["latency"];
   const usual = typeof declared === "number" ? declared : 40 + fate() * 120;
   const latency = latencyMs === undefined ? usual : typeof latencyMs === "number" ? latencyMs : latencyMs(request);
-  await pause(context, latency, inputTokens);
+  const inputTokens = (): number => (options.adversarial === true ? request.inputBound : Math.min(request.inputBound, inputSize(request)));
+  // A model works while its latency passes.
+  const waited = pause(context, latency, inputTokens);
+  const outcome = outcomeOf(request, options, fate(), inputTokens());
+  await waited;
+  if ("failed" in outcome) throw outcome.failed;
+  if (outcome.answer.text !== "" && outcome.shown) context.onDelta(outcome.answer.text);
+  return outcome.answer;
+}
 
-  let drawn = fate();
+type Outcome = { readonly failed: unknown } | { readonly answer: ModelAnswer; readonly shown: boolean };
+
+/** What comes of a request; `drawn` decides whether it is one that fails. */
+function outcomeOf(request: ModelRequest, options: SimOptions, drawn: number, inputTokens: number): Outcome {
+  let left = drawn;
   for (const { kind, share } of options.faults ?? []) {
-    if (drawn < share) {
-      if (kind === "invalid_output")
-        return { text: "I would rather not say.", toolCalls: [], usage: { inputTokens, outputTokens: 8 }, finish: "stop" };
-      throw Object.assign(failure(kind, `simulated ${kind}`, kind === "rate_limit" ? { retryAfterMs: 500 } : {}), {
-        usage: { inputTokens: 0, outputTokens: 0 },
-      });
+    if (left < share) {
+      if (kind === "invalid_output") {
+        const usage = { inputTokens, outputTokens: 8 };
+        return { answer: { text: "I would rather not say.", toolCalls: [], usage, finish: "stop" }, shown: false };
+      }
+      const failed = failure(kind, `simulated ${kind}`, kind === "rate_limit" ? { retryAfterMs: 500 } : {});
+      return { failed: Object.assign(failed, { usage: { inputTokens: 0, outputTokens: 0 } }) };
     }
-    drawn -= share;
+    left -= share;
   }
-  const toolCalls = toolCallsOf(request, options, random);
-  const text = toolCalls.length > 0 ? "" : textOf(request, options, random);
-  if (text !== "") context.onDelta(text);
-  const outputTokens =
-    options.adversarial === true
-      ? request.maxOutput
-      : Math.min(request.maxOutput, Math.ceil(utf8Length(text === "" ? JSON.stringify(toolCalls) : text) / 4));
-  return { text, toolCalls, usage: { inputTokens, outputTokens }, finish: toolCalls.length > 0 ? "tools" : "stop" };
+  const random = randomFor(request.seed, `${request.path} ${request.turn}`);
+  try {
+    const toolCalls = toolCallsOf(request, options, random);
+    const text = toolCalls.length > 0 ? "" : textOf(request, options, random);
+    const outputTokens =
+      options.adversarial === true
+        ? request.maxOutput
+        : Math.min(request.maxOutput, Math.ceil(utf8Length(text === "" ? JSON.stringify(toolCalls) : text) / 4));
+    const finish = toolCalls.length > 0 ? "tools" : "stop";
+    return { answer: { text, toolCalls, usage: { inputTokens, outputTokens }, finish }, shown: true };
+  } catch (thrown) {
+    return { failed: thrown };
+  }
 }
 
 function inputSize(request: ModelRequest): number {
@@ -104,22 +120,13 @@ function toolCallsOf(request: ModelRequest, options: SimOptions, random: () => n
 }
 
 /** Waits on the run's clock; an abort ends the wait, and what was sent so far is what it cost. */
-function pause({ clock, signal }: RequestContext, ms: number, inputTokens: number): Promise<void> {
+function pause({ clock, onAbort }: RequestContext, ms: number, inputTokens: () => number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const gone = (): void =>
-      reject(Object.assign(failure("cancelled", "the request was aborted"), { usage: { inputTokens, outputTokens: 0 } }));
-    if (signal.aborted) {
-      gone();
-      return;
-    }
-    const onAbort = (): void => {
+    const cancelTimer = clock.after(ms, resolve);
+    onAbort(() => {
       cancelTimer();
-      gone();
-    };
-    const cancelTimer = clock.after(ms, () => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
+      const usage = { inputTokens: inputTokens(), outputTokens: 0 };
+      reject(Object.assign(failure("cancelled", "the request was aborted"), { usage }));
     });
-    signal.addEventListener("abort", onAbort, { once: true });
   });
 }
