@@ -1,113 +1,102 @@
 /**
- * One measure of durability in a process of its own; prints milliseconds. `chain n` and `fan-out n` are kept in a store in
- * a file, `inserts n` and `batches n` are as many records written bare with the same settings, `resume n` is the time to
- * carry on a run whose n items are all done.
+ * One measurement of runs that are kept, in a process of its own, with the library as it is published: `durable-case CASE
+ * SIZE` prints figures as JSON. `chain` and `fan-out` give the milliseconds of the run, the milliseconds of inserting the
+ * same records bare into a file beside it with the same settings, the bytes of a record and the bytes on disk of a call.
+ * `resume` gives the milliseconds from opening the store to the result, for a run whose calls are all finished.
  */
-
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { realClock } from "../src/host/clock.js";
-import { sqliteStore } from "../src/host/store/sqlite.js";
-import { temporaryWorktrees } from "../src/host/worktree/temporary.js";
-import type { Graph, NodeIR } from "../src/plan/ir.js";
-import { type Keeping, resumeKept, runKept } from "../src/runtime/durable.js";
-import type { RunOptions } from "../src/runtime/options.js";
-import type { StoredRun } from "../src/runtime/store.js";
-import * as f from "../test/support/flows.js";
+import type * as Library from "../src/index.ts";
+import type { ToolFunction } from "../src/index.ts";
 
-const [name = "", size = "1000"] = process.argv.slice(2);
+const { compile, openStore, resume, run } = (await import(join(import.meta.dirname, "..", "dist", "index.js"))) as typeof Library;
+
+const [name = "", size = "0"] = process.argv.slice(2);
 const n = Number(size);
 const folder = mkdtempSync(join(tmpdir(), "weave-durable-"));
-const options: RunOptions = {
-  clock: realClock(),
-  tools: {
-    load: () => Promise.resolve(async ({ x }: Readonly<Record<string, unknown>>) => x),
-    exec: () => Promise.reject(new Error("no programs here")),
-    http: () => Promise.reject(new Error("no network here")),
-    mcp: () => Promise.reject(new Error("no servers here")),
-    close: () => Promise.resolve(),
-    directory: process.cwd(),
-    worktrees: temporaryWorktrees,
-  },
-  models: { provider: () => ({ missing: "provider", known: [] }) },
-  environment: () => undefined,
-};
+const file = join(folder, ".weave", "weave.db");
+const step: ToolFunction = ({ n: value }) => value;
+const tools = { step };
+const TOOL = 'tool step(n: int) -> int = module("./step.ts")\n';
+const FAN_OUT = `${TOOL}flow main(size: int) -> int { @parallel(100) map n in range(size) { step(n) } |> sum }\n`;
+const CHAIN = `${TOOL}flow main(size: int) -> int {\n${Array.from({ length: n }, (_, i) => `  let v${i} = step(${i === 0 ? "size" : `v${i - 1}`})\n`).join("")}  v${n - 1}\n}\n`;
 
-function chain(): Graph {
-  const nodes: NodeIR[] = [];
-  for (let i = 0; i < n; i++) {
-    const before = i === 0 ? f.k(0) : f.r(`c${i - 1}`);
-    nodes.push(f.call(`c${i}`, "t", { x: before }, { segment: `c${i}`, deps: i === 0 ? [] : [`c${i - 1}`] }));
-  }
-  return f.graph({ tools: [f.tool("t")], flows: [f.flow("main", [], f.body(nodes, f.r(`c${n - 1}`)))] });
+/** Milliseconds of a run that is kept. */
+async function kept(source: string, input: number): Promise<number> {
+  const flow = (await compile("bench.weave", { sources: { "bench.weave": source } })).flow("main");
+  const store = openStore(file);
+  const start = performance.now();
+  await run(flow, { size: input }, { tools, store, onEvent: () => undefined }).result;
+  const ms = performance.now() - start;
+  store.close();
+  return ms;
 }
 
-function fanOut(): Graph {
-  const inner = f.body([f.call("c", "t", { x: f.r("x") })], f.r("c"));
-  const node = f.map("xs", f.fn("range", f.k(n)), "x", inner, { policies: { parallel: { max: f.k(100) } } });
-  return f.graph({ tools: [f.tool("t")], flows: [f.flow("main", [], f.body([node], f.r("xs")))] });
+/** What was committed together, a list of records for each commit. */
+function commits(): string[][] {
+  const db = new DatabaseSync(file);
+  const rows = db.prepare("SELECT body FROM records ORDER BY n").all();
+  db.close();
+  return rows.map((row) => String(row["body"]).split("\n"));
 }
 
-function bare(batch: number): number {
+function onDisk(): number {
+  const inside = join(folder, ".weave");
+  return readdirSync(inside).reduce((bytes, each) => bytes + statSync(join(inside, each)).size, 0);
+}
+
+/** Milliseconds of writing texts bare, a full sync for each group, and the bytes of the file. */
+function bare(groups: readonly (readonly string[])[]): number {
   const db = new DatabaseSync(join(folder, "bare.db"));
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE r (n INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT");
   const insert = db.prepare("INSERT INTO r (body) VALUES (?)");
-  const body = "x".repeat(180);
   const start = performance.now();
-  for (let i = 0; i < n; i += batch) {
-    db.exec("BEGIN IMMEDIATE");
-    // A call is told by two records: that it started and how it ended.
-    for (let j = 0; j < batch * 2; j++) insert.run(body);
-    db.exec("COMMIT");
+  for (const group of groups) {
+    if (group.length > 1) db.exec("BEGIN IMMEDIATE");
+    for (const text of group) insert.run(text);
+    if (group.length > 1) db.exec("COMMIT");
   }
   const ms = performance.now() - start;
   db.close();
   return ms;
 }
 
-async function kept(graph: Graph): Promise<number> {
-  const store = sqliteStore(join(folder, "weave.db"));
-  const keeping: Keeping = { store, owner: "bench", soon: setImmediate };
-  const start = performance.now();
-  const result = await runKept(graph, "main", {}, { ...options, id: "r1" }, keeping, { file: "bench.weave", options: {} }).result;
-  const ms = performance.now() - start;
-  if (result.status !== "completed") throw new Error(result.failure?.message ?? result.status);
-  store.close();
-  return ms;
+async function writing(source: string, input: number, grouped: (records: string[]) => string[]): Promise<object> {
+  const ms = await kept(source, input);
+  const written = commits();
+  const records = written.reduce((bytes, group) => bytes + group.reduce((sum, text) => sum + Buffer.byteLength(text), 0), 0);
+  return { ms, bareMs: bare(written.map(grouped)), recordBytes: records / n, diskBytes: onDisk() / n };
 }
 
-async function resumed(): Promise<number> {
-  await kept(fanOut());
-  const db = new DatabaseSync(join(folder, "weave.db"));
-  // As if the process had died before the flow's own result was written.
-  const last = db.prepare('SELECT n FROM records WHERE body LIKE \'%"kind":"region.completed"%\'').get();
+async function resumed(): Promise<object> {
+  await kept(FAN_OUT, n);
+  const db = new DatabaseSync(file);
+  // As if the process had died when the last call had ended.
+  const last = db.prepare(`SELECT n FROM records WHERE body LIKE '%"kind":"region.completed"%'`).get();
   db.prepare("DELETE FROM records WHERE n >= ?").run(Number(last?.["n"] ?? 0));
+  const id = String(db.prepare("UPDATE runs SET status = 'running', ended_at = NULL RETURNING id").get()?.["id"]);
   db.close();
   const start = performance.now();
-  const store = sqliteStore(join(folder, "weave.db"));
-  const stored: StoredRun | undefined = store.load("r1");
-  const lease = store.acquire("r1", "bench", 60_000);
-  if (stored === undefined || lease.kind !== "held") throw new Error("the run cannot be resumed");
-  const result = await resumeKept(stored, options, { store, owner: "bench", soon: setImmediate }, { fence: lease.fence }).result;
+  const store = openStore(file);
+  const { spend } = await resume(id, { tools, store, onEvent: () => undefined }).result;
   const ms = performance.now() - start;
-  if (result.status !== "completed" || result.spend.reused < n) throw new Error(`${result.status}, ${result.spend.reused} reused`);
   store.close();
-  return ms;
+  if (spend.reused < n) throw new Error(`${spend.reused} reused`);
+  return { ms };
 }
 
 try {
-  const cases: Readonly<Record<string, () => number | Promise<number>>> = {
-    chain: () => kept(chain()),
-    "fan-out": () => kept(fanOut()),
-    inserts: () => bare(1),
-    batches: () => bare(100),
+  const cases: Readonly<Record<string, () => Promise<object>>> = {
+    // The records of a call stand in one insert, since each of them waits for its own sync.
+    chain: () => writing(CHAIN, 1, (records) => [records.join("\n")]),
+    "fan-out": () => writing(FAN_OUT, n, (records) => records),
     resume: resumed,
   };
   const found = cases[name];
   if (found === undefined) throw new Error(`there is no case ${name}`);
-  console.log(await found());
+  console.log(JSON.stringify({ ...(await found()), mb: process.resourceUsage().maxRSS / 1024 }));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

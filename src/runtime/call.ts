@@ -9,7 +9,7 @@ import { contextAt, inside, nodeDone, pump } from "./body.js";
 import type { Bill } from "./events.js";
 import { type CallFailure, causes, failure, failureValue, type KeptFailure, located, thrownMessage } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
-import { canonical, contentHash } from "./hash.js";
+import { canonical } from "./hash.js";
 import { dollars } from "./ledger.js";
 import type { CallSite, CompiledCallable, CompiledNode, Done, Instance, Run, Step } from "./machine.js";
 import { note } from "./notes.js";
@@ -238,7 +238,7 @@ function billReport(step: Step): Bill | undefined {
 
 /** Guards the reuse of a result: the definition of the callee and its inputs. */
 export function guardOf(callee: CompiledCallable, step: Step): string {
-  return contentHash(`${callee.ir.hash}\n${canonical(step.args)}`);
+  return callee.guard(canonical(step.args));
 }
 
 function toldArgs(run: Run, callee: CompiledCallable, args: Readonly<Record<string, unknown>>): unknown {

@@ -90,7 +90,6 @@ export function journal(options: JournalOptions): Journal {
       if (!write() || fence === undefined) return broken;
       try {
         store.settle(run, fence, status, figures);
-        store.release(run, fence);
         return undefined;
       } catch (thrown) {
         broken = asStoreError(thrown);

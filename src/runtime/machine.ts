@@ -76,6 +76,8 @@ export interface CompiledCallable {
     readonly args: ((args: Readonly<Record<string, unknown>>) => unknown) | undefined;
     readonly result: ((value: unknown) => unknown) | undefined;
   };
+  /** Guards the reuse of a result, by the canonical text of the arguments. */
+  readonly guard: (args: string) => string;
   /** The callable with only the policies of its declaration. */
   readonly site: CallSite;
 }

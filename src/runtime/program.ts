@@ -14,6 +14,7 @@ import { compileExpr, type EvalContext } from "./evaluate.js";
 import { failure } from "./failure.js";
 import { compileFork, compileRace } from "./fork.js";
 import { type Eval, type Frame, type Layout, layout, slotFor } from "./frame.js";
+import { contentHashAfter } from "./hash.js";
 import { compileFold, compileLoop, compileReduce } from "./iterate.js";
 import type { Attempt, CallSite, CompiledBody, CompiledCallable, CompiledNode, Instance, Intercept, Program } from "./machine.js";
 import { compileMap } from "./map.js";
@@ -87,6 +88,11 @@ export function program(options: ProgramOptions): Program {
       resultTest: shapes.exactly(ir.result),
       resultCut: shapes.cut(ir.result),
       redact: redactor(ir.params, ir.result, graph.types),
+      get guard() {
+        const guard = contentHashAfter(`${ir.hash}\n`);
+        Object.defineProperty(made, "guard", { value: guard });
+        return guard;
+      },
       // The site is made when it is first used: a fallback may lead back to what is being compiled.
       get site() {
         const site = siteFor(made, [declared], 0);

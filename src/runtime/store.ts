@@ -105,7 +105,7 @@ export interface Store {
   begin(start: RunStart, owner: string, leaseMs: number): number;
   /** Makes records durable, all or none. */
   append(run: string, fence: number, records: readonly StoreRecord[]): void;
-  /** Sets how a run stands. */
+  /** Sets how a run stands, and lets go of it. */
   settle(run: string, fence: number, status: StoredStatus, figures: SettledFigures): void;
   /** What all runs learned, added up. */
   history(): readonly Tally[];

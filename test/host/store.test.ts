@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryStore } from "../../src/host/store/memory.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { Graph } from "../../src/plan/ir.js";
+import { hash53 } from "../../src/runtime/hash.js";
 import type { RunStart, Store, StoreRecord } from "../../src/runtime/store.js";
 
 const graph: Graph = {
@@ -175,7 +176,7 @@ describe("a store in a file", () => {
   test("stops reading at a record that was changed", () => {
     const store = sqliteStore(file());
     const fence = store.begin(startOf("r1"), "me", 1000);
-    store.append("r1", fence, [event(1), event(2), event(3)]);
+    for (const each of [event(1), event(2), event(3)]) store.append("r1", fence, [each]);
     store.close();
     const db = new DatabaseSync(file());
     db.exec("UPDATE records SET body = replace(body, 'm2', 'mX') WHERE n = 2");
@@ -186,6 +187,59 @@ describe("a store in a file", () => {
     expect(loaded?.damaged).toBe("record 2 of the run r1 does not fit its checksum");
     expect(again.check()).toEqual([loaded?.damaged]);
     again.close();
+  });
+
+  test("keeps what is committed together in one row, in order, and what is large beside it", () => {
+    const store = sqliteStore(file(), { sensitive: (path) => path === "sealed" });
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    const records = [event(1), result("a", "x\ny\u2028z"), event(2), result("large", "y".repeat(50_000)), result("sealed", "s"), event(3)];
+    store.append("r1", fence, records);
+    store.append("r1", fence, [event(4)]);
+    store.append("r1", fence, []);
+    expect(store.load("r1")?.events.map((e) => e.seq)).toEqual([1, 2, 3, 4]);
+    expect([...(store.load("r1")?.results.values() ?? [])].map((each) => ({ kind: "result", ...each }))).toEqual(
+      records.filter((each) => each.kind === "result"),
+    );
+    store.close();
+    const db = new DatabaseSync(file());
+    const rows = db.prepare("SELECT n, kind FROM records ORDER BY n").all();
+    db.close();
+    expect(rows.map((row) => `${row["n"]} ${row["kind"]}`)).toEqual(["1 batch", "2 result", "3 batch", "4 batch"]);
+  });
+
+  test("reads what earlier versions kept, a row for every record, and goes on after it", () => {
+    const first = sqliteStore(file());
+    const fence = first.begin(startOf("r1"), "me", 1000);
+    first.close();
+    const db = new DatabaseSync(file());
+    const rows = [event(1), event(2)].map((each) => JSON.stringify(each.kind === "event" ? each.event : each));
+    for (const [i, body] of rows.entries())
+      db.prepare("INSERT INTO records (run, n, kind, body, sum) VALUES ('r1', ?, 'event', ?, ?)").run(
+        i + 1,
+        body,
+        hash53(`${i + 1} ${body}`, 7),
+      );
+    db.close();
+    const again = sqliteStore(file());
+    again.append("r1", fence, [event(3)]);
+    expect(again.load("r1")).toMatchObject({ damaged: undefined, events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }] });
+    again.close();
+  });
+
+  test("takes records from nobody but the owner, also when there are none", () => {
+    const store = sqliteStore(file());
+    const other = sqliteStore(file());
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    store.append("r1", fence, [event(1)]);
+    const taken = other.acquire("r1", "me", 1000);
+    if (taken.kind !== "held") throw new Error("the run was not taken over");
+    other.append("r1", taken.fence, [event(2)]);
+    expect(() => store.append("r1", fence, [event(3)])).toThrow("taken over");
+    expect(() => store.append("r1", fence, [])).toThrow("taken over");
+    other.append("r1", taken.fence, [event(4)]);
+    expect(other.load("r1")?.events.map((e) => e.seq)).toEqual([1, 2, 4]);
+    store.close();
+    other.close();
   });
 
   test("seals what is sensitive: the file does not hold it", () => {

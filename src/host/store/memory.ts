@@ -70,7 +70,7 @@ export function memoryStore(now: () => number = Date.now): Store {
     },
     settle(run, fence, status, figures) {
       const kept = owned(run, fence);
-      Object.assign(kept, { status, costUsd: figures.costUsd, calls: figures.calls });
+      Object.assign(kept, { status, costUsd: figures.costUsd, calls: figures.calls, owner: undefined, lease: 0 });
       for (const tally of figures.learned ?? []) {
         const key = `${tally.hash} ${tally.simulated}`;
         const before = learned.get(key)?.tally;

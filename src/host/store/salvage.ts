@@ -7,9 +7,9 @@ import { createHash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
-import { hash53 } from "../../runtime/hash.js";
 import { StoreError } from "../../runtime/store.js";
 import { guarded } from "./failures.js";
+import { checksum, type Row as RecordRow, recordsIn } from "./rows.js";
 import { schemaMigrations, sqliteStore } from "./sqlite.js";
 
 export interface Salvaged {
@@ -145,19 +145,21 @@ function copyRecords(from: DatabaseSync, to: DatabaseSync, run: Row, carry: (tex
   let last: RunEvent | undefined;
   for (const row of rowsOf(from, "SELECT * FROM records WHERE run = ? ORDER BY n", id)) {
     const body = String(row["body"]);
-    if (Number(row["n"]) !== n + 1 || hash53(`${n + 1} ${body}`, 7) !== row["sum"] || !carry(body)) {
+    const kind = row["kind"] as RecordRow["kind"];
+    if (Number(row["n"]) !== n + 1 || checksum(n + 1, kind, body) !== row["sum"] || !carry(body)) {
       whole = false;
       break;
     }
     n++;
     insert(to, "records", row);
-    if (row["kind"] === "event" && !body.startsWith("@")) last = JSON.parse(body) as RunEvent;
+    for (const record of recordsIn({ kind, body }))
+      if (record.kind === "event" && !record.text.startsWith("@")) last = JSON.parse(record.text) as RunEvent;
   }
   if (whole && last !== undefined && `run.${String(run["status"])}` === last.kind) return true;
   const reason = `what stood behind record ${n} could not be read and is lost`;
   const event = { kind: "run.mended", seq: (last?.seq ?? -1) + 1, at: last?.at ?? 0, reason } satisfies RunEvent;
   const body = JSON.stringify(event);
-  insert(to, "records", { run: id, n: n + 1, kind: "event", body, sum: hash53(`${n + 1} ${body}`, 7) });
+  insert(to, "records", { run: id, n: n + 1, kind: "event", body, sum: checksum(n + 1, "event", body) });
   return false;
 }
 

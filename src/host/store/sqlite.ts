@@ -1,7 +1,7 @@
 /**
- * Runs in SQLite (`node:sqlite`): write-ahead log, a full sync for each commit, one file. Every record carries a checksum
- * of its text; a run is read up to the first record that does not fit it. Texts above a few kB are kept once, by the hash
- * of their content. The schema has a version; a newer one than this program knows is refused, an older one is migrated.
+ * Runs in SQLite (`node:sqlite`): write-ahead log, a full sync for each commit, one file. Every row of records carries a
+ * checksum; a run is read up to the first row that does not fit it. Texts above a few kB are kept once, by the hash of
+ * their content. The schema has a version; a newer one than this program knows is refused, an older one is migrated.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -25,10 +25,8 @@ import {
 } from "../../runtime/store.js";
 import { guarded } from "./failures.js";
 import { learn, tallyOf } from "./learned.js";
-import { type Sealing, sealing } from "./sealing.js";
-
-/** Texts longer than this many characters are kept by content hash. */
-const LARGE = 4096;
+import { checksum, LARGE, type RecordText, type Row, recordsIn, rowsOf } from "./rows.js";
+import { openText, recordText, SEALED, sealing } from "./sealing.js";
 
 /** Each entry brings a store from the version of its index to the next. Never changed once released. */
 const MIGRATIONS: readonly string[] = [
@@ -57,6 +55,7 @@ const MIGRATIONS: readonly string[] = [
      tool_attempts REAL NOT NULL, requests REAL NOT NULL, input_tokens REAL NOT NULL, output_tokens REAL NOT NULL, cost REAL NOT NULL,
      latency REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (hash, simulated)
    ) STRICT, WITHOUT ROWID;`,
+  "-- The records of one commit stand in one row, of the kind `batch`.",
 ];
 
 /** The versions of the schema: a store of version n is brought to n + 1 by the n-th text. */
@@ -106,9 +105,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       }
     });
 
-  /** A text as it is, or the hash under which it is kept. */
-  const put = (text: string): string => {
-    if (text.length <= LARGE) return text;
+  /** A text as it is, or the hash under which it is kept; a batch has no long texts and is long itself. */
+  const put = (text: string, kind?: Row["kind"]): string => {
+    if (text.length <= LARGE || kind === "batch") return text;
     const hash = createHash("sha256").update(text).digest("hex");
     sql("INSERT OR IGNORE INTO contents (hash, body) VALUES (?, ?)").run(hash, text);
     return `@${hash}`;
@@ -124,6 +123,14 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     const row = sql("SELECT fence FROM runs WHERE id = ?").get(run);
     if (row === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
     if (row["fence"] !== fence) throw new StoreError("fenced", `the run ${run} was taken over by another process`);
+  };
+
+  /** The last row that was written; nobody else writes to a run under the same fencing number. */
+  let written: { readonly run: string; readonly fence: number; readonly n: number } | undefined;
+  const lastRow = (run: string, fence: number): number => {
+    if (written?.run === run && written.fence === fence) return written.n;
+    own(run, fence);
+    return Number(sql("SELECT coalesce(max(n), 0) AS n FROM records WHERE run = ?").get(run)?.["n"] ?? 0);
   };
 
   return {
@@ -147,25 +154,28 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       }),
     append: (run, fence, records) =>
       transaction(() => {
-        own(run, fence);
-        const last = sql("SELECT coalesce(max(n), 0) AS n FROM records WHERE run = ?").get(run);
-        let n = Number(last?.["n"] ?? 0);
-        const insert = sql("INSERT INTO records (run, n, kind, body, sum) VALUES (?, ?, ?, ?, ?)");
+        const texts: RecordText[] = [];
         for (const record of records) {
-          if (record.kind === "cached") {
-            keepCached(run, record);
-            continue;
-          }
-          const body = put(recordText(record, seals, options.sensitive));
-          n++;
-          insert.run(run, n, record.kind, body, hash53(`${n} ${body}`, 7));
+          if (record.kind === "cached") keepCached(run, record);
+          else texts.push({ kind: record.kind, text: recordText(record, seals, options.sensitive) });
         }
+        if (texts.length === 0) own(run, fence);
+        let n = lastRow(run, fence);
+        const insert = sql(
+          "INSERT INTO records (run, n, kind, body, sum) SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT fence FROM runs WHERE id = ?1) = ?6",
+        );
+        for (const row of rowsOf(texts)) {
+          const body = put(row.body, row.kind);
+          n++;
+          if (insert.run(run, n, row.kind, body, checksum(n, row.kind, body), fence).changes !== 1) own(run, fence);
+        }
+        written = { run, fence, n };
       }),
     settle: (run, fence, status, figures) =>
       transaction(() => {
         own(run, fence);
         const over = status === "completed" || status === "failed" || status === "cancelled";
-        sql("UPDATE runs SET status = ?, cost = ?, calls = ?, ended_at = ? WHERE id = ?").run(
+        sql("UPDATE runs SET status = ?, cost = ?, calls = ?, ended_at = ?, owner = NULL, lease = 0 WHERE id = ?").run(
           status,
           figures.costUsd,
           figures.calls,
@@ -232,6 +242,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     mend: (run, fence) => {
       transaction(() => {
         own(run, fence);
+        written = undefined;
         const { whole } = read(run, () => undefined);
         sql("INSERT INTO set_aside SELECT run, n, kind, body, sum, ? FROM records WHERE run = ? AND n > ?").run(now(), run, whole);
         sql("DELETE FROM records WHERE run = ? AND n > ?").run(run, whole);
@@ -307,24 +318,26 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     return { start, status: String(row["status"]) as StoredStatus, events, results, damaged: damage };
   }
 
-  /** Reads the records of a run up to the first that is damaged; `whole` is the number of the last one before it. */
+  /** Reads the records of a run up to the first row that is damaged; `whole` is the number of the last one before it. */
   function read(
     run: string,
     take: (record: Exclude<StoreRecord, { kind: "cached" }>) => void,
   ): { whole: number; damaged: string | undefined } {
     let whole = 0;
-    for (const record of sql("SELECT n, kind, body, sum FROM records WHERE run = ? ORDER BY n").iterate(run)) {
+    for (const row of sql("SELECT n, kind, body, sum FROM records WHERE run = ? ORDER BY n").iterate(run)) {
       const expected = whole + 1;
-      const body = String(record["body"]);
-      const text = get(body);
-      if (Number(record["n"]) !== expected || hash53(`${expected} ${body}`, 7) !== record["sum"] || text === undefined)
+      const kept = String(row["body"]);
+      const body = get(kept);
+      if (Number(row["n"]) !== expected || checksum(expected, row["kind"] as Row["kind"], kept) !== row["sum"] || body === undefined)
         return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
-      if (record["kind"] === "event") take({ kind: "event", event: parsed(text) as RunEvent });
-      else {
-        const plain = openText(text, seals);
-        if (plain === undefined)
-          return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
-        take({ kind: "result", ...(parsed(plain) as StoredResult) });
+      for (const { kind, text } of recordsIn({ kind: row["kind"] as Row["kind"], body })) {
+        if (kind === "event") take({ kind, event: parsed(text) as RunEvent });
+        else {
+          const plain = openText(text, seals);
+          if (plain === undefined)
+            return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
+          take({ kind, ...(parsed(plain) as StoredResult) });
+        }
       }
       whole = expected;
     }
@@ -399,23 +412,6 @@ function migrated(file: string, db: Database): Database {
     db.exec("COMMIT");
   }
   return db;
-}
-
-const SEALED = "sealed:";
-
-function recordText(
-  record: Exclude<StoreRecord, { kind: "cached" }>,
-  seals: Sealing,
-  sensitive: ((path: string) => boolean) | undefined,
-): string {
-  if (record.kind === "event") return JSON.stringify(record.event);
-  const { path, guard, outcome } = record;
-  const text = JSON.stringify({ path, guard, outcome });
-  return sensitive?.(path) === true ? SEALED + seals.seal(text) : text;
-}
-
-function openText(text: string, seals: Sealing): string | undefined {
-  return text.startsWith(SEALED) ? seals.open(text.slice(SEALED.length)) : text;
 }
 
 function parsed(text: string): unknown {
