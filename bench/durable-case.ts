@@ -2,7 +2,7 @@
  * One measurement of runs that are kept, in a process of its own, with the library as it is published: `durable-case CASE
  * SIZE` prints figures as JSON. `chain` and `fan-out` give the milliseconds of the run, the milliseconds of inserting the
  * same records bare into a file beside it with the same settings, the bytes of a record and the bytes on disk of a call.
- * `resume` gives the milliseconds from opening the store to the result, for a run whose calls are all finished.
+ * `kept` is the fan-out alone, for its memory; `resume` gives the milliseconds from opening the store to the result, for a run whose calls are all finished.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -92,6 +92,7 @@ try {
     // The records of a call stand in one insert, since each of them waits for its own sync.
     chain: () => writing(CHAIN, 1, (records) => [records.join("\n")]),
     "fan-out": () => writing(FAN_OUT, n, (records) => records),
+    kept: async () => ({ ms: await kept(FAN_OUT, n) }),
     resume: resumed,
   };
   const found = cases[name];

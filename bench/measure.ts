@@ -50,18 +50,21 @@ export interface Measured {
 }
 
 /** What a process of its own measured and printed as JSON. */
-export function measured(args: readonly string[]): Measured {
-  return JSON.parse(started(process.execPath, args, undefined, keeping()));
+export const measured = (args: readonly string[]): Measured => measuredAs<Measured>(args);
+
+export function measuredAs<T extends object>(args: readonly string[]): T {
+  return JSON.parse(started(process.execPath, args, undefined, keeping())) as T;
 }
 
-const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+export const medianOf = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** Medians of several measures taken in turns, so that a slow moment of the machine meets all of them. */
 export function medians<K extends string>(measures: Readonly<Record<K, () => number>>, rounds: number): Record<K, number> {
   const names = Object.keys(measures) as K[];
   const taken = new Map<K, number[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) for (const name of names) taken.get(name)?.push(measures[name]());
-  return Object.fromEntries(names.map((name) => [name, middle(taken.get(name) ?? [])])) as Record<K, number>;
+  return Object.fromEntries(names.map((name) => [name, medianOf(taken.get(name) ?? [])])) as Record<K, number>;
 }
 
 export const shown = (value: number): string =>

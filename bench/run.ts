@@ -9,6 +9,7 @@ import { build } from "esbuild";
 import { bundleIfStale, bundleLibrary } from "../scripts/build.js";
 import { boundFigures } from "./bounds.js";
 import { compileFigures } from "./compile.js";
+import { durableFigures } from "./durable.js";
 import { type Effort, peersPresent, report, root } from "./measure.js";
 import { runtimeFigures } from "./runtime.js";
 import { startFigures } from "./start.js";
@@ -49,6 +50,7 @@ try {
     report("Compiling", compileFigures(effort, child, write), smoke),
     report("Bounding", await boundFigures(effort, child, write), smoke),
     report("Running", runtimeFigures(effort, write), smoke),
+    report("Keeping runs", durableFigures(effort), smoke),
   ];
   process.exitCode = kept.every((each) => each) ? 0 : 1;
 } finally {

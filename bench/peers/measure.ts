@@ -1,4 +1,7 @@
 /** One measurement of a peer in a process of its own: `measure PEER CASE SIZE` prints milliseconds and memory as JSON. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { latencies, layered, predecessors, wait } from "../shapes.ts";
 
 type Measure = (size: number) => Promise<number>;
@@ -51,27 +54,50 @@ async function mastra(): Promise<Record<string, Measure>> {
     const { status } = await run.start({ inputData });
     if (status !== "success") throw new Error(status);
   };
-  const fanOut = (size: number, run?: (n: number) => Promise<void>) => {
-    const workflow = createWorkflow({ id: "fan", inputSchema: z.array(number), outputSchema: z.array(number) })
+  const fanOutWorkflow = (run?: (n: number) => Promise<void>) =>
+    createWorkflow({ id: "fan", inputSchema: z.array(number), outputSchema: z.array(number) })
       .foreach(step("step", run), { concurrency: 100 })
       .commit();
+  const fanOut = (size: number, run?: (n: number) => Promise<void>) => {
+    const workflow = fanOutWorkflow(run);
     const items = Array.from({ length: size }, (_, n) => ({ n }));
     return timed(() => start(workflow, items));
   };
-  const chainOf = (size: number) => {
+  const chainWorkflow = (size: number) => {
     let workflow = createWorkflow({ id: "chain", inputSchema: number, outputSchema: number }) as unknown as {
       then(s: unknown): typeof workflow;
       commit(): { createRun(): unknown };
     };
     for (let i = 0; i < size; i++) workflow = workflow.then(step(`s${i}`));
-    const made = workflow.commit();
+    return workflow.commit();
+  };
+  const chainOf = (size: number) => {
+    const made = chainWorkflow(size);
     return timed(() => start(made, { n: 1 }));
+  };
+  /** The same with its store in a file. */
+  const kept = async (workflow: { createRun(): unknown }, inputData: unknown): Promise<number> => {
+    const [{ Mastra }, { LibSQLStore }] = await Promise.all([import("@mastra/core"), import("@mastra/libsql")]);
+    const folder = mkdtempSync(join(tmpdir(), "mastra-"));
+    try {
+      const storage = new LibSQLStore({ id: "store", url: `file:${join(folder, "store.db")}` });
+      const mastra = new Mastra({ workflows: { it: workflow as never }, storage, logger: false });
+      return await timed(() => start(mastra.getWorkflow("it") as never, inputData));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   };
   return {
     "fan-out": (size) => fanOut(size),
     "slow fan-out": (size) => fanOut(size, () => wait(50)),
     chain: chainOf,
     "five tools": () => chainOf(5),
+    "kept chain": (size) => kept(chainWorkflow(size), { n: 1 }),
+    "kept fan-out": (size) =>
+      kept(
+        fanOutWorkflow(),
+        Array.from({ length: size }, (_, n) => ({ n })),
+      ),
   };
 }
 
