@@ -11,7 +11,7 @@ import type { FailureValue } from "./failure.js";
 import { nanoDollars } from "./ledger.js";
 import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
 import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
-import { retold, type Told } from "./past-told.js";
+import { retellings, type Told } from "./past-told.js";
 import type { ModelAnswer } from "./provider.js";
 import type { StoredResult } from "./store.js";
 
@@ -146,7 +146,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   let doubtful = false;
   const opened = new Map<string, number>();
   const requests = new Map<string, Request[]>();
-  const told = new Set<string>();
+  const told = retellings();
   const overruns: string[] = [];
   /** When questions were asked and answered. */
   const asking: { path: string; from: number; to: number | undefined }[] = [];
@@ -177,8 +177,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
 
   for (const event of events) {
     last = event.at;
-    const key = retold(event);
-    if (key !== undefined) told.add(key);
+    told.add(event);
     // A merge that was intended and failed is none.
     if (event.kind === "call.failed" || event.kind === "call.attempt_failed" || event.kind === "region.failed") merges.delete(event.path);
     switch (event.kind) {
@@ -220,6 +219,9 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         if (leaf && !counted.has(event.path)) charge(event.path, 0, 0, 0, event.attempts, event.of === "tool");
         const stored = results.get(event.path);
         const guard = guards.get(event.path);
+        // Many calls end, and few are going on: what is known of those that go on is kept small.
+        guards.delete(event.path);
+        callees.delete(event.path);
         if (guard === undefined) break;
         const shown: StoredResult["outcome"] =
           event.kind === "call.failed" ? { kind: "failure", failure: event.failure } : { kind: "value", value: event.value };
@@ -402,10 +404,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     spent: spentOf(opened, charges, overruns, (from) => workedMs(asking, from, last)),
     totals,
     finished: calls.size,
-    told: (event) => {
-      const key = retold(event);
-      return key !== undefined && told.has(key);
-    },
+    told: told.has,
     nextSeq: (events.at(-1)?.seq ?? -1) + 1,
     elapsedMs: last,
   };
