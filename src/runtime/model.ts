@@ -3,7 +3,7 @@
  * sent and settled after it. What was sent is always charged: by the usage that comes back, or in full where none does.
  */
 import type { ModelIR } from "../plan/ir.js";
-import { inputLimit, MESSAGE_BYTES, mediaBytes, outputLimit, perRequest, requestCost } from "../plan/request-size.js";
+import { inputLimit, outputLimit, perRequest, requestCost } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
 import { throughBreaker } from "./breaker.js";
@@ -18,10 +18,11 @@ import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { allowed } from "./rate.js";
+import { mediaIn, messageText, requestBytes } from "./request-bytes.js";
 import { cancelled, running, stopping } from "./scope.js";
 import { abort, billOf, rootOf, stopped } from "./step.js";
 import { signalOf } from "./tool-context.js";
-import { isFields, plainText, utf8Length } from "./values.js";
+import { isFields, plainText } from "./values.js";
 
 interface ModelLoad {
   /** Estimated tokens of what is in flight. */
@@ -87,38 +88,6 @@ export function worstCase(
   const maxOutput = outputLimit(model, asking.maxOutput);
   const cost = requestCost(model, inputBound, maxOutput);
   return { amount: { cost, tokens: inputBound + maxOutput, calls: 0 }, inputBound, maxOutput };
-}
-
-function requestBytes(asking: Asking): number {
-  let bytes = utf8Length(asking.system ?? "");
-  for (const message of asking.messages) bytes += messageBytes(message) + MESSAGE_BYTES;
-  if (asking.schema !== undefined) bytes += utf8Length(JSON.stringify(asking.schema));
-  for (const tool of asking.tools) bytes += utf8Length(JSON.stringify([tool.name, tool.description, tool.parameters]));
-  return bytes;
-}
-
-/** What the media of messages counts as for a model, in bytes of text. */
-function mediaIn(model: ModelIR, messages: readonly Message[]): number {
-  let bytes = 0;
-  for (const message of messages)
-    if (message.role === "user") for (const part of message.parts ?? []) if (part.kind === "media") bytes += mediaBytes(model, part.of);
-  return bytes;
-}
-
-function messageText(message: Message): string {
-  return message.role === "assistant" && message.toolCalls.length > 0
-    ? `${message.text}${JSON.stringify(message.toolCalls)}`
-    : message.text;
-}
-
-/** Bytes of everything of a message that is sent. */
-export function messageBytes(message: Message): number {
-  if (message.role === "user" && message.parts !== undefined)
-    return message.parts.reduce((bytes, part) => bytes + (part.kind === "text" ? utf8Length(part.text) : 0), 0);
-  const text = utf8Length(messageText(message));
-  if (message.role === "tool") return text + utf8Length(message.name) + utf8Length(message.callId);
-  if (message.role === "user" || message.replay === undefined) return text;
-  return text + utf8Length(JSON.stringify(message.replay));
 }
 
 /** The cost of a usage in nano-dollars; never less than what the other side will bill. */
