@@ -36,14 +36,7 @@ interface Compiled {
   readonly examples: ((frame: Frame) => unknown) | undefined;
   readonly repeated: Repeated;
   /** What every request asks for alike, worked out with the first one. */
-  standing: Standing | undefined;
-}
-
-interface Standing {
-  readonly schema: Json | undefined;
-  readonly tools: readonly AgentTool[];
-  readonly descriptions: readonly ToolDescription[];
-  readonly output: number;
+  standing: ReturnType<typeof standingOf> | undefined;
 }
 
 export function performAgent(ir: AgentIR, callee: CompiledCallable, context: EvalContext): Attempt {
@@ -202,7 +195,7 @@ function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Rec
   });
 }
 
-function standingOf(run: Run, ir: AgentIR): Standing {
+function standingOf(run: Run, ir: AgentIR) {
   const tools = describeTools(run, ir.tools);
   const schema = answerSchema(ir.result, run.program.graph.types);
   return { schema, tools, descriptions: tools.map((tool) => tool.description), output: longestOutput(run, ir) };
