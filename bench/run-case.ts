@@ -25,7 +25,7 @@ async function runMs(source: string, size: number, step: ToolFunction, calls = s
     return step(args, context);
   };
   const start = performance.now();
-  await run(flow, { size }, { simulate: true, tools: { step: counted }, onEvent: () => events++ }).result;
+  await run(flow, { size }, { simulate: true, tools: calls === 0 ? {} : { step: counted }, onEvent: () => events++ }).result;
   const ms = performance.now() - start;
   if (made !== calls || events < calls) throw new Error(`${made} calls and ${events} events instead of ${calls}`);
   return ms;
