@@ -323,6 +323,7 @@ function send(
           if (step.halt === cancelled) then();
         },
         clock: run.clock,
+        directory: step.context.directory,
         abandoned: () => stopping(step),
         onDelta: (text) => {
           if (over || hidden) return;

@@ -109,6 +109,8 @@ export interface RequestContext {
   /** Whether nobody needs the answer any more, although it is awaited. */
   readonly abandoned?: () => boolean;
   readonly onDelta: (text: string) => void;
+  /** The folder of the worktree that the call works in; undefined in the folder of the run. */
+  readonly directory?: string | undefined;
 }
 
 export interface Provider {

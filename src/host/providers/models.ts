@@ -52,6 +52,7 @@ export function models(options: ModelOptions): Models {
 }
 
 function commandLine(directory: string): Provider {
-  const ask: Provider["ask"] = async (request, context) => (await import("./command.js")).askProgram(request, context, directory);
+  const ask: Provider["ask"] = async (request, context) =>
+    (await import("./command.js")).askProgram(request, context, context.directory ?? directory);
   return { name: "command", simulated: false, timed: false, ask };
 }
