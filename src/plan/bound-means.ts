@@ -4,7 +4,7 @@
  * nothing is ever admitted by it.
  */
 import type { Count } from "./bound-algebra.js";
-import { tighter } from "./bound-algebra.js";
+import { isNumber, tighter } from "./bound-algebra.js";
 import type { Amounts, Bound } from "./bound-amounts.js";
 import type { Means } from "./bound-world.js";
 
@@ -41,9 +41,18 @@ export function meanBound(mean: MeanUse): Bound {
 }
 
 /** Never more than the bound. */
-export function expectedOf(expected: Bound, bound: Bound, { unknown, met }: Means, simulated: boolean): Expected | undefined {
+export function expectedOf(
+  expected: Bound,
+  { inside, bound }: { readonly inside: Bound; readonly bound: Bound },
+  { unknown, met }: Means,
+  simulated: boolean,
+): Expected | undefined {
   if (met.size === 0) return undefined;
-  const less = (name: keyof Amounts): Count => tighter(expected.most[name], bound.most[name]);
+  const less = (name: keyof Amounts): Count => {
+    const mean = tighter(expected.most[name], inside.most[name]);
+    // A number is cut to the budget; a formula says more than the budget does.
+    return isNumber(mean) ? tighter(mean, bound.most[name]) : mean;
+  };
   return {
     most: {
       calls: less("calls"),
@@ -53,7 +62,7 @@ export function expectedOf(expected: Bound, bound: Bound, { unknown, met }: Mean
       outputTokens: less("outputTokens"),
       cost: less("cost"),
     },
-    time: tighter(expected.time.most, bound.time.most),
+    time: tighter(expected.time.most, inside.time.most),
     unknown: [...unknown],
     simulated,
   };

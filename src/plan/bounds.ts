@@ -102,7 +102,7 @@ export function expected(
 ): Expected | undefined {
   const means: Means = { of, met: new Set(), unknown: new Set() };
   const found = analysis(graph, inputs, means).of(flow).inside;
-  return expectedOf(found, bounds(graph, inputs).of(flow).bound, means, simulated);
+  return expectedOf(found, bounds(graph, inputs).of(flow), means, simulated);
 }
 
 function analysis(graph: Graph, inputs: Inputs | undefined, means?: Means): Bounds {

@@ -4,7 +4,7 @@
  * and names of runs differ and are not compared.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { project, root } from "../support/cli.js";
@@ -28,6 +28,7 @@ const comparable = (text: string): string => text.replace(/ *\b\d+(\.\d+)?(ms|s)
 /** A page with the output of every command worked out anew; where only times and names of runs differ it stays as it is. */
 function worked(text: string): string {
   const folder = project({});
+  if (/^\$ .*\bexamples\//m.test(text)) cpSync(join(root, "examples"), join(folder, "examples"), { recursive: true });
   const lines = text.split("\n");
   let shift = 0;
   for (const block of blocksOf(text)) {
