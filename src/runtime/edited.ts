@@ -3,8 +3,8 @@
  * every call that a flow can make. An effect that was carried out and has no place any more must not be forgotten.
  */
 import type { Body, CalleeRef, Graph } from "../plan/ir.js";
+import { declarationOf, innerBodies } from "../plan/walk.js";
 import { inside } from "./body.js";
-import { bodiesOf, declaration } from "./reach.js";
 import type { StoredRun } from "./store.js";
 
 /** A path without keys and numbers. */
@@ -44,12 +44,12 @@ export function placesOfFlow(graph: Graph, flow: string): ReadonlySet<string> {
 function placesIn(graph: Graph, ref: CalleeRef, path: string, places: Set<string>): void {
   places.add(path);
   if (ref.kind === "channel") return;
-  const ir = declaration(graph, ref);
-  for (const other of ir.policies.fallback ?? []) placesIn(graph, other, `${path}/${declaration(graph, other).name}`, places);
+  const ir = declarationOf(graph, ref);
+  for (const other of ir.policies.fallback ?? []) placesIn(graph, other, `${path}/${declarationOf(graph, other).name}`, places);
   if (ir.kind === "flow") placesOf(graph, ir.body, path, places);
   if (ir.kind === "agent")
     for (const tool of ir.tools) {
-      const name = declaration(graph, tool).name;
+      const name = declarationOf(graph, tool).name;
       // A model may call a tool again and again.
       for (let i = 1; i <= ir.maxTurns * ir.maxCallsPerTurn; i++) placesIn(graph, tool, `${path}/${name}${i > 1 ? `#${i}` : ""}`, places);
     }
@@ -60,7 +60,7 @@ function placesOf(graph: Graph, body: Body, path: string, places: Set<string>): 
     const at = inside(path, node.segment);
     if (node.kind === "call") {
       placesIn(graph, node.callee, at, places);
-      for (const other of node.policies.fallback ?? []) placesIn(graph, other, `${at}/${declaration(graph, other).name}`, places);
+      for (const other of node.policies.fallback ?? []) placesIn(graph, other, `${at}/${declarationOf(graph, other).name}`, places);
       continue;
     }
     if (node.kind === "if") {
@@ -73,6 +73,6 @@ function placesOf(graph: Graph, body: Body, path: string, places: Set<string>): 
       placesOf(graph, node.body, at, places);
       placesOf(graph, node.recover, `${at}/recover`, places);
     } else if (node.kind === "ask" && node.otherwise !== undefined) placesOf(graph, node.otherwise, `${at}/else`, places);
-    else for (const inner of bodiesOf(node)) placesOf(graph, inner, at, places);
+    else for (const inner of innerBodies(node)) placesOf(graph, inner.body, at, places);
   }
 }

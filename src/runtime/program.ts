@@ -3,6 +3,7 @@
  * policies. Compilation is lazy, so that only what a run reaches is compiled.
  */
 import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies, ToolIR } from "../plan/ir.js";
+import { declarationOf } from "../plan/walk.js";
 import { performAgent } from "./agent.js";
 import { compileAsk } from "./ask.js";
 import { binding } from "./binding.js";
@@ -22,7 +23,6 @@ import { analysis, type RegionNeeds } from "./needs.js";
 import { performFlow, performTool } from "./perform.js";
 import { choiceReads, type PolicySource, pipeline, type Subject, siteReads } from "./policy.js";
 import { withRate } from "./rate.js";
-import { declaration } from "./reach.js";
 import { redactor } from "./redact.js";
 import { executeRegion, guarded } from "./region.js";
 import type { Shapes } from "./shape.js";
@@ -72,7 +72,7 @@ export function program(options: ProgramOptions): Program {
   }
 
   function compileCallable(ref: CalleeRef): CompiledCallable {
-    const ir = declaration(graph, ref);
+    const ir = declarationOf(graph, ref);
     const params = layout(
       undefined,
       ir.params.map((param) => param.id),

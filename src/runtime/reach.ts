@@ -1,64 +1,19 @@
 /** What a flow can reach: its callables and models, so that a run can load and check them before it starts. */
-import type { AgentIR, Body, CalleeRef, CapabilityIR, FlowIR, Graph, NodeIR, Policies, ToolIR } from "../plan/ir.js";
-import { assertNever } from "./values.js";
-
-/** What a graph declares under a reference. */
-export function declaration(graph: Graph, ref: CalleeRef): FlowIR | AgentIR | ToolIR | CapabilityIR {
-  const found =
-    ref.kind === "flow"
-      ? graph.flows[ref.id]
-      : ref.kind === "agent"
-        ? graph.agents[ref.id]
-        : ref.kind === "tool"
-          ? graph.tools[ref.id]
-          : graph.capabilities[ref.id];
-  if (found === undefined) throw new Error(`the graph has no ${ref.kind} ${ref.id}`);
-  return found;
-}
-
-/** The bodies inside a node. */
-export function bodiesOf(node: NodeIR): readonly Body[] {
-  switch (node.kind) {
-    case "map":
-    case "vote":
-    case "loop":
-    case "reduce":
-    case "fold":
-    case "scope":
-      return [node.body];
-    case "fork":
-    case "race":
-      return node.branches.map((branch) => branch.body);
-    case "if":
-      return [node.then, node.else];
-    case "match":
-      return node.arms.map((arm) => arm.body);
-    case "try":
-      return [node.body, node.recover];
-    case "ask":
-      return node.otherwise === undefined ? [] : [node.otherwise];
-    case "value":
-    case "call":
-    case "assert":
-    case "stop":
-    case "read":
-    case "set":
-    case "send":
-    case "orchestrate":
-      return [];
-    default:
-      return assertNever(node);
-  }
-}
+import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
+import { declarationOf, innerBodies } from "../plan/walk.js";
 
 /** Callables that a body calls directly or in the bodies inside it. */
 export function callsOf(body: Body): readonly CalleeRef[] {
-  return body.nodes.flatMap((node) => [...(node.kind === "call" ? [node.callee] : []), ...bodiesOf(node).flatMap(callsOf)]);
+  return body.nodes.flatMap((node) => [
+    ...(node.kind === "call" ? [node.callee] : []),
+    ...innerBodies(node).flatMap(({ body: inner }) => callsOf(inner)),
+  ]);
 }
 
 /** Whether something holds for a node or for what a declaration or node is annotated with. */
 export function somewhere(graph: Graph, holds: (node: NodeIR | undefined, policies: Policies) => boolean): boolean {
-  const inBody = (body: Body): boolean => body.nodes.some((node) => holds(node, node.policies) || bodiesOf(node).some(inBody));
+  const inBody = (body: Body): boolean =>
+    body.nodes.some((node) => holds(node, node.policies) || innerBodies(node).some(({ body: inner }) => inBody(inner)));
   const flows = Object.values(graph.flows);
   const declared = [...flows, ...Object.values(graph.agents), ...Object.values(graph.tools)];
   return declared.some((callable) => holds(undefined, callable.policies)) || flows.some((flow) => inBody(flow.body));
@@ -83,7 +38,7 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
     const key = `${ref.kind} ${ref.id}`;
     if (callables.has(key) || ref.kind === "channel") return;
     callables.set(key, ref);
-    const ir = declaration(graph, ref);
+    const ir = declarationOf(graph, ref);
     policies(ir.policies);
     if (stops(ref)) return;
     if (ir.kind === "flow") body(ir.body);
@@ -102,7 +57,7 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
     for (const node of of.nodes) {
       policies(node.policies);
       if (node.kind === "call") callee(node.callee);
-      for (const inner of bodiesOf(node)) body(inner);
+      for (const inner of innerBodies(node)) body(inner.body);
     }
   };
   for (const ref of from) callee(ref);

@@ -1,7 +1,7 @@
 /** What a flow reaches that this version cannot carry out; a run with any of it is refused before it starts. */
 import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
+import { declarationOf, innerBodies } from "../plan/walk.js";
 import type { Span } from "../source/source.js";
-import { bodiesOf, declaration } from "./reach.js";
 
 export interface Unsupported {
   readonly construct: string;
@@ -46,7 +46,7 @@ export function unsupported(
     visited.add(`${ref.kind} ${ref.id}`);
     if (ref.kind === "channel") report("channels", span);
     else {
-      const ir = declaration(graph, ref);
+      const ir = declarationOf(graph, ref);
       visitPolicies(ir.policies, ir.span);
       if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
@@ -63,7 +63,7 @@ export function unsupported(
       if (construct !== undefined) report(construct, node.span);
       visitPolicies(node.policies, node.span);
       if (node.kind === "call") visitCallee(node.callee, node.span);
-      for (const inner of bodiesOf(node)) visitBody(inner);
+      for (const inner of innerBodies(node)) visitBody(inner.body);
     }
   };
   for (const handler of graph.handlers) report("handlers (on …)", handler.span);
