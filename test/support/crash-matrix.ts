@@ -236,8 +236,12 @@ function endedIn(run: StoredRun | undefined): ReadonlySet<string> {
 function endings(run: StoredRun | undefined): number {
   let count = 0;
   const failed = new Map<string, number>();
+  const fellBack = new Set<string>();
   for (const event of run?.events ?? []) {
-    if (event.kind === "model.answered" || event.kind === "model.failed") count++;
+    if (event.kind === "call.fell_back") fellBack.add(event.path);
+    // The attempts of a call that fell back were told already; what ends with it is the call that stood in.
+    else if (event.kind.startsWith("call.") && "path" in event && fellBack.has(event.path) && failed.has(event.path)) continue;
+    else if (event.kind === "model.answered" || event.kind === "model.failed") count++;
     else if (event.kind === "call.attempt_failed") {
       failed.set(event.path, event.attempt);
       count++;
