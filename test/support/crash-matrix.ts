@@ -237,8 +237,12 @@ function endings(run: StoredRun | undefined): number {
   let count = 0;
   const failed = new Map<string, number>();
   const fellBack = new Set<string>();
+  const cached = new Set<string>();
   for (const event of run?.events ?? []) {
     if (event.kind === "call.fell_back") fellBack.add(event.path);
+    else if (event.kind === "call.cached") cached.add(event.path);
+    // What was known was not asked for.
+    else if (event.kind === "call.completed" && cached.has(event.path)) continue;
     // The attempts of a call that fell back were told already; what ends with it is the call that stood in.
     else if (event.kind.startsWith("call.") && "path" in event && fellBack.has(event.path) && failed.has(event.path)) continue;
     else if (event.kind === "model.answered" || event.kind === "model.failed") count++;
