@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { findStore, hasEnded, lookAt, openStore, takeOver } from "../host/store/place.js";
 import { resumeKept } from "../runtime/durable.js";
+import { intendedMerges } from "../runtime/isolate.js";
 import { evolve, initialState } from "../runtime/state.js";
 import { type RunSummary, type Store, type StoredRun, StoreError } from "../runtime/store.js";
 import { differences, why } from "../runtime/why.js";
@@ -327,9 +328,13 @@ async function tidy(file: string, to: Terminal): Promise<void> {
       }
       const lease = status === undefined ? undefined : takeOver(store, run, 15_000);
       if (lease?.kind === "taken") continue;
-      await gitWorktrees(".").sweep(run);
+      const kept = await gitWorktrees(".").sweep(run, intendedMerges(store.load(run)?.events ?? []));
       if (lease !== undefined) store.release(run, lease.fence);
-      to.out(`${yellow("!", to.outColor)} removed the worktrees of ${run}, which did not come to its end\n`);
+      to.out(
+        kept > 0
+          ? `${yellow("!", to.outColor)} ${counted(kept, "worktree")} of ${run} ${kept === 1 ? "waits" : "wait"} to be merged: \`weave resume ${run}\` does it\n`
+          : `${yellow("!", to.outColor)} removed the worktrees of ${run}, which did not come to its end\n`,
+      );
     }
   } finally {
     store.close();

@@ -1,25 +1,17 @@
 /**
  * `@isolate`: each attempt in a worktree of its own, the working directory of every tool inside. Only a success is merged,
- * one at a time for a tree, in the order of the program whatever ended first. The intent to merge is journaled with the
- * value, so that a run that was cut off finishes the merge and makes nothing inside again.
+ * one at a time for a tree, in the order of `merge-order.ts`. The intent to merge is journaled with the value, so that a
+ * run that was cut off finishes the merge and makes nothing inside again.
  */
 import { pump } from "./body.js";
 import { startCall } from "./call.js";
+import type { RunEvent } from "./events.js";
 import { type CallFailure, toFailure } from "./failure.js";
-import type { Attempt, CompiledCallable, Done, Run, Step } from "./machine.js";
-import { cancelled, type Scope } from "./scope.js";
+import type { Attempt, CompiledCallable, Done, Step } from "./machine.js";
+import { advance, enter, type Isolation, leave } from "./merge-order.js";
+import { cancelled } from "./scope.js";
 import { rootOf, stopped } from "./step.js";
 import type { Conflict, ToolHost, Worktree, WorktreeAsked } from "./tool.js";
-
-interface Isolation {
-  readonly order: readonly number[];
-  /** Merges; undefined while the attempt is still working. */
-  go: (() => void) | undefined;
-  merging: boolean;
-}
-
-/** The isolations that are open, by the tree that they were made from. */
-export type Isolations = Map<string, Isolation[]>;
 
 /** Under which the value of a merge that was intended is kept. */
 export const mergeKey = (path: string): string => `${path} merge`;
@@ -40,7 +32,7 @@ export function withIsolation(resolver: (() => CompiledCallable) | undefined, ne
     if (merged !== undefined) {
       settle(
         step,
-        worktrees.finish({ ...asked, key: merged.key }),
+        worktrees.finish({ ...asked, key: merged.key }, resolver === undefined ? undefined : resolving(step, resolver())),
         () => done(undefined, merged.value),
         (failed) => done(failed, null),
       );
@@ -169,46 +161,17 @@ function settle<T>({ run }: Step, promise: Promise<T>, then: (value: T) => void,
   );
 }
 
-function enter(run: Run, from: string, step: Step): Isolation {
-  const made: Isolation = { order: orderOf(step), go: undefined, merging: false };
-  const open = run.isolations.get(from) ?? [];
-  const at = open.findIndex((other) => compare(made.order, other.order) < 0);
-  open.splice(at < 0 ? open.length : at, 0, made);
-  run.isolations.set(from, open);
-  return made;
-}
-
-function leave(run: Run, from: string, entry: Isolation): void {
-  const open = run.isolations.get(from);
-  if (open === undefined) return;
-  open.splice(open.indexOf(entry), 1);
-  if (open.length === 0) run.isolations.delete(from);
-  else advance(run, from);
-}
-
-/** The first in the order of the program may merge, once it is done. */
-function advance(run: Run, from: string): void {
-  const [first] = run.isolations.get(from) ?? [];
-  if (first === undefined || first.merging) return;
-  const { go } = first;
-  first.go = undefined;
-  go?.();
-}
-
-/** Places from the outermost scope to the step. */
-function orderOf(step: Step): readonly number[] {
-  const places: number[] = [];
-  for (let at: Scope | undefined = step; at !== undefined; at = at.parentScope) places.push(at.position);
-  return places.reverse();
-}
-
-function compare(a: readonly number[], b: readonly number[]): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference;
+/** Keys of the worktrees whose merge a run intended, which it did not come to the end of. */
+export function intendedMerges(events: readonly RunEvent[]): ReadonlySet<string> {
+  const open = new Map<string, string>();
+  for (const event of events) {
+    if (event.kind === "worktree.merging") open.set(event.path, event.key);
+    else if ("path" in event && typeof event.path === "string" && endings.has(event.kind)) open.delete(event.path);
   }
-  return a.length - b.length;
+  return new Set(open.values());
 }
+
+const endings: ReadonlySet<RunEvent["kind"]> = new Set(["worktree.merged", "call.failed", "call.attempt_failed", "region.failed"]);
 
 /** Ends what a run keeps open; an earlier part of one that is over may have left worktrees that nothing came back to. */
 export async function leaveNothing(tools: ToolHost, run: string, resumed: boolean, status: string): Promise<void> {

@@ -5,8 +5,8 @@
 import { pump } from "./body.js";
 import { failure } from "./failure.js";
 import type { Attempt, Step } from "./machine.js";
+import { advanceAll, inside } from "./merge-order.js";
 import type { Read } from "./retry.js";
-import type { Scope } from "./scope.js";
 import { stopped } from "./step.js";
 
 interface Wish {
@@ -58,6 +58,7 @@ export function withLock(name: Read, next: Attempt): Attempt {
       done(stopped(step), null);
       pump(run);
     };
+    advanceAll(run);
   };
 }
 
@@ -70,11 +71,6 @@ function release(locks: Locks, key: string): void {
   }
   lock.holder = next.step;
   next.granted();
-}
-
-function inside(inner: Scope, outer: Scope): boolean {
-  for (let at: Scope | undefined = inner; at !== undefined; at = at.parentScope) if (at === outer) return true;
-  return false;
 }
 
 /** The locks on the way from `key` back to a lock that the asking step is inside of. */

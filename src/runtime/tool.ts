@@ -69,6 +69,9 @@ export interface Conflict {
   readonly theirs: string;
 }
 
+/** Gives the text of a file that two sides changed. */
+export type Resolve = (conflict: Conflict) => Promise<string>;
+
 export interface WorktreeAsked {
   readonly run: string;
   /** Names the worktree within the run. */
@@ -87,19 +90,16 @@ export interface Worktree {
    * Merges what changed into the files it was made from and takes it away; gives the number of files. `intend` is told
    * that number before anything is written. Rejects where both sides changed a file; then nothing was.
    */
-  readonly merge: (
-    resolve: ((conflict: Conflict) => Promise<string>) | undefined,
-    intend: (files: number) => Promise<void>,
-  ) => Promise<number>;
+  readonly merge: (resolve: Resolve | undefined, intend: (files: number) => Promise<void>) => Promise<number>;
   readonly discard: () => Promise<void>;
 }
 
 export interface Worktrees {
   readonly open: (asked: WorktreeAsked) => Promise<Worktree>;
-  /** Finishes a merge that was begun, and takes the worktree away; nothing where there is none. */
-  readonly finish: (asked: WorktreeAsked) => Promise<void>;
-  /** Takes away what a run left. */
-  readonly sweep: (run: string) => Promise<void>;
+  /** Finishes a merge that was intended, wherever it was cut off, and takes the worktree away; nothing where there is none. */
+  readonly finish: (asked: WorktreeAsked, resolve?: Resolve) => Promise<void>;
+  /** Takes away what a run left, but the worktrees under these keys whose merge was not begun; gives how many it kept. */
+  readonly sweep: (run: string, but?: ReadonlySet<string>) => Promise<number>;
 }
 
 export interface ToolHost {

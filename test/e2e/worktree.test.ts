@@ -14,8 +14,8 @@ flow part(log: string) -> null { edit(log) }
 flow main(log: string) -> null { @isolate("worktree") part(log) }
 `;
 
-/** A repository whose run is killed when git is about to do something. */
-function killedAt(command: string) {
+/** A repository whose run is killed when git is about to do something for the n-th time. */
+function killedAt(command: string, nth = 1) {
   const outside = project({});
   const cwd = project({
     "main.weave": PROGRAM,
@@ -28,7 +28,7 @@ function killedAt(command: string) {
   git(cwd, "commit", "-q", "-m", "first");
   writeFileSync(join(cwd, "mine.txt"), "mine\n");
   const wrapper = `#!/bin/sh
-case " $* " in *" ${command} "*) if [ ! -e "${outside}/killed" ]; then touch "${outside}/killed"; kill -9 $PPID; exit 1; fi;; esac
+case " $* " in *" ${command} "*) echo >> "${outside}/seen"; if [ "$(wc -l < "${outside}/seen")" -eq ${nth} ]; then kill -9 $PPID; exit 1; fi;; esac
 exec "${realGit}" "$@"
 `;
   writeFileSync(join(outside, "git"), wrapper);
@@ -62,6 +62,21 @@ describe("a run that is killed", () => {
     expect(files(cwd)).toEqual(before);
     const resumed = await weave(["resume"], { cwd, env });
     expect([resumed.code, files(cwd), made(), left(cwd)]).toEqual([0, after, 1, []]);
+  });
+
+  test("between the intent to merge and its plan loses nothing, also when the doctor came before the resume", async () => {
+    // Snapshots: of the tree for the worktree, of the worktree, of the tree before and after the intent.
+    for (const doctored of [false, true]) {
+      const { cwd, env, log, made } = killedAt("add -A", 4);
+      await weave(["run", "main.weave", "--log", log], { cwd, env });
+      expect(files(cwd)).toEqual(before);
+      if (doctored) {
+        const { out } = await weave(["doctor"], { cwd, env });
+        expect(out).toMatch(/1 worktree of r\w+ waits to be merged: `weave resume r\w+` does it/);
+      }
+      const resumed = await weave(["resume"], { cwd, env });
+      expect([resumed.code, files(cwd), made(), left(cwd)]).toEqual([0, after, 1, []]);
+    }
   });
 
   test("and given up is tidied by the doctor, which finishes what was begun", async () => {

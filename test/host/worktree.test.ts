@@ -285,6 +285,122 @@ describe("several at once", () => {
   });
 });
 
+describe("merges and locks do not wait for each other", () => {
+  const source = (later: string): string => `
+effect tool note(text: string) -> string = module("./none.ts")
+flow early() -> string { let a = act("waits")\n @lock("tree") note(a) }
+flow main() -> { a: string, b: string } {
+  fork { a: @isolate("worktree") early(), b: ${later} }
+}`;
+  const deferred = (): { readonly done: Promise<void>; readonly end: () => void } => {
+    let end: () => void = () => undefined;
+    const done = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    return { done, end };
+  };
+
+  test.each([
+    ["a call", `@lock("tree") @isolate("worktree") act("holds")`],
+    ["a block around it", `@lock("tree") { let x = @isolate("worktree") act("holds")\n x }`],
+    ["one inside of another", `@lock("tree") @isolate("worktree") { let x = @isolate("worktree") act("holds")\n x }`],
+  ])("%s that holds a lock which an earlier one needs is merged before it", async (_, later) => {
+    const directory = repository();
+    const merged: string[] = [];
+    const holding = deferred();
+    const handle = await start(source(later), directory, {
+      onEvent: (event) => {
+        if (event.kind === "worktree.merged") merged.push(event.path);
+      },
+      tools: {
+        act: async ({ what }, { cwd }) => {
+          if (what === "waits") await holding.done;
+          else setImmediate(holding.end);
+          writeFileSync(join(cwd, `${String(what)}.txt`), "x");
+          return String(what);
+        },
+        note: (_args, { cwd }) => {
+          writeFileSync(join(cwd, "noted.txt"), "x");
+          return "noted";
+        },
+      },
+    });
+    expect((await handle.result).value).toEqual({ a: "noted", b: "holds" });
+    expect(merged.at(-1)).toMatch(/early/);
+    expect(["waits", "holds", "noted"].every((name) => existsSync(join(directory, `${name}.txt`)))).toBe(true);
+    expectClean(directory);
+  });
+
+  test("only as many as must go before it, in their order", async () => {
+    const directory = repository();
+    const merged: string[] = [];
+    const holding = deferred();
+    const handle = await start(
+      `
+effect tool note(text: string) -> string = module("./none.ts")
+flow early() -> string { let a = act("waits")\n @lock("tree") note(a) }
+flow main() -> { a: string, b: string, c: string, d: string } {
+  fork {
+    a: @isolate("worktree") early()
+    b: @isolate("worktree") act("between")
+    c: @lock("tree") @isolate("worktree") act("holds")
+    d: @isolate("worktree") act("after")
+  }
+}`,
+      directory,
+      {
+        onEvent: (event) => {
+          if (event.kind === "worktree.merged") merged.push(event.path.replace(/^main\/fork\/(\w+).*/, "$1"));
+        },
+        tools: {
+          act: async ({ what }, { cwd }) => {
+            if (what === "waits") await holding.done;
+            if (what === "holds") setImmediate(holding.end);
+            writeFileSync(join(cwd, `${String(what)}.txt`), "x");
+            return String(what);
+          },
+          note: () => "noted",
+        },
+      },
+    );
+    await handle.result;
+    expect(merged).toEqual(["b", "c", "a", "d"]);
+    expectClean(directory);
+  });
+
+  test("a resolver that needs a lock which a later one holds lets that go before", async () => {
+    const directory = repository();
+    const holding = deferred();
+    const handle = await start(
+      `
+@lock("tree") tool combine_alone(conflict: { path: string, base: string, ours: string, theirs: string }) -> string = module("./none.ts")
+flow main() -> { a: string, b: string } {
+  fork { a: @isolate("worktree", resolve: combine_alone) act("first"), b: @lock("tree") @isolate("worktree") act("second") }
+}`,
+      directory,
+      {
+        tools: {
+          act: async ({ what }, { cwd }) => {
+            const line = what === "first" ? "one" : "mine";
+            if (what === "first") await holding.done;
+            else {
+              writeFileSync(join(directory, "a.txt"), "user\ntwo\nthree\nmine\n");
+              setImmediate(holding.end);
+            }
+            writeFileSync(join(cwd, "a.txt"), text(cwd, "a.txt").replace(line, String(what)));
+            return String(what);
+          },
+          combine_alone: tools["combine"] as ToolFunction,
+        },
+      },
+    );
+    expect((await handle.result).value).toEqual({ a: "first", b: "second" });
+    // The second changed the same file meanwhile, so the first was put together with it once more.
+    expect(text(directory, "a.txt")).toBe("user\ntwo\nthree\nsecond\nfirst\ntwo\nthree\nmine\n");
+    expectClean(directory);
+  });
+});
+
 test("the user's changes during the run are kept: what they touched too is a conflict", async () => {
   const directory = repository();
   const changing = (path: string, put: string) => ({

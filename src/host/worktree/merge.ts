@@ -7,7 +7,7 @@ import { copyFile, mkdtemp, rm, rmdir, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { failure } from "../../runtime/failure.js";
-import type { Conflict } from "../../runtime/tool.js";
+import type { Resolve } from "../../runtime/tool.js";
 import { git, gitText } from "./git.js";
 
 export interface Snapshot {
@@ -50,8 +50,6 @@ export type Merged =
   | { readonly kind: "merged"; readonly tree: string }
   /** Paths that neither git nor a resolver could put together. */
   | { readonly kind: "conflict"; readonly paths: readonly string[] };
-
-type Resolve = (conflict: Conflict) => Promise<string>;
 
 /** Three-way merge of two states that both came from one commit. */
 export async function merged(top: string, ours: string, theirs: string, resolve: Resolve | undefined): Promise<Merged> {

@@ -20,5 +20,5 @@ export const temporaryWorktrees: Worktrees = {
     };
   },
   finish: () => Promise.resolve(),
-  sweep: () => Promise.resolve(),
+  sweep: () => Promise.resolve(0),
 };

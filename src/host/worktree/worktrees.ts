@@ -22,10 +22,12 @@ interface Record {
 }
 
 const MARK = ".json";
+/** How often a merge is made anew because the tree changed while a resolver worked. */
+const mostTries = 5;
 const folderOf = (home: string): string => join(home, ".weave", "worktrees");
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);
 const prefixOf = (run: string): string => `${run.replace(/[^A-Za-z0-9_-]/g, "_")}.`;
-const nameOf = ({ run, key }: WorktreeAsked): string => `${prefixOf(run)}${hashOf(key)}`;
+const nameOf = ({ run, key }: Pick<WorktreeAsked, "run" | "key">): string => `${prefixOf(run)}${hashOf(key)}`;
 
 /** Worktrees of a project; `directory` is where its runs work. */
 export function gitWorktrees(directory: string): Worktrees {
@@ -65,15 +67,21 @@ export function gitWorktrees(directory: string): Worktrees {
         await mkdir(join(place, inner), { recursive: true });
         return worktree(root, place, record, inner, false, inTurn);
       }),
-    finish: (asked) =>
-      inTurn(async () => {
-        const root = await homeOf();
-        await finished(root, join(folderOf(root), nameOf(asked)));
-      }),
-    sweep: (run) =>
+    finish: async (asked, resolve) => {
+      const root = await homeOf();
+      const place = join(folderOf(root), nameOf(asked));
+      const record = await recordOf(place);
+      // The process died between the intent and the plan: what was done is still in the worktree.
+      if (record !== undefined && record.plan === undefined && existsSync(place))
+        await worktree(root, place, record, "", true, inTurn).merge(resolve, () => Promise.resolve());
+      else await inTurn(() => finished(root, place));
+    },
+    sweep: (run, but = new Set()) =>
       inTurn(async () => {
         const root = await homeOf().catch(() => undefined);
-        if (root !== undefined) await swept(root, (name) => name.startsWith(prefixOf(run)));
+        if (root === undefined) return 0;
+        const kept = new Set([...but].map((key) => nameOf({ run, key })));
+        return swept(root, prefixOf(run), kept);
       }),
   };
 }
@@ -123,6 +131,16 @@ function worktree(
   found: boolean,
   inTurn: <T>(work: () => Promise<T>) => Promise<T>,
 ): Worktree {
+  /** Keeps the other side on a branch, and says so. */
+  const refused = async (paths: readonly string[], { commit }: Snapshot) => {
+    const branch = `weave/${hashOf(place)}`;
+    await inTurn(() => git(root, ["branch", "-f", branch, commit]));
+    return failure(
+      "tool_error",
+      `both sides changed ${paths.join(", ")}: the tree is as it was, and the other side is kept on the branch ${branch} (\`git diff ${record.base.commit.slice(0, 12)} ${branch}\`)`,
+      { committed: "no" },
+    );
+  };
   return {
     directory: join(place, inner),
     found,
@@ -135,36 +153,32 @@ function worktree(
         await inTurn(() => removed(root, place));
         return 0;
       }
-      const ours = await inTurn(() => snapshot(from, base.commit));
-      const result =
-        ours.tree === base.tree
-          ? ({ kind: "merged", tree: theirs.tree } as const)
-          : await merged(from, ours.commit, theirs.commit, resolve);
-      if (result.kind === "conflict") {
-        const branch = `weave/${hashOf(place)}`;
-        await inTurn(() => git(root, ["branch", "-f", branch, theirs.commit]));
-        throw failure(
-          "tool_error",
-          `both sides changed ${result.paths.join(", ")}: the tree is as it was, and the other side is kept on the branch ${branch} (\`git diff ${base.commit.slice(0, 12)} ${branch}\`)`,
-          { committed: "no" },
-        );
+      for (let tries = 1; ; tries++) {
+        const ours = await inTurn(() => snapshot(from, base.commit));
+        const result =
+          ours.tree === base.tree
+            ? ({ kind: "merged", tree: theirs.tree } as const)
+            : await merged(from, ours.commit, theirs.commit, resolve);
+        if (result.kind === "conflict") throw await refused(result.paths, theirs);
+        const changed = await changes(from, ours.tree, result.tree);
+        await intend(changed.length);
+        const done = await inTurn(async () => {
+          // What was changed while a resolver worked is looked at again before anything is written.
+          const now = await snapshot(from, base.commit);
+          const touched = new Set((await changes(from, ours.tree, now.tree)).map(({ path }) => path));
+          if (changed.some(({ path }) => touched.has(path))) return false;
+          await written(place, { ...record, plan: { tree: result.tree, changes: changed } });
+          await apply(from, result.tree, changed);
+          await removed(root, place);
+          return true;
+        });
+        if (done) return changed.length;
+        if (tries === mostTries)
+          throw await refused(
+            changed.map(({ path }) => path),
+            theirs,
+          );
       }
-      const changed = await changes(from, ours.tree, result.tree);
-      await intend(changed.length);
-      return inTurn(async () => {
-        // What was changed while a resolver worked is looked at again before anything is written.
-        const now = await snapshot(from, base.commit);
-        const touched = new Set((await changes(from, ours.tree, now.tree)).map(({ path }) => path));
-        const lost = changed.filter(({ path }) => touched.has(path));
-        if (lost.length > 0)
-          throw failure("tool_error", `${lost.map(({ path }) => path).join(", ")} changed during the merge: the tree is as it was`, {
-            committed: "no",
-          });
-        await written(place, { ...record, plan: { tree: result.tree, changes: changed } });
-        await apply(from, result.tree, changed);
-        await removed(root, place);
-        return changed.length;
-      });
     },
   };
 }
@@ -185,8 +199,13 @@ async function removed(root: string, place: string): Promise<void> {
   await rm(`${place}${MARK}`, { force: true });
 }
 
-async function swept(root: string, isMeant: (name: string) => boolean): Promise<void> {
+async function swept(root: string, prefix: string, but: ReadonlySet<string>): Promise<number> {
   const names = await readdir(folderOf(root)).catch(() => []);
-  const places = new Set(names.filter(isMeant).map((name) => name.replace(/\.json(?:\.tmp)?$/, "")));
-  for (const name of places) await finished(root, join(folderOf(root), name));
+  let kept = 0;
+  for (const name of new Set(names.filter((each) => each.startsWith(prefix)).map((each) => each.replace(/\.json(?:\.tmp)?$/, "")))) {
+    const place = join(folderOf(root), name);
+    if (but.has(name) && (await recordOf(place))?.plan === undefined && existsSync(place)) kept++;
+    else await finished(root, place);
+  }
+  return kept;
 }
