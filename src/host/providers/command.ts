@@ -53,6 +53,7 @@ export async function askProgram(request: ModelRequest, context: RequestContext,
     const said = read.kind === "failed" ? read.message : "";
     throw failureOf({ program, code: ended.code, said, err: hideSecrets(ended.err, secrets), read });
   }
+  if (!ended.isText) throw { ...failure("invalid_output", `${program} did not write text in UTF-8`), usageUnknown: true };
   const { answer } = read;
   return form.wrapped ? { ...answer, text: unwrapped(answer.text) } : answer;
 }

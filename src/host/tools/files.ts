@@ -2,6 +2,7 @@
  * The module `std/fs`. Paths are relative to the working directory and stay inside the project, links followed, unless
  * more was allowed. A search leaves out `.git` and `node_modules` unless it starts inside them.
  */
+import { isUtf8 } from "node:buffer";
 import {
   appendFile,
   glob as globFiles,
@@ -68,8 +69,13 @@ export function fileTools(options: FileOptions): Readonly<Record<string, ToolFun
       const wanted = String(text);
       for (const path of await search(dir, pattern)) {
         signal.throwIfAborted();
-        const content = await readFile(resolve(options.directory, path), "utf8").catch(told(path));
-        if (!content.includes(wanted)) continue;
+        const bytes = await readFile(resolve(options.directory, path)).catch(told(path));
+        if (!bytes.includes(wanted)) continue;
+        if (!isUtf8(bytes)) {
+          log(`grep: ${path} is not a text in UTF-8; it is left out`);
+          continue;
+        }
+        const content = bytes.toString("utf8");
         for (const [i, line] of content.split(/\r?\n/).entries()) {
           if (!line.includes(wanted)) continue;
           if (matches.length === mostMatches) {
@@ -127,7 +133,6 @@ export function fileTools(options: FileOptions): Readonly<Record<string, ToolFun
   };
 }
 
-/** The real path of what a program names, if it may be used. */
 /** The real place of a path, which must be inside the project or what was allowed. */
 export async function confined(path: string, { directory, allowed }: FileOptions): Promise<string> {
   if (path.includes("\0")) throw failure("tool_error", "a path cannot hold a zero byte");

@@ -21,6 +21,8 @@ export interface Finished {
   /** Whether what it wrote was UTF-8; other bytes are replaced in `out`. */
   readonly isText: boolean;
   readonly out: string;
+  /** The same of its standard error. */
+  readonly isErrText: boolean;
   readonly err: string;
 }
 
@@ -78,6 +80,8 @@ export function signalGroup(child: ChildProcessWithoutNullStreams, kind: NodeJS.
 /** Why a program could not be started. */
 export function notStarted(error: NodeJS.ErrnoException, program: string, cwd: string): string {
   if (error.code === "ENOENT") return `there is no program ${program}, or no folder ${cwd}`;
+  if (error.code === "E2BIG")
+    return `the arguments of ${program} are longer than this system allows; pass long texts on its standard input`;
   return error.code === "EACCES" ? `${program} may not be run` : error.message;
 }
 
@@ -85,11 +89,19 @@ export function runProgram(spawning: Spawning): Promise<Finished> {
   const { argv, signal } = spawning;
   const [program] = argv;
   if (program === undefined || program === "") return Promise.reject(failure("tool_error", "no program was named"));
-  if ([...argv, ...Object.values(spawning.env)].some((part) => part.includes("\0")))
-    return Promise.reject(failure("tool_error", "an argument of a program cannot hold a zero byte"));
+  if ([...argv, spawning.cwd, ...Object.values(spawning.env)].some((part) => part.includes("\0")))
+    return Promise.reject(
+      failure("tool_error", "an argument, folder or variable of a program cannot hold a zero byte", { committed: "no" }),
+    );
   if (signal.aborted) return Promise.reject(failure("cancelled", "the program was not started"));
   return new Promise((resolve, reject) => {
-    const child = startProgram(argv, spawning.cwd, spawning.env);
+    let child: ChildProcessWithoutNullStreams;
+    try {
+      child = startProgram(argv, spawning.cwd, spawning.env);
+    } catch (thrown) {
+      reject(failure("tool_error", notStarted(thrown as NodeJS.ErrnoException, program, spawning.cwd), { committed: "no" }));
+      return;
+    }
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let size = 0;
@@ -117,7 +129,7 @@ export function runProgram(spawning: Spawning): Promise<Finished> {
     };
     child.on("error", (error: NodeJS.ErrnoException) => {
       over();
-      reject(failure("tool_error", notStarted(error, program, spawning.cwd)));
+      reject(failure("tool_error", notStarted(error, program, spawning.cwd), { committed: "no" }));
     });
     // What it left running in its group has no use for anybody once it has ended itself.
     child.on("exit", () => signalGroup(child, "SIGTERM"));
@@ -129,7 +141,8 @@ export function runProgram(spawning: Spawning): Promise<Finished> {
       else if (code === null) reject(failure("tool_error", `${program} was ended by ${killedBy ?? "a signal"}`, { committed: "unknown" }));
       else {
         const bytes = Buffer.concat(out);
-        resolve({ code, isText: isUtf8(bytes), out: bytes.toString("utf8"), err: Buffer.concat(err).toString("utf8") });
+        const told = Buffer.concat(err);
+        resolve({ code, isText: isUtf8(bytes), out: bytes.toString("utf8"), isErrText: isUtf8(told), err: told.toString("utf8") });
       }
     });
   });

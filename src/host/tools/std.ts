@@ -1,5 +1,6 @@
 /** The functions behind the standard modules, each loaded when a program uses it. */
 import { resolve } from "node:path";
+import { failure } from "../../runtime/failure.js";
 import type { ToolContext, ToolFunction } from "../../runtime/tool.js";
 import type { FileOptions } from "./files.js";
 
@@ -66,14 +67,21 @@ export async function standardModule(name: string, options: FileOptions): Promis
       return (await import("./http.js")).httpTools;
     case "shell": {
       const { runProgram } = await import("./spawn.js");
-      const run: ToolFunction = ({ argv, cwd, input }, { signal }) =>
-        runProgram({
-          argv: (argv as readonly unknown[]).map(String),
+      const run: ToolFunction = async ({ argv, cwd, input }, { signal }) => {
+        const words = (argv as readonly unknown[]).map(String);
+        const ended = await runProgram({
+          argv: words,
           cwd: typeof cwd === "string" ? resolve(options.directory, cwd) : options.directory,
           input: typeof input === "string" ? input : undefined,
           env: {},
           signal,
         });
+        if (!ended.isText || !ended.isErrText)
+          throw failure("invalid_output", `${words[0] ?? ""} did not write text in UTF-8 (it ended with code ${ended.code})`, {
+            committed: "yes",
+          });
+        return { code: ended.code, out: ended.out, err: ended.err };
+      };
       return { run };
     }
     case "time":
