@@ -68,6 +68,12 @@ function timers(): Clock["after"] {
     else arm(lane, first.at - now);
     for (const fire of due) fire();
   };
+  // A timer that nobody waits for must not keep the process alive. Nearly always the next one is set at once.
+  let sweeping = false;
+  const sweep = (): void => {
+    sweeping = false;
+    for (const lane of lanes.values()) if (lane.live === 0) lane.timer?.unref();
+  };
   const arm = (lane: Lane, ms: number): void => {
     lane.timer = setTimeout(() => tick(lane), Math.min(Math.max(1, Math.ceil(ms)), longest));
   };
@@ -84,13 +90,15 @@ function timers(): Clock["after"] {
     own.entries.push(entry);
     own.live++;
     if (own.timer === undefined) arm(own, ms);
-    else if (own.live === 1) own.timer.ref();
+    else if (own.live === 1 && !own.timer.hasRef()) own.timer.ref();
     return () => {
       if (entry.fire === undefined) return;
       entry.fire = undefined;
       own.live--;
-      // A timer that nobody waits for must not keep the process alive.
-      if (own.live === 0) own.timer?.unref();
+      if (own.live === 0 && !sweeping) {
+        sweeping = true;
+        setImmediate(sweep);
+      }
       if (own.entries.length > 1024 && own.live * 4 < own.entries.length)
         own.entries = own.entries.filter((each) => each.fire !== undefined);
     };

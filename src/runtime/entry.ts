@@ -32,10 +32,14 @@ function admitted(step: Step, tool: boolean, next: Attempt, done: Done): void {
   const { run, context } = step;
   const working = beginWork(run, context.account);
   if (working === undefined) {
-    countAttempt(step, tool, (refused) => {
-      if (refused === undefined) next(step, done);
-      else done(refused, null);
-    });
+    // No budget is around: there is nothing to wait for.
+    if (step.halt !== running) done(stopped(step), null);
+    else if (run.suspense?.pausing() !== true) {
+      const cost = costOf(step);
+      if (cost > 0) spend(context.account, { cost, tokens: 0, calls: 1 });
+      counted(step, tool, cost);
+      next(step, done);
+    }
     return;
   }
   step.context = { ...context, worker: working };
@@ -100,41 +104,49 @@ function countAttempt(step: Step, tool: boolean, then: (failed: CallFailure | un
   const { run, context } = step;
   // In a pause nothing more is started; the run ends here and is resumed here.
   if (run.suspense?.pausing() === true) return;
-  const price = step.site?.cost?.(step);
-  const cost = typeof price === "number" ? nanoDollars(price) : 0;
-  const count = (): void => {
-    const attempt = ++rootOf(step).attempts;
-    const effect = tool && step.site?.callee.effect === "effect";
-    if (run.commit !== undefined && (effect || cost > 0 || context.account.capped))
-      run.emit({ kind: "call.attempted", path: step.path, attempt, effect, ...(cost > 0 ? { costUsd: dollars(cost) } : {}) });
-    run.totals.calls++;
-    if (tool) run.totals.toolCalls++;
-    if (cost > 0) {
-      run.totals.cost += cost;
-      billOf(step).cost += cost;
-    }
-  };
-  if (!context.account.capped) {
-    if (cost > 0) spend(context.account, { cost, tokens: 0, calls: 1 });
-    count();
+  const cost = costOf(step);
+  const amount: Amount = { cost, tokens: 0, calls: 1 };
+  const { account: held, claim } = context;
+  if (!held.capped) {
+    if (cost > 0) spend(held, amount);
+    counted(step, tool, cost);
     then(undefined);
     return;
   }
-  const amount: Amount = { cost, tokens: 0, calls: 1 };
-  const { account: held, claim } = context;
   // What was kept back for it is there at once.
   if (claim !== undefined && expiry(held) === undefined && payFrom(claim, amount)) {
-    count();
+    counted(step, tool, cost);
     then(undefined);
     return;
   }
   request(step, amount, claim === undefined ? nothing : afterAttempt(claim.held, amount), (failed) => {
     if (failed === undefined) {
       settle(held, amount, amount);
-      count();
+      counted(step, tool, cost);
     }
     then(failed);
   });
+}
+
+/** What the callable itself costs, in billionths of a dollar. */
+function costOf(step: Step): number {
+  const price = step.site?.cost?.(step);
+  return typeof price === "number" ? nanoDollars(price) : 0;
+}
+
+/** One more attempt was let in. */
+function counted(step: Step, tool: boolean, cost: number): void {
+  const { run, context } = step;
+  const attempt = ++rootOf(step).attempts;
+  const effect = tool && step.site?.callee.effect === "effect";
+  if (run.commit !== undefined && (effect || cost > 0 || context.account.capped))
+    run.emit({ kind: "call.attempted", path: step.path, attempt, effect, ...(cost > 0 ? { costUsd: dollars(cost) } : {}) });
+  run.totals.calls++;
+  if (tool) run.totals.toolCalls++;
+  if (cost > 0) {
+    run.totals.cost += cost;
+    billOf(step).cost += cost;
+  }
 }
 
 /** What is still kept back for an attempt's requests once the attempt itself is counted. */

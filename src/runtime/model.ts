@@ -17,7 +17,7 @@ import type { Attempt, Run, Step } from "./machine.js";
 import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
-import { allowed } from "./rate.js";
+import { allowed, correct, use } from "./rate.js";
 import { mediaIn, messageText, requestBytes } from "./request-bytes.js";
 import { cancelled, running, stopping } from "./scope.js";
 import { abort, billOf, rootOf, stopped } from "./step.js";
@@ -189,9 +189,9 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
       });
     const { commit } = run;
     if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
-    taken?.use();
+    if (taken !== undefined) use(run, taken);
     const answer = await send(step, model, sent, { hidden: asking.hideAnswer, guard }, amount, provider);
-    if (answer.usage !== undefined) taken?.correct(answer.usage.inputTokens + answer.usage.outputTokens);
+    if (taken !== undefined && answer.usage !== undefined) correct(run, taken, answer.usage.inputTokens + answer.usage.outputTokens);
     return answer;
   } finally {
     load.tokens -= amount.tokens;

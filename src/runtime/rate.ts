@@ -20,20 +20,14 @@ export interface Allowance {
   readonly tokensPerMinute: number | undefined;
 }
 
-/** What was taken. */
-export interface Use {
-  /** Says that it is used now: until then it counts, and does not come back. */
-  readonly use: () => void;
-  /** Says how many tokens they were in the end. */
-  readonly correct: (tokens: number) => void;
-}
-
-interface Taken {
+/** What was taken: it counts until a window after it was used. */
+export interface Taken {
   /** When it was used; `Infinity` until then. */
   at: number;
   tokens: number;
   /** Its place among all that was ever taken. */
   readonly place: number;
+  readonly rate: Rate;
 }
 
 interface Window {
@@ -49,11 +43,13 @@ interface Wish extends Waiting {
   readonly tokens: number;
 }
 
-interface Rate {
+export interface Rate {
   readonly windows: readonly Window[];
   readonly taken: Taken[];
   /** How many were taken before the first in `taken`. */
   dropped: number;
+  /** How long `taken` gets before what came back is taken out of it. */
+  sweepAt: number;
   readonly waiting: Line<Wish>;
   timer: boolean;
   sequence: number;
@@ -62,22 +58,34 @@ interface Rate {
 export type Rates = Map<string, Rate>;
 
 const MINUTE = 60_000;
+const LONG = 1024;
 
 /** `shared` names what has the rate, where that is not the callable itself. */
 export function withRate(perSecond: number, next: Attempt, shared?: string): Attempt {
   const allowance: Allowance = { perSecond, tokensPerMinute: undefined };
   return (step, done) => {
     const working = beginWork(step.run, step.context.account);
-    take(step, shared ?? step.site?.callee.ref.id ?? step.path, allowance, 0, (taken) => {
-      const { run } = step;
+    const { run } = step;
+    const key = shared ?? step.site?.callee.ref.id ?? step.path;
+    const free = run.commit === undefined ? takeNow(step, rateOf(run, key, allowance), key, allowance, 0) : undefined;
+    if (free !== undefined) {
+      use(run, free);
+      next(step, done);
+      endWork(run, working);
+      return;
+    }
+    take(step, key, allowance, 0, (taken) => {
+      if (!("rate" in taken)) {
+        done(taken, null);
+        endWork(run, working);
+        return;
+      }
       const start = (): void => {
-        if ("use" in taken) {
-          taken.use();
-          next(step, done);
-        } else done(taken, null);
+        use(run, taken);
+        next(step, done);
         endWork(run, working);
       };
-      if (run.commit === undefined || !("use" in taken)) start();
+      if (run.commit === undefined) start();
       else {
         // It is written down before it is used, so that a process that dies cannot forget it.
         run.commit(() => {
@@ -93,25 +101,12 @@ export function withRate(perSecond: number, next: Attempt, shared?: string): Att
  * Goes on when one more start with so many tokens is allowed, or with a failure when the step is stopped before. In a
  * journaled run what was taken is told; the caller makes that safe before it uses it.
  */
-export function take(step: Step, key: string, allowance: Allowance, tokens: number, then: (taken: Use | CallFailure) => void): void {
+export function take(step: Step, key: string, allowance: Allowance, tokens: number, then: (taken: Taken | CallFailure) => void): void {
   const { run } = step;
   const rate = rateOf(run, key, allowance);
-  const enter = (): void => {
-    const entry: Taken = { at: Number.POSITIVE_INFINITY, tokens, place: rate.dropped + rate.taken.length };
-    rate.taken.push(entry);
-    for (const window of rate.windows) window.sum += window.weigh(tokens);
-    if (run.commit !== undefined)
-      run.emit({ kind: "rate.taken", path: step.path, key, ...(allowance.tokensPerMinute === undefined ? {} : { tokens }) });
-    then({
-      use: () => {
-        entry.at = run.clock.now();
-        serve(run, rate);
-      },
-      correct: (used) => correct(run, rate, entry, used),
-    });
-  };
-  if (rate.waiting.peek() === undefined && blocking(run, rate, tokens) === undefined) {
-    enter();
+  const free = takeNow(step, rate, key, allowance, tokens);
+  if (free !== undefined) {
+    then(free);
     return;
   }
   run.emit({ kind: "call.queued", path: step.path, for: "rate" });
@@ -122,7 +117,7 @@ export function take(step: Step, key: string, allowance: Allowance, tokens: numb
     gone: false,
     enter: () => {
       step.onStop = undefined;
-      enter();
+      then(enter(step, rate, key, allowance, tokens));
     },
   };
   rate.waiting.push(wish);
@@ -135,17 +130,45 @@ export function take(step: Step, key: string, allowance: Allowance, tokens: numb
   serve(run, rate);
 }
 
+/** One more start where nobody waits and there is room. */
+function takeNow(step: Step, rate: Rate, key: string, allowance: Allowance, tokens: number): Taken | undefined {
+  if (rate.waiting.peek() !== undefined || blocking(step.run, rate, tokens) !== undefined) return undefined;
+  return enter(step, rate, key, allowance, tokens);
+}
+
+function enter({ run, path }: Step, rate: Rate, key: string, { tokensPerMinute }: Allowance, tokens: number): Taken {
+  const taken: Taken = { at: Number.POSITIVE_INFINITY, tokens, place: rate.dropped + rate.taken.length, rate };
+  rate.taken.push(taken);
+  for (const window of rate.windows) window.sum += window.weigh(tokens);
+  if (run.commit !== undefined) run.emit({ kind: "rate.taken", path, key, ...(tokensPerMinute === undefined ? {} : { tokens }) });
+  return taken;
+}
+
+/** Says that it is used now: until then it counts, and does not come back. */
+export function use(run: Run, taken: Taken): void {
+  taken.at = run.clock.now();
+  serve(run, taken.rate);
+}
+
+/** Says how many tokens they were in the end. */
+export function correct(run: Run, taken: Taken, tokens: number): void {
+  const { rate, place } = taken;
+  for (const window of rate.windows) if (place >= window.head) window.sum += window.weigh(tokens) - window.weigh(taken.tokens);
+  taken.tokens = tokens;
+  serve(run, rate);
+}
+
 /** Waits until the provider allows a request of this size; what is held for it is let go where it is not sent. */
-export async function allowed(step: Step, model: ModelIR, amount: Amount): Promise<Use | undefined> {
+export async function allowed(step: Step, model: ModelIR, amount: Amount): Promise<Taken | undefined> {
   const { rate: perSecond, tokensPerMinute } = model;
   if (perSecond === undefined && tokensPerMinute === undefined) return undefined;
-  const use = await new Promise<Use | CallFailure>((resolve) => {
-    take(step, `model ${model.id}`, { perSecond, tokensPerMinute }, amount.tokens, (found) => resolve(found));
+  const taken = await new Promise<Taken | CallFailure>((resolve) => {
+    take(step, `model ${model.id}`, { perSecond, tokensPerMinute }, amount.tokens, resolve);
   });
-  if ("use" in use && step.halt !== cancelled) return use;
-  if ("use" in use) use.use();
+  if ("rate" in taken && step.halt !== cancelled) return taken;
+  if ("rate" in taken) use(step.run, taken);
   settleRequest(step, step.context.account, amount, nothing, false);
-  throw "use" in use ? stopped(step) : use;
+  throw "rate" in taken ? stopped(step) : taken;
 }
 
 function rateOf(run: Run, key: string, { perSecond, tokensPerMinute }: Allowance): Rate {
@@ -160,53 +183,56 @@ function rateOf(run: Run, key: string, { perSecond, tokensPerMinute }: Allowance
   // What an earlier part of the run used counts as well, wherever the clock stood then.
   const now = run.clock.now();
   const offset = now - run.clock.wall();
-  const taken = (run.past?.starts.get(key) ?? []).map(
-    ({ at, tokens }, place): Taken => ({ at: Math.min(at + offset, now), tokens, place }),
-  );
-  for (const window of windows) window.sum = taken.reduce((sum, { tokens }) => sum + window.weigh(tokens), 0);
-  const rate: Rate = { windows, taken, dropped: 0, waiting: line(), timer: false, sequence: 0 };
+  const rate: Rate = { windows, taken: [], dropped: 0, sweepAt: LONG, waiting: line(), timer: false, sequence: 0 };
+  for (const [place, { at, tokens }] of (run.past?.starts.get(key) ?? []).entries()) {
+    rate.taken.push({ at: Math.min(at + offset, now), tokens, place, rate });
+    for (const window of windows) window.sum += window.weigh(tokens);
+  }
   run.rates.set(key, rate);
   return rate;
 }
 
 /** The window that has no room for one more now. */
 function blocking(run: Run, rate: Rate, tokens: number): Window | undefined {
+  // As long as there is room, what came back meanwhile need not be looked for; the list of what was taken stays short.
+  if (rate.taken.length < rate.sweepAt && full(rate, tokens) === undefined) return undefined;
   const now = run.clock.now();
+  let oldest = Number.POSITIVE_INFINITY;
   for (const window of rate.windows) {
     for (let first = at(rate, window.head); first !== undefined && first.at + window.ms <= now; first = at(rate, window.head)) {
       window.sum -= window.weigh(first.tokens);
       window.head++;
     }
+    oldest = Math.min(oldest, window.head);
   }
-  const oldest = Math.min(...rate.windows.map((window) => window.head));
-  if (oldest - rate.dropped > 1024) {
+  if (rate.taken.length >= rate.sweepAt) {
     rate.taken.splice(0, oldest - rate.dropped);
     rate.dropped = oldest;
+    rate.sweepAt = rate.taken.length + LONG;
   }
-  return rate.windows.find((window) => window.sum > 0 && window.sum + window.weigh(tokens) > window.most);
+  return full(rate, tokens);
+}
+
+function full(rate: Rate, tokens: number): Window | undefined {
+  for (const window of rate.windows) if (window.sum > 0 && window.sum + window.weigh(tokens) > window.most) return window;
+  return undefined;
 }
 
 const at = (rate: Rate, place: number): Taken | undefined => rate.taken[place - rate.dropped];
 
-function correct(run: Run, rate: Rate, entry: Taken, tokens: number): void {
-  for (const window of rate.windows) if (entry.place >= window.head) window.sum += window.weigh(tokens) - window.weigh(entry.tokens);
-  entry.tokens = tokens;
-  serve(run, rate);
-}
-
 /** Lets in who waits as far as there is room, and looks again when there may be more. */
 function serve(run: Run, rate: Rate): void {
   for (let next = rate.waiting.peek(); next !== undefined; next = rate.waiting.peek()) {
-    const full = blocking(run, rate, next.tokens);
-    if (full === undefined) {
+    const closed = blocking(run, rate, next.tokens);
+    if (closed === undefined) {
       rate.waiting.pop()?.enter(() => undefined);
       continue;
     }
-    const first = at(rate, full.head);
+    const first = at(rate, closed.head);
     // What is not used yet looks again when it is.
     if (rate.timer || first === undefined || first.at === Number.POSITIVE_INFINITY) return;
     rate.timer = true;
-    run.clock.after(Math.max(0, first.at + full.ms - run.clock.now()), () => {
+    run.clock.after(Math.max(0, first.at + closed.ms - run.clock.now()), () => {
       rate.timer = false;
       serve(run, rate);
       pump(run);

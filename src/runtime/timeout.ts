@@ -20,9 +20,21 @@ export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt 
     const { run } = step;
     const ms = Number(after(step));
     const attempt = attemptOf(step);
+    const startedAt = run.clock.now();
     let late: CallFailure | undefined;
     let ended = false;
-    const cancelTimer = deadline(run)(ms, () => {
+    let cancelTimer: (() => void) | undefined;
+    next(attempt, (failed, value) => {
+      if (ended) return;
+      ended = true;
+      cancelTimer?.();
+      detach(attempt);
+      if (late !== undefined) done(late, null);
+      else done(failed, value);
+    });
+    // Most of what ends at once needs no timer.
+    if (ended) return;
+    cancelTimer = deadline(run)(ms - (run.clock.now() - startedAt), () => {
       if (ended) return;
       const committed = step.site?.callee.effect === "effect" ? "unknown" : "no";
       late = failure("timeout", `no answer within ${durationText(ms)}`, { path: step.path, committed });
@@ -34,14 +46,6 @@ export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt 
         done(late, null);
       }
       pump(run);
-    });
-    next(attempt, (failed, value) => {
-      if (ended) return;
-      ended = true;
-      cancelTimer();
-      detach(attempt);
-      if (late !== undefined) done(late, null);
-      else done(failed, value);
     });
   };
 }
