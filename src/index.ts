@@ -162,6 +162,8 @@ export interface RunOptions {
   readonly directory?: string;
   /** Paths outside it that file tools may use. */
   readonly allowPaths?: readonly string[];
+  /** Hosts that are not of the public internet and may be asked for images and documents: `name` or `name:port`. */
+  readonly allowHosts?: readonly string[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where the run is kept, so that it can be resumed. */
   readonly store?: Store;
@@ -208,6 +210,7 @@ function outside(options: RunOptions): RuntimeOptions {
     models: models({
       directory: options.directory ?? process.cwd(),
       allowed: options.allowPaths ?? [],
+      hosts: options.allowHosts ?? [],
       simulateAll: options.simulate === true,
       environment,
       ...(providers === undefined ? {} : { providers }),

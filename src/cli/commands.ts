@@ -20,6 +20,7 @@ export interface RunOptions {
   readonly json?: boolean;
   readonly events?: boolean;
   readonly allowPath?: readonly string[];
+  readonly allowHost?: readonly string[];
   readonly confirmAbove?: number;
   /** False: the run is not kept. */
   readonly store?: string | false;
@@ -112,6 +113,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--seed <n>", "seed of the simulator and of random numbers", number)
     .option("--model <name=provider/model>", "use another model", collect)
     .option("--allow-path <dir>", "let file tools reach outside the project", collect)
+    .option("--allow-host <host>", "let images and documents come from a host that is not public, as name or name:port", collect)
     .option("--confirm-above <usd>", "ask before a run that may cost more, at a terminal; $1.00 unless told", number)
     .option("--reuse <run>", "use results of another run where definition and inputs are the same")
     .option("--record <file>", "write what models, tools and people answer to a recording")
@@ -250,6 +252,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("--record <file>", "write what models and tools answer to a recording")
     .option("--replay <file>", "answer from a recording; with --record, ask only for what is missing")
     .option("--allow-path <dir>", "let file tools reach outside the project", collect)
+    .option("--allow-host <host>", "let images and documents come from a host that is not public, as name or name:port", collect)
     .option("--store <file>", "keep the evaluation in this store")
     .option("--json", "print everything as data")
     .action(

@@ -6,10 +6,12 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import { type Problems, problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import { readText } from "../host/files.js";
-import type { FlowIR, ParamIR, TypeIR } from "../plan/ir.js";
+import type { FileOptions } from "../host/tools/files.js";
+import type { FlowIR, MediaKind, ParamIR, TypeIR } from "../plan/ir.js";
 import { typeText } from "../plan/text.js";
 import { canonical, contentHash } from "../runtime/hash.js";
 import { shapes } from "../runtime/shape.js";
+import { takeMedia } from "../runtime/tool-media.js";
 import { isFields } from "../runtime/values.js";
 import { type SourceFile, sourceFile } from "../source/source.js";
 import { readValue, resolveRef } from "./inputs.js";
@@ -40,6 +42,7 @@ export async function readDataset(
   flow: FlowIR,
   types: Readonly<Record<string, TypeIR>>,
   wantsExpected: ((expected: unknown) => string | undefined) | undefined,
+  files: FileOptions,
   to: Terminal,
 ): Promise<readonly Case[] | undefined> {
   const found = problems();
@@ -51,7 +54,11 @@ export async function readDataset(
   }
   const file = sourceFile(path, read.text);
   const lines = /\.csv$/i.test(path) ? await csvLines(file, found) : jsonLines(file, found);
-  const cases = lines.flatMap((line) => caseOf(line, path, flow, types, wantsExpected, found) ?? []);
+  const cases = await Promise.all(
+    lines
+      .flatMap((line) => caseOf(line, path, flow, types, wantsExpected, found) ?? [])
+      .map(async (each) => ({ ...each, key: each.key ?? (await contentKey(each.inputs, flow, types, files)) })),
+  );
   if (!found.hasErrors() && cases.length === 0)
     found.report(d.badCase, { file: path, start: 0, end: 0 }, { reason: "There is no case in the file." });
   unique(cases, path, found);
@@ -120,7 +127,7 @@ function caseOf(
   types: Readonly<Record<string, TypeIR>>,
   wantsExpected: ((expected: unknown) => string | undefined) | undefined,
   found: Problems,
-): Case | undefined {
+): (Omit<Case, "key"> & { readonly key: string | undefined }) | undefined {
   const span = { file: path, start: at, end };
   const { cut, exactly } = shapes(types);
   const inputs: Record<string, unknown> = {};
@@ -157,9 +164,28 @@ function caseOf(
     return undefined;
   }
   const id = fields[ID];
-  const key = id === undefined || id === "" || typeof id === "object" ? `#${contentHash(canonical(inputs)).slice(0, 8)}` : String(id);
+  const key = id === undefined || id === "" || typeof id === "object" ? undefined : String(id);
   return { key, inputs, expected, hasExpected, at };
 }
+
+/** The key of a case without an id: what it holds, of images and the like what is in them. */
+async function contentKey(
+  inputs: Case["inputs"],
+  flow: FlowIR,
+  types: Readonly<Record<string, TypeIR>>,
+  files: FileOptions,
+): Promise<string> {
+  const media = flow.params.flatMap(({ name, type }) => takeMedia(inputs[name] ?? null, type, types, new Set(mediaKinds)).media);
+  const hashes =
+    media.length === 0
+      ? []
+      : await import("../host/providers/media.js").then(({ mediumHash }) =>
+          Promise.all(media.map(({ of, value }) => mediumHash(value, of, files))),
+        );
+  return `#${contentHash(canonical(hashes.length === 0 ? inputs : [inputs, hashes])).slice(0, 8)}`;
+}
+
+const mediaKinds: readonly MediaKind[] = ["image", "audio", "document"];
 
 function takesText(param: ParamIR, types: Readonly<Record<string, TypeIR>>): boolean {
   return resolveRef(param.type, types).kind === "string";

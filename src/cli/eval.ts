@@ -9,6 +9,7 @@ import { problems } from "../diagnostics/problems.js";
 import { virtualClock } from "../host/clock.js";
 import { type Evaluation, type Evaluations, evaluationsIn } from "../host/store/evaluations.js";
 import { findStore, storeFor } from "../host/store/place.js";
+import type { FileOptions } from "../host/tools/files.js";
 import type { FlowIR, Graph, TypeIR } from "../plan/ir.js";
 import { compare, type Grade, grades, type Row, summarize, type Targets } from "../runtime/evals/results.js";
 import { parseScorer, type Scorer } from "../runtime/evals/scorers.js";
@@ -69,7 +70,7 @@ export async function evaluate(file: string | undefined, name: string | undefine
     const misfit = whole ? cannotBe(expected, flow.result, plan.graph.types, validate) : undefined;
     return misfit === undefined ? undefined : `What is expected is nothing that the flow can give: ${misfit}.`;
   };
-  const cases = await readDataset(data, flow, plan.graph.types, wantsExpected, to);
+  const cases = await readDataset(data, flow, plan.graph.types, wantsExpected, filesOf(options), to);
   if (cases === undefined) return EXIT.usage;
   const scorers = plan.scorers.length === 0 && cases.every((each) => each.hasExpected) ? [parseScorer("exact") as Scorer] : plan.scorers;
   const host = runHost(options);
@@ -120,6 +121,7 @@ export async function evaluate(file: string | undefined, name: string | undefine
               secrets: secretsOf(plan.graph, (variable) => process.env[variable]),
               prefix,
               taken,
+              files: filesOf(options),
               remedy: `\`weave eval ${file} --data ${data} --replay ${recordFile} --record ${recordFile}\` asks for what is missing.`,
             }),
           };
@@ -161,6 +163,8 @@ export async function evaluate(file: string | undefined, name: string | undefine
     store.close();
   }
 }
+
+const filesOf = (options: EvalOptions): FileOptions => ({ directory: process.cwd(), allowed: options.allowPath ?? [] });
 
 /** Why a value cannot be what a type allows; of a record only the fields that are there are looked at. */
 function cannotBe(

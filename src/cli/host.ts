@@ -17,6 +17,7 @@ export function runHost(options: Omit<RunOptions, "store"> & { readonly director
     models: models({
       directory: options.directory ?? process.cwd(),
       allowed: options.allowPath ?? [],
+      hosts: options.allowHost ?? [],
       simulateAll: options.sim === true,
       environment,
       ...(faults === undefined ? {} : { sim: { faults } }),

@@ -51,7 +51,13 @@ export async function resume(named: string | undefined, options: ResumeOptions, 
     if (host === undefined) return EXIT.usage;
     const text = (name: string): string | undefined => (typeof start.options[name] === "string" ? start.options[name] : undefined);
     const [record, replay] = [text("record"), text("replay")];
-    const wishes = { ...(record === undefined ? {} : { record }), ...(replay === undefined ? {} : { replay }) };
+    const [directory, allowed] = [text("directory"), text("allowPath")];
+    const wishes = {
+      ...(record === undefined ? {} : { record }),
+      ...(replay === undefined ? {} : { replay }),
+      ...(directory === undefined ? {} : { directory }),
+      ...(allowed === undefined ? {} : { allowPath: allowed.split("\n") }),
+    };
     const taping = await tapingOf(start.file, wishes, graph ?? start.graph, to, true);
     if (taping === "unusable") return EXIT.usage;
     taping?.remember(stored.events);
@@ -125,6 +131,7 @@ export function hostOf({ start }: StoredRun): ReturnType<typeof runHost> {
     ...(options["sim"] === true ? { sim: true } : {}),
     ...(typeof options["simFaults"] === "string" ? { simFaults: options["simFaults"] } : {}),
     ...(typeof options["allowPath"] === "string" ? { allowPath: options["allowPath"].split("\n") } : {}),
+    ...(typeof options["allowHost"] === "string" ? { allowHost: options["allowHost"].split("\n") } : {}),
     ...(typeof options["directory"] === "string" ? { directory: options["directory"] } : {}),
   });
 }

@@ -168,6 +168,7 @@ function startOptions(options: RunOptions): Readonly<Record<string, string | boo
     ...(options.sim === true ? { sim: true } : {}),
     ...(options.simFaults === undefined ? {} : { simFaults: options.simFaults }),
     ...(options.allowPath === undefined ? {} : { allowPath: options.allowPath.map((path) => resolve(path)).join("\n") }),
+    ...(options.allowHost === undefined ? {} : { allowHost: options.allowHost.join("\n") }),
     ...(options.model === undefined ? {} : { model: options.model.join("\n") }),
     ...(options.record === undefined ? {} : { record: resolve(options.record) }),
     ...(options.replay === undefined ? {} : { replay: resolve(options.replay) }),

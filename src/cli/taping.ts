@@ -16,6 +16,9 @@ export interface TapeWishes {
   readonly record?: string;
   readonly replay?: string;
   readonly sim?: boolean;
+  readonly allowPath?: readonly string[];
+  /** Where the run works; the current folder. */
+  readonly directory?: string;
 }
 
 export interface Taping {
@@ -71,6 +74,7 @@ export function taping(program: string, wishes: TapeWishes, graph: Graph, to: Te
     replay: replay !== undefined,
     record: records,
     secrets: secretsOf(graph, (name) => process.env[name]),
+    files: { directory: wishes.directory ?? process.cwd(), allowed: wishes.allowPath ?? [] },
     remedy: `\`weave run ${program} --record ${file}\` records it anew; \`--replay ${file} --record ${file}\` asks only for what is missing.`,
   });
   return {

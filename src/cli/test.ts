@@ -132,6 +132,7 @@ async function recordingBeside(path: string, records: boolean, to: Terminal): Pr
         secrets: secretsOf(graph, (name) => process.env[name]),
         leaves: ["std:time", "std:random"],
         leavesSim: true,
+        files: { directory: process.cwd(), allowed: [] },
         remedy: `Stub it, or ask for it once with \`weave test ${path} --record\`.`,
       }),
     save(drop) {

@@ -9,6 +9,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { realClock } from "../../src/host/clock.js";
 import { aiSdk } from "../../src/host/providers/ai-sdk.js";
 import { typeOf } from "../../src/host/providers/media.js";
+import { isPublic } from "../../src/host/providers/public-fetch.js";
 import type { MediaKind, ModelIR } from "../../src/plan/ir.js";
 import type { ModelRequest, UserPart } from "../../src/runtime/provider.js";
 import { type Protocol, protocols } from "../support/model-frames.js";
@@ -41,7 +42,12 @@ const medium = (of: MediaKind, value: unknown): UserPart => ({ kind: "media", of
 async function show(
   protocol: Protocol,
   parts: readonly UserPart[],
-  options: { readonly media?: ModelIR["media"]; readonly folder?: string } = {},
+  options: {
+    readonly media?: ModelIR["media"];
+    readonly folder?: string;
+    readonly hosts?: readonly string[];
+    readonly worktree?: string;
+  } = {},
 ) {
   const server = await modelServer([{ kind: "answer", text: "seen" }]);
   const model: ModelIR = {
@@ -73,18 +79,19 @@ async function show(
     baseUrl: server.url(protocol),
     limits: { calls: 8, turns: 0, repairs: 2 },
   };
-  const files = { directory: options.folder ?? project(), allowed: [] };
+  const files = { directory: options.folder ?? project(), allowed: [], hosts: options.hosts ?? [] };
   const asking = aiSdk(protocol, { key: "test-key-0123456789", baseUrl: undefined }, files).ask(request, {
     signal: new AbortController().signal,
     clock: realClock(),
     onAbort: () => undefined,
     onDelta: () => undefined,
+    ...(options.worktree === undefined ? {} : { directory: options.worktree }),
   });
   return { asking, server };
 }
 
-async function sent(protocol: Protocol, parts: readonly UserPart[]): Promise<string> {
-  const { asking, server } = await show(protocol, parts);
+async function sent(protocol: Protocol, parts: readonly UserPart[], options: Parameters<typeof show>[2] = {}): Promise<string> {
+  const { asking, server } = await show(protocol, parts, options);
   expect((await asking).text).toBe("seen");
   return JSON.stringify(server.asked[0]?.body);
 }
@@ -143,7 +150,62 @@ describe("a medium", () => {
     onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
     for (const value of [url, `data:image/png;base64,${png}`, { data: png, media_type: "image/png" }])
-      expect(await sent("anthropic", [medium("image", value)])).toContain(png);
+      expect(await sent("anthropic", [medium("image", value)], { hosts: ["127.0.0.1"] })).toContain(png);
+  });
+
+  test("is read from the worktree that the call works in", async () => {
+    const worktree = project();
+    writeFileSync(join(worktree, "notes.md"), "As changed in the worktree.");
+    expect(await sent("anthropic", [medium("document", "notes.md")], { worktree })).toContain("As changed in the worktree.");
+  });
+
+  test("is not fetched from this machine or its network, by number, by name or by being sent on, unless the host is allowed", async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? "");
+      const to = new URL(request.url ?? "/", "http://x").searchParams.get("to");
+      if (to === null) response.end(Buffer.from(png, "base64"));
+      else response.writeHead(302, { location: to }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    const { port } = server.address() as AddressInfo;
+    for (const host of ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "0.0.0.0"]) {
+      const failed = await refused("anthropic", medium("image", `http://${host}:${port}/a.png?key=1`));
+      expect(failed, host).toMatchObject({ kind: "denied" });
+      expect(failed.message, host).toMatch(/is no host of the public internet \([\d.:a-f]+\).*`--allow-host \S+` allows it/);
+      expect(failed.message).not.toContain("key=1");
+    }
+    expect(asked).toEqual([]);
+    // Allowed is what was named, not where it sends on to.
+    const away = await refused("anthropic", medium("image", `http://localhost:${port}/a?to=http://127.0.0.1:${port}/b`), {
+      hosts: [`localhost:${port}`],
+    });
+    expect(away).toMatchObject({ kind: "denied" });
+    expect(asked).toEqual([`/a?to=http://127.0.0.1:${port}/b`]);
+    const file = await refused("anthropic", medium("image", `http://localhost:${port}/a?to=file:///etc/passwd`), { hosts: ["localhost"] });
+    expect(file).toMatchObject({ kind: "denied" });
+    expect(await sent("anthropic", [medium("image", `http://localhost:${port}/a?to=/b`)], { hosts: [`localhost:${port}`] })).toContain(png);
+  });
+
+  test.each([
+    ["8.8.8.8", true],
+    ["172.15.0.1", true],
+    ["172.16.0.1", false],
+    ["100.100.100.200", false],
+    ["224.0.0.1", false],
+    ["255.255.255.255", false],
+    ["2606:4700::1111", true],
+    ["64:ff9b::8.8.8.8", true],
+    ["64:ff9b::a00:1", false],
+    ["::ffff:8.8.8.8", true],
+    ["::ffff:10.0.0.1", false],
+    ["::", false],
+    ["fd00::1", false],
+    ["fe80::1%eth0", false],
+    ["localhost", false],
+  ])("at %s is %s", (address, open) => {
+    expect(isPublic(address)).toBe(open);
   });
 
   test.each<[string, MediaKind, unknown, string, string]>([
@@ -173,9 +235,24 @@ describe("a medium", () => {
       "denied",
       "link.png is outside the project; `--allow-path link.png` allows it",
     ],
-    ["is nowhere", "image", "http://127.0.0.1:1/a.png", "unavailable", "http://127.0.0.1:1/a.png cannot be read: fetch failed"],
+    ["has no address", "image", "http://", "assertion", "http:// is no address"],
   ])("that %s is told before anything is sent", async (_, of, value, kind, message) => {
     expect(await refused("google", medium(of, value))).toMatchObject({ kind, message });
+  });
+
+  test("that is nowhere, or is refused there, is told before anything is sent", async () => {
+    expect(await refused("google", medium("image", "http://127.0.0.1:1/a.png"), { hosts: ["127.0.0.1:1"] })).toMatchObject({
+      kind: "unavailable",
+      message: expect.stringContaining("http://127.0.0.1:1/a.png cannot be read: ") as unknown,
+    });
+    const server = createServer((_, response) => response.writeHead(404).end("none"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
+    expect(await refused("google", medium("image", url), { hosts: ["127.0.0.1"] })).toMatchObject({
+      kind: "tool_error",
+      message: `${url} answered with 404`,
+    });
   });
 
   test("that is a longer text than was reserved for it is not sent", async () => {

@@ -19,7 +19,7 @@ import { answer, block, program } from "./random-program.js";
 
 const runs = Number(process.env["LAW_RUNS"] ?? 60);
 const seeds = fc.nat(1_000_000);
-const tapeOptions: TapeOptions = { replay: false, record: true, secrets: [], remedy: "" };
+const tapeOptions: TapeOptions = { replay: false, record: true, secrets: [], files: { directory: ".", allowed: [] }, remedy: "" };
 
 /** As a file and back, so that nothing but what is written down helps. */
 function throughFile(made: Recording): Recording {

@@ -160,8 +160,9 @@ export function aiSdk(
     if (context.signal.aborted) throw { ...failure("cancelled", "the request was aborted before it was sent"), usage: nothingUsed };
 
     const shows = request.messages.some((message) => message.role === "user" && message.parts !== undefined);
+    const within = { ...files, directory: context.directory ?? files.directory };
     const media = shows
-      ? await (await import("./media.js")).readMedia(request, { provider: name, takes: kind.media, files, signal: context.signal })
+      ? await (await import("./media.js")).readMedia(request, { provider: name, takes: kind.media, files: within, signal: context.signal })
       : new Map<Message, readonly ReadPart[]>();
 
     const send = async (form: AnswerForm): Promise<ModelAnswer> => {

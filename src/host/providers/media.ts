@@ -1,8 +1,9 @@
 /**
- * Images, recordings and documents of a prompt, read before a request is sent: from a path inside the project, an
+ * Images, recordings and documents of a prompt, read before a request is sent: from a path inside the project, a public
  * address, or bytes. What a file is, is seen from its bytes, and it must be what its type says. Documents that are text
  * are sent as text. Sizes are limited; what is no such thing is told before anything is paid.
  */
+import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { MediaKind } from "../../plan/ir.js";
 import { mediaBytes } from "../../plan/request-size.js";
@@ -10,6 +11,7 @@ import { type CallFailure, failure, isFailure, thrownMessage } from "../../runti
 import type { Message, ModelRequest, UserPart } from "../../runtime/provider.js";
 import { confined, type FileOptions } from "../tools/files.js";
 import { nothingUsed } from "./provider-failure.js";
+import { fetchPublic } from "./public-fetch.js";
 
 export type ReadPart =
   | { readonly kind: "text"; readonly text: string }
@@ -41,6 +43,19 @@ export async function readMedia(
 
 const plural: Readonly<Record<MediaKind, string>> = { image: "images", audio: "audio", document: "documents" };
 const singular: Readonly<Record<MediaKind, string>> = { image: "an image", audio: "audio", document: "a document" };
+
+/** What is in a medium, as a hash; of an address the address itself, for nothing is asked. */
+export async function mediumHash(value: unknown, of: MediaKind, files: FileOptions): Promise<string> {
+  if (typeof value === "string" && isAddress(value)) return value;
+  try {
+    const { data } = await bytesOf({ kind: "media", of, value }, files, new AbortController().signal);
+    return `sha256:${createHash("sha256").update(data).digest("hex")}`;
+  } catch (thrown) {
+    return `not readable: ${thrownMessage(thrown)}`;
+  }
+}
+
+const isAddress = (text: string): boolean => /^https?:\/\//i.test(text);
 
 /** A failure before anything was sent. */
 function unread(kind: CallFailure["kind"], message: string) {
@@ -87,7 +102,7 @@ async function bytesOf({ of, value }: MediaPart, files: FileOptions, signal: Abo
     const data = inline[3] === undefined ? new TextEncoder().encode(decodeURIComponent(body)) : fromBase64(body, `the ${of}`);
     return { data, name: `the ${of}`, said: inline[1]?.toLowerCase() };
   }
-  return /^https?:\/\//i.test(text) ? fetched(text, signal) : fromFile(text, of, files);
+  return isAddress(text) ? fetched(text, files.hosts ?? [], signal) : fromFile(text, of, files);
 }
 
 function fromBase64(text: string, name: string): Uint8Array {
@@ -110,33 +125,31 @@ async function fromFile(path: string, of: MediaKind, files: FileOptions): Promis
   }
 }
 
-async function fetched(url: string, signal: AbortSignal): Promise<Bytes> {
+async function fetched(url: string, hosts: readonly string[], signal: AbortSignal): Promise<Bytes> {
   const shown = url.replace(/[?#].*$/, "").replace(/\/\/[^/@]*@/, "//");
+  if (!URL.canParse(url)) throw unread("assertion", `${shown} is no address`);
+  const late = AbortSignal.timeout(fetchMs);
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(fetchMs)]) });
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw unread(
-        response.status >= 500 || response.status === 429 ? "unavailable" : "tool_error",
-        `${shown} answered with ${response.status}`,
-      );
+    const { status, contentType, body } = await fetchPublic(url, hosts, AbortSignal.any([signal, late]));
+    if (status < 200 || status >= 300) {
+      body.destroy();
+      throw unread(status >= 500 || status === 429 ? "unavailable" : "tool_error", `${shown} answered with ${status}`);
     }
-    const pieces: Uint8Array[] = [];
+    const pieces: Buffer[] = [];
     let size = 0;
-    for await (const piece of response.body ?? []) {
+    for await (const piece of body as AsyncIterable<Buffer>) {
       size += piece.length;
       if (size > mostBytes) throw tooLarge(shown);
       pieces.push(piece);
     }
-    const said = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+    const said = contentType?.split(";")[0]?.trim().toLowerCase();
     return { data: new Uint8Array(Buffer.concat(pieces)), name: shown, said: said === "application/octet-stream" ? undefined : said };
   } catch (thrown) {
-    if (isFailure(thrown)) throw thrown;
+    if (isFailure(thrown)) throw "usage" in thrown ? thrown : unread(thrown.kind, `${shown} cannot be read: ${thrown.message}`);
     if (signal.aborted) throw unread("cancelled", "the request was aborted before it was sent");
-    const late = thrown instanceof Error && thrown.name === "TimeoutError";
     throw unread(
-      late ? "timeout" : "unavailable",
-      `${shown} cannot be read${late ? ` in ${fetchMs / 1000} seconds` : `: ${thrownMessage(thrown)}`}`,
+      late.aborted ? "timeout" : "unavailable",
+      `${shown} cannot be read${late.aborted ? ` in ${fetchMs / 1000} seconds` : `: ${thrownMessage(thrown)}`}`,
     );
   }
 }

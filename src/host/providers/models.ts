@@ -17,6 +17,8 @@ export interface ModelOptions {
   readonly directory?: string;
   /** Paths outside of it that images and documents may be read from. */
   readonly allowed?: readonly string[];
+  /** Hosts that they may be read from besides those of the public internet. */
+  readonly hosts?: readonly string[];
   readonly environment: (name: string) => string | undefined;
   /** Providers beyond those that ship, by name. */
   readonly providers?: Readonly<Record<string, Provider>>;
@@ -44,7 +46,11 @@ export function models(options: ModelOptions): Models {
         const settings = { key: addressed ? undefined : given(key), baseUrl: given(address) };
         if (required && model.apiKey === undefined && settings.key === undefined) return { missing: "key", variable: key };
         if (address !== undefined && !addressed && settings.baseUrl === undefined) return { missing: "address", variable: address };
-        return aiSdk(name, settings, { directory: options.directory ?? process.cwd(), allowed: options.allowed ?? [] });
+        return aiSdk(name, settings, {
+          directory: options.directory ?? process.cwd(),
+          allowed: options.allowed ?? [],
+          hosts: options.hosts ?? [],
+        });
       }
       return { missing: "provider", known: ["sim", ...sdkProviders, "command", ...Object.keys(options.providers ?? {})] };
     },

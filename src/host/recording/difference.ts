@@ -97,11 +97,27 @@ function described(asked: Asked, nearest: Question): string {
       if (canonical(a ?? null) === canonical(b ?? null)) continue;
       if (a === undefined || b === undefined)
         out.push(`The conversation has ${now.length} messages, the one that was recorded ${before.length}.`);
-      else changed(now.length === 1 ? "The prompt" : `Message ${i + 1} of the conversation`, messageText(a), messageText(b));
+      else {
+        const what = now.length === 1 ? "The prompt" : `Message ${i + 1} of the conversation`;
+        changed(what, messageText(a), messageText(b));
+        out.push(...shownOtherwise(what, a, b));
+      }
       break;
     }
   }
   return out.join("\n");
+}
+
+/** Which of the images and the like is another one. */
+function shownOtherwise(what: string, before: ShortMessage, now: ShortMessage): readonly string[] {
+  const [a, b] = [before, now].map((message) => ("user" in message ? (message.media ?? []) : []));
+  if (a === undefined || b === undefined || canonical(a) === canonical(b)) return [];
+  if (a.length !== b.length) return [`${what} shows ${b.length} images or documents, the one that was recorded ${a.length}.`];
+  return b.flatMap((each, i) => {
+    if (each === a[i]) return [];
+    const place = b.length === 1 ? "What it shows" : `Number ${i + 1} of what it shows`;
+    return [each.startsWith("not readable") ? `${place} is ${each}.` : `${place} is not what was recorded: its content is another.`];
+  });
 }
 
 const settings = (model: Readonly<Record<string, unknown>> | undefined): string =>

@@ -16,7 +16,7 @@ const call = z.strictObject({
   invalid: z.string().exactOptional(),
 });
 const message = z.union([
-  z.strictObject({ user: z.string() }),
+  z.strictObject({ user: z.string(), media: z.array(z.string()).exactOptional() }),
   z.strictObject({ assistant: z.string(), calls: z.array(call).exactOptional(), replay: z.unknown().exactOptional() }),
   z.strictObject({ tool: z.string(), call: z.string(), text: z.string(), failed: z.literal(true).exactOptional() }),
 ]);
@@ -75,6 +75,7 @@ const file = z.strictObject({
         asked: z.array(
           z.strictObject({
             prompt: z.string().exactOptional(),
+            media: z.array(z.string()).exactOptional(),
             messages: z.array(message).exactOptional(),
             answers: z.array(answer).min(1),
           }),
@@ -138,8 +139,8 @@ function questionsOf(data: z.infer<typeof file>): readonly Question[] {
   const out: Question[] = [];
   for (const { agent, asked, ...base } of data.agents ?? []) {
     const byHand = base.model === undefined;
-    for (const { prompt, messages, answers } of asked) {
-      const first = (messages ?? [{ user: prompt ?? "" }]) as readonly ShortMessage[];
+    for (const { prompt, media, messages, answers } of asked) {
+      const first = (messages ?? [{ user: prompt ?? "", ...(media === undefined ? {} : { media }) }]) as readonly ShortMessage[];
       const question: Question = { kind: "agent", name: agent, base, asked: first, answers: [] };
       out.push(question);
       for (const { then = [], ...written } of answers) {
@@ -256,7 +257,7 @@ export function writeRecording(header: string, all: readonly Question[]): string
       if (own.length === 0) return [];
       const messages = what as readonly ShortMessage[];
       const [only] = messages;
-      return [{ ...(messages.length === 1 && only !== undefined && "user" in only ? { prompt: only.user } : { messages }), answers: own }];
+      return [{ ...(messages.length === 1 && only !== undefined && "user" in only ? promptOf(only) : { messages }), answers: own }];
     });
     return { agent: first?.name ?? "", ...(first?.base satisfies Base | undefined), asked };
   });
@@ -291,6 +292,11 @@ export function writeRecording(header: string, all: readonly Question[]): string
   });
   return `${header}${document.toString({ lineWidth: 0, blockQuote: "literal" })}`;
 }
+
+const promptOf = ({ user, media }: Extract<ShortMessage, { readonly user: string }>): object => ({
+  prompt: user,
+  ...(media === undefined ? {} : { media }),
+});
 
 const natural = new Intl.Collator("en", { numeric: true });
 const compare = (a: string, b: string): number => natural.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);

@@ -74,7 +74,8 @@ export interface Question {
 
 /** Messages as they are written down. */
 export type ShortMessage =
-  | { readonly user: string }
+  /** `media` has a hash for each image, recording and document, or its address. */
+  | { readonly user: string; readonly media?: readonly string[] }
   | { readonly assistant: string; readonly calls?: readonly ShortCall[]; readonly replay?: unknown }
   | { readonly tool: string; readonly call: string; readonly text: string; readonly failed?: true };
 
@@ -99,10 +100,15 @@ export const longCall = ({ id, tool, arguments: args, invalid }: ShortCall): Too
   ...(invalid === undefined ? {} : { invalid }),
 });
 
-function shortMessage(message: Message): ShortMessage {
+/** The hashes of what messages show beside their texts. */
+export type Shown = ReadonlyMap<Message, readonly string[]>;
+
+function shortMessage(message: Message, shown: Shown = new Map()): ShortMessage {
   switch (message.role) {
-    case "user":
-      return { user: message.text };
+    case "user": {
+      const media = shown.get(message);
+      return { user: message.text, ...(media === undefined ? {} : { media }) };
+    }
     case "assistant":
       return {
         assistant: message.text,
@@ -127,6 +133,14 @@ export function keyOf({ kind, name, asked, hash }: Pick<Question, "kind" | "name
   return `${kind} ${kind === "tool" ? name : ""} ${hash ?? canonical(asked)}`;
 }
 
+/** The same question without what it shows; undefined where it shows nothing. */
+export function unshown(question: Omit<Question, "answers">): Omit<Question, "answers"> | undefined {
+  if (question.kind !== "agent") return undefined;
+  const messages = question.asked as readonly ShortMessage[];
+  if (!messages.some((message) => "user" in message && message.media !== undefined)) return undefined;
+  return { ...question, asked: messages.map((message) => ("user" in message ? { user: message.user } : message)) };
+}
+
 /** Whether two questions ask the same on the same terms; one that was written by hand without a model stands for any. */
 export function sameTerms(recorded: Base, asked: Base): boolean {
   return recorded.model === undefined || canonical(recorded) === canonical(asked);
@@ -135,10 +149,10 @@ export function sameTerms(recorded: Base, asked: Base): boolean {
 export const sha = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
 
 /** The question that a request to a model is; `clean` takes out what must not be written down. */
-export function modelQuestion(request: ModelRequest, clean: <T>(value: T) => T): Omit<Question, "answers"> {
+export function modelQuestion(request: ModelRequest, shown: Shown, clean: <T>(value: T) => T): Omit<Question, "answers"> {
   const { model, system, schema, tools, temperature, maxOutput, hidden } = request;
   const hide = hidden?.prompt === true;
-  const messages = clean(request.messages.map(shortMessage));
+  const messages = clean(request.messages.map((message) => shortMessage(message, shown)));
   const cleanSystem = clean(system);
   const base: Base = {
     model: {

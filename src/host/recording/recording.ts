@@ -11,8 +11,9 @@ import type { RunEvent } from "../../runtime/events.js";
 import { type CallFailure, failure } from "../../runtime/failure.js";
 import { canonical } from "../../runtime/hash.js";
 import type { CompiledCallable } from "../../runtime/machine.js";
-import type { ModelAnswer, ModelRequest, Provider, RequestContext } from "../../runtime/provider.js";
+import type { Message, ModelAnswer, ModelRequest, Provider, RequestContext } from "../../runtime/provider.js";
 import type { Miss, Tape, TapedCall, TapedOutcome } from "../../runtime/tape.js";
+import type { FileOptions } from "../tools/files.js";
 import { answerOutcome, failedOutcome, failureOf, pass, type Waiting } from "./outcomes.js";
 import {
   type Answer,
@@ -23,8 +24,10 @@ import {
   type Outcome,
   type Question,
   type ShortMessage,
+  type Shown,
   sameTerms,
   sha,
+  unshown,
 } from "./questions.js";
 
 export interface Recording {
@@ -52,6 +55,8 @@ export interface TapeOptions {
   readonly leavesSim?: boolean;
   /** Answers that were given, where several tapes must not give the same. */
   readonly taken?: Set<unknown>;
+  /** Where images and the like are read from. */
+  readonly files: FileOptions;
   readonly remedy: string;
 }
 
@@ -91,7 +96,10 @@ export function recording(
 
   /** An answer that this tape has not given yet: the one of this place, else one that is free. */
   const find = (asked: Omit<Question, "answers">, at: string, taken: ReadonlySet<unknown>): Answer | undefined => {
-    const free = (byKey.get(keyOf(asked)) ?? [])
+    const bare = unshown(asked);
+    // What was written by hand stands for any image.
+    const byHand = bare === undefined ? [] : (byKey.get(keyOf(bare)) ?? []).filter(({ base }) => base.model === undefined);
+    const free = [...(byKey.get(keyOf(asked)) ?? []), ...byHand]
       .filter(({ base }) => sameTerms(base, asked.base))
       .flatMap(({ answers }) => answers)
       .filter((each) => !taken.has(each) && (each.outcome !== undefined || pending.has(each)));
@@ -193,14 +201,26 @@ export function recording(
       return () => now() - began;
     };
 
+    const shownIn = async (request: ModelRequest, context: RequestContext): Promise<Shown> => {
+      const shown = new Map<Message, readonly string[]>();
+      for (const message of request.messages) {
+        const media = message.role === "user" ? (message.parts ?? []).filter((part) => part.kind === "media") : [];
+        if (media.length === 0) continue;
+        const { mediumHash } = await import("../providers/media.js");
+        const files = { ...options.files, directory: context.directory ?? options.files.directory };
+        shown.set(message, await held(context.clock, Promise.all(media.map(({ of, value }) => mediumHash(value, of, files)))));
+      }
+      return shown;
+    };
+
     async function askModel(request: ModelRequest, context: RequestContext, real: () => Provider | CallFailure): Promise<ModelAnswer> {
       const hidden = request.command?.secrets ?? [];
       const clean = hidden.length === 0 ? cleanly : cleaner([...options.secrets, ...hidden]);
-      const asked = modelQuestion(request, clean);
+      const asked = modelQuestion(request, await shownIn(request, context), clean);
       const at = placeOf(request.path, request.attempt);
       const found = replayed(asked, at);
       if (found !== undefined) {
-        if (found.outcome === undefined) await held(context.clock, pending.get(found));
+        if (found.outcome === undefined) await held(context.clock, pending.get(found) ?? Promise.resolve());
         const { outcome } = found;
         if (outcome === undefined) return askModel(request, context, real);
         await wait(found, context);
@@ -265,7 +285,7 @@ export function recording(
       const at = placeOf(call.path, call.attempt);
       const found = replayed(asked, at);
       if (found !== undefined) {
-        if (found.outcome === undefined) await held(call.clock, pending.get(found));
+        if (found.outcome === undefined) await held(call.clock, pending.get(found) ?? Promise.resolve());
         const { outcome } = found;
         if (outcome === undefined) return callTool(call, live);
         await wait(found, call);
@@ -373,11 +393,14 @@ export function recording(
 const GIVEN_UP = "When it was recorded nobody waited for this answer, so the recording has none; now it is waited for.";
 const WITHHELD = "Its result has redacted parts, which no recording holds: stub it in a test, or run it without a recording.";
 
-/** Waits for another tape while this one's time stands still. */
-async function held(clock: Clock, going: Promise<unknown> | undefined): Promise<void> {
+/** Waits for what is outside of the run while its time stands still. */
+async function held<T>(clock: Clock, going: Promise<T>): Promise<T> {
   clock.hold();
-  await going;
-  clock.release();
+  try {
+    return await going;
+  } finally {
+    clock.release();
+  }
 }
 
 /** How much longer than before something may wait to be given up. */

@@ -24,6 +24,8 @@ export interface FileOptions {
   readonly directory: string;
   /** Paths outside it that may be used. */
   readonly allowed: readonly string[];
+  /** Hosts that media may be read from although they are not of the public internet: `name` or `name:port`. */
+  readonly hosts?: readonly string[];
 }
 
 const leftOut = [".git", ".weave", "node_modules"];
