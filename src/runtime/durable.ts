@@ -148,6 +148,7 @@ function attended(
         return fence;
       },
       soon,
+      leaseMs: leaseOf(keeping),
       clock: watched,
       onFailure,
     });

@@ -50,7 +50,10 @@ export const runEvent = z.discriminatedUnion("kind", [
   of("call.started", { path, ...callee, args: json, guard: z.string().optional() }),
   /** In a journaled run: an attempt that has an effect or is counted by a budget is about to be made. */
   of("call.attempted", { path, attempt: z.number(), effect: z.boolean(), costUsd: z.number().optional() }),
-  of("call.queued", { path, for: z.enum(["parallel", "rate", "lock", "budget"]) }),
+  /** `run` is the other run that has the lock, where it is one that runs share. */
+  of("call.queued", { path, for: z.enum(["parallel", "rate", "lock", "budget"]), run: z.string().optional() }),
+  /** It has a lock that runs share, which it took from a run that gave no sign of life any more. */
+  of("lock.taken_over", { path, run: z.string() }),
   /** Made otherwise than before: the inputs, or the parts of its definition, that differ. */
   of("call.changed", { path, because: z.array(z.string()), run: z.string().optional() }),
   /** `waitMs` is how long the next attempt waits, where there is one. */

@@ -7,7 +7,16 @@ import type { Clock } from "./clock.js";
 import type { RunEvent } from "./events.js";
 import { isFleeting } from "./feed.js";
 import type { KnownResult } from "./machine.js";
-import { type CachedResult, type SettledFigures, type Store, type StoredStatus, StoreError, type StoreRecord } from "./store.js";
+import {
+  type CachedResult,
+  type LockAnswer,
+  type LockTurn,
+  type SettledFigures,
+  type Store,
+  type StoredStatus,
+  StoreError,
+  type StoreRecord,
+} from "./store.js";
 
 export interface Journal {
   readonly record: (event: RunEvent) => void;
@@ -17,6 +26,10 @@ export interface Journal {
   readonly cache: (result: Omit<CachedResult, "run">) => void;
   /** Goes on when everything recorded so far is durable. */
   readonly commit: (then: () => void) => void;
+  /** A turn at a lock that runs share; undefined when the store failed. */
+  readonly lock: (turn: LockTurn) => LockAnswer | undefined;
+  /** How long the run is owned without a sign of life, in milliseconds. */
+  readonly leaseMs: number;
   /** Writes what is left and says how the run stands; undefined, or why it could not be kept. */
   readonly settle: (status: StoredStatus, figures: SettledFigures) => StoreError | undefined;
   readonly failed: () => StoreError | undefined;
@@ -29,6 +42,7 @@ export interface JournalOptions {
   readonly open: () => number;
   /** Calls back on the next turn of the event loop. */
   readonly soon: (then: () => void) => void;
+  readonly leaseMs: number;
   readonly clock: Clock;
   /** Told once, when the store fails. */
   readonly onFailure: (error: StoreError) => void;
@@ -42,21 +56,25 @@ export function journal(options: JournalOptions): Journal {
   let scheduled = false;
   let broken: StoreError | undefined;
 
+  /** Does something with the run in the store; a store that fails stops the run. */
+  const owning = <T>(work: (fence: number) => T): T | undefined => {
+    try {
+      fence ??= options.open();
+      return work(fence);
+    } catch (thrown) {
+      broken = asStoreError(thrown);
+      waiting = [];
+      options.onFailure(broken);
+      return undefined;
+    }
+  };
   const write = (): boolean => {
     if (broken !== undefined) return false;
     if (records.length === 0) return true;
     const batch = records;
     records = [];
-    try {
-      fence ??= options.open();
-      store.append(run, fence, batch);
-      return true;
-    } catch (thrown) {
-      broken = asStoreError(thrown);
-      waiting = [];
-      options.onFailure(broken);
-      return false;
-    }
+    owning((under) => store.append(run, under, batch));
+    return broken === undefined;
   };
   const flush = (): void => {
     scheduled = false;
@@ -86,6 +104,8 @@ export function journal(options: JournalOptions): Journal {
       clock.hold();
       soon(flush);
     },
+    lock: (turn) => (broken === undefined ? owning((under) => store.lock(run, under, turn)) : undefined),
+    leaseMs: options.leaseMs,
     settle: (status, figures) => {
       if (!write() || fence === undefined) return broken;
       try {

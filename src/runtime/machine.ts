@@ -15,7 +15,7 @@ import type { CallFailure, KeptFailure } from "./failure.js";
 import type { Eval, Frame, Layout } from "./frame.js";
 import type { Gate } from "./gate.js";
 import type { Account, Claim } from "./ledger.js";
-import type { Locks } from "./lock.js";
+import type { Locks, SharedLocks } from "./lock.js";
 import type { Isolations } from "./merge-order.js";
 import type { ModelLoads } from "./model.js";
 import type { Analysis, Keep } from "./needs.js";
@@ -267,6 +267,8 @@ export interface Run {
   readonly breakers: Breakers;
   readonly rates: Rates;
   readonly locks: Locks;
+  /** Locks that runs share; undefined where the run is not kept. */
+  readonly sharedLocks: SharedLocks | undefined;
   readonly isolations: Isolations;
   readonly cache: ResultCache;
   readonly models: ModelLoads;

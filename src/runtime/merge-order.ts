@@ -56,7 +56,8 @@ function waitsFor(run: Run, scope: Scope, entry: Isolation, seen: Set<Scope> = n
   seen.add(scope);
   if (inside(entry.step, scope)) return true;
   for (const lock of run.locks.values())
-    if (lock.waiting.some((wish) => inside(wish.step, scope)) && waitsFor(run, lock.holder, entry, seen)) return true;
+    if (lock.holder !== undefined && lock.waiting.some((wish) => inside(wish.step, scope)) && waitsFor(run, lock.holder, entry, seen))
+      return true;
   for (const open of run.isolations.values())
     for (const [i, other] of open.entries())
       if (other.go !== undefined && inside(other.step, scope) && open.slice(0, i).some(({ step }) => waitsFor(run, step, entry, seen)))

@@ -123,7 +123,7 @@ export function pipeline(
   const approve = of("approve");
   if (approve !== undefined) next = withApproval(approve.read(approve.policy.why), next);
   const lock = of("lock");
-  if (lock !== undefined) next = withLock(lock.read(lock.policy.name), next);
+  if (lock !== undefined) next = withLock(lock.read(lock.policy.name), lock.policy.scope, next);
   const cache = of("cache");
   if (cache !== undefined) next = withCache(cache.read(cache.policy.ttl), next);
   return next;

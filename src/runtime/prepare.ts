@@ -52,8 +52,13 @@ function checkBudget(graph: Graph, flow: FlowIR, inputs: Fields, found: Sink): v
 export async function prepareProgram(graph: Graph, roots: readonly CalleeRef[], options: RunOptions): Promise<Prepared> {
   const found = problems();
   const stubbed = isStubbed(graph, options);
-  const [first] = unsupported(graph, roots, stubbed);
-  if (first !== undefined) found.report(d.unsupportedConstruct, first.span, { construct: first.construct });
+  const missing = unsupported(graph, roots, stubbed);
+  const never = missing.find((each) => !each.needsStore);
+  if (never !== undefined) found.report(d.unsupportedConstruct, never.span, { construct: never.construct });
+  // A test is alone, and what is replayed locks nothing out.
+  const isAlone = options.intercept !== undefined || options.tape?.replays === true;
+  const unkept = options.journal !== undefined || isAlone ? undefined : missing.find((each) => each.needsStore);
+  if (unkept !== undefined) found.report(d.needsStore, unkept.span, { construct: unkept.construct });
   const globals = readGlobals(graph, options, found);
   const { callables, models } = found.hasErrors() ? { callables: [], models: [] } : reach(graph, roots, stubbed);
   const tools = await loadTools(graph, callables, options, stubbed, found);

@@ -296,6 +296,7 @@ export function machineOf(
     breakers: new Map(),
     rates: new Map(),
     locks: new Map(),
+    sharedLocks: kept,
     isolations: new Map(),
     cache: new Map(),
     models: new Map(),

@@ -126,7 +126,9 @@ export function evolve(state: RunState, event: RunEvent): RunState {
 function noteOf(event: RunEvent): string | undefined {
   switch (event.kind) {
     case "call.queued":
-      return `waited for ${event.for}`;
+      return `waited for ${event.for}${event.run === undefined ? "" : ` of ${event.run}`}`;
+    case "lock.taken_over":
+      return `took the lock over from ${event.run}, which had died`;
     case "call.attempt_failed":
       return `attempt ${event.attempt} failed: ${event.failure.kind}: ${event.failure.message}`;
     case "call.retried":

@@ -71,6 +71,33 @@ export type Lease =
   | { readonly kind: "held"; readonly fence: number }
   | { readonly kind: "taken"; readonly owner: string; readonly until: number };
 
+/** What a run asks of a lock that runs share. */
+export interface LockTurn {
+  readonly name: string;
+  /** The call that holds it and gives it back now. */
+  readonly back: string | undefined;
+  /** Paths of the calls of the run that wait for it, the next one first. */
+  readonly waiting: readonly string[];
+  /** A run that has given no sign of life for long: it loses the lock if this is still the end of its lease. */
+  readonly dead: Pick<LockTaken, "run" | "until"> | undefined;
+}
+
+/** A call of this run or another holds it or comes first; `until` is when the lease of that other run ends. */
+export interface LockTaken {
+  readonly kind: "taken";
+  readonly run: string;
+  readonly path: string;
+  readonly until: number | undefined;
+}
+
+export type LockAnswer =
+  | { readonly kind: "free" }
+  /** The call of the run that has it now; `from` is the run that died with it. */
+  | { readonly kind: "held"; readonly path: string; readonly from: string | undefined }
+  | LockTaken
+  /** The call can never have it, since these locks wait for each other; it waits no longer. */
+  | { readonly kind: "cycle"; readonly path: string; readonly names: readonly string[] };
+
 export interface StoredRun {
   readonly start: RunStart;
   readonly status: StoredStatus;
@@ -123,6 +150,12 @@ export interface Store {
   /** Answers given to questions of a run, by path; the newest counts. */
   answer(run: string, path: string, value: unknown): void;
   answers(run: string): ReadonlyMap<string, unknown>;
+  /**
+   * Gives back, asks for and waits for a lock that the runs of this store share, in the order of asking. It is held while
+   * its run is carried out or waits for a person. One whose run stopped or died is free; a run that lost a lock cannot
+   * write any more, so that no effect of it starts late.
+   */
+  lock(run: string, fence: number, turn: LockTurn): LockAnswer;
   /** Puts the program of a run in the place of the one it was started with. */
   edit(run: string, fence: number, graph: Graph): void;
   /** Sets aside what stands from the first damaged record of a run on, so that what is written from now on can be read. */

@@ -1,10 +1,15 @@
-/** What a flow reaches that this version cannot carry out; a run with any of it is refused before it starts. */
+/**
+ * What a flow reaches that cannot be carried out, by this version or without a store; a run with any of it is refused
+ * before it starts.
+ */
 import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
 import { declarationOf, innerBodies } from "../plan/walk.js";
 import type { Span } from "../source/source.js";
 
 export interface Unsupported {
   readonly construct: string;
+  /** It is carried out where the run is kept in a store. */
+  readonly needsStore: boolean;
   readonly span: Span;
 }
 
@@ -23,16 +28,16 @@ export function unsupported(
 ): readonly Unsupported[] {
   const found: Unsupported[] = [];
   const seen = new Set<string>();
-  const report = (construct: string, span: Span): void => {
+  const report = (construct: string, span: Span, needsStore = false): void => {
     const key = `${construct} ${span.file} ${span.start}`;
-    if (!seen.has(key)) found.push({ construct, span });
+    if (!seen.has(key)) found.push({ construct, needsStore, span });
     seen.add(key);
   };
   const visited = new Set<string>();
   const visitPolicies = (policies: Policies, span: Span): void => {
     if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
     if (policies.isolate?.resolve !== undefined) visitCallee(policies.isolate.resolve, span);
-    if (policies.lock?.scope === "global") report("@lock across runs", span);
+    if (policies.lock?.scope === "global") report("@lock across runs", span, true);
     for (const ref of policies.fallback ?? []) visitCallee(ref, span);
   };
   const visitModel = (id: string): void => {

@@ -9,10 +9,9 @@ import { describe, expect, test } from "vitest";
 import { virtualClock } from "../../src/host/clock.js";
 import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import { randomFor } from "../../src/runtime/hash.js";
-import { run } from "../../src/runtime/run.js";
 import { answer, block, program } from "../laws/random-program.js";
 import { alwaysReplayed } from "../support/always-replay.js";
-import { graphOf, optionsIn, world } from "../support/crashing.js";
+import { carry, graphOf, optionsIn, world } from "../support/crashing.js";
 import { durablePrograms } from "../support/durable-programs.js";
 import * as f from "../support/flows.js";
 
@@ -24,7 +23,7 @@ describe("a run that forgets everything at every result", () => {
   test.each([...durablePrograms])("%s: same value, same calls, same bill", async (_name, of) => {
     const graph = graphOf(of);
     const whole = world();
-    const first = await run(graph, "main", {}, { ...optionsIn(of, whole, virtualClock()), id: "r1", seed: 5 }).result;
+    const { result: first } = await carry(graph, of, whole);
     const seen = world();
     const second = alwaysReplayed(graph, "main", {}, { ...optionsIn(of, seen, virtualClock()), id: "r1", seed: 5 });
     const result = await second.handle.result;

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MIGRATIONS } from "../../src/host/store/migrations.js";
 import { readOnlyStore } from "../../src/host/store/place.js";
 import { salvage } from "../../src/host/store/salvage.js";
-import { schemaMigrations, sqliteStore } from "../../src/host/store/sqlite.js";
+import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { RunEvent } from "../../src/runtime/events.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import { StoreError } from "../../src/runtime/store.js";
@@ -243,13 +244,13 @@ describe("a store", () => {
     looked.close();
   });
 
-  test.each(schemaMigrations.map((_, i) => i + 1))("of schema %i is migrated and its runs go on", async (version) => {
+  test.each(MIGRATIONS.map((_, i) => i + 1))("of schema %i is migrated and its runs go on", async (version) => {
     const file = join(folder, "old", "weave.db");
     sqliteStore(join(folder, "key-maker", "weave.db")).close();
     const graph = graphOf(program);
     const whole = await carry(graph, program, world());
     const db = new DatabaseSync(join(folder, "old.db"));
-    for (const migration of schemaMigrations.slice(0, version)) db.exec(migration);
+    for (const migration of MIGRATIONS.slice(0, version)) db.exec(migration);
     db.exec(`PRAGMA user_version = ${version}`);
     db.close();
     snapshot(join(folder, "old.db"), file);

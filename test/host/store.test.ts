@@ -8,7 +8,7 @@ import { memoryStore } from "../../src/host/store/memory.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { Graph } from "../../src/plan/ir.js";
 import { hash53 } from "../../src/runtime/hash.js";
-import type { RunStart, Store, StoreRecord } from "../../src/runtime/store.js";
+import type { LockTurn, RunStart, Store, StoreRecord } from "../../src/runtime/store.js";
 
 const graph: Graph = {
   version: 1,
@@ -143,6 +143,124 @@ describe.each(makers)("a store in %s", (_name, make) => {
     store.close();
   });
 
+  describe("has locks that its runs share", () => {
+    const figures = { costUsd: 0, calls: 0 };
+    /** A store with two runs, each of which takes turns at the lock `deploy` unless it says another. */
+    const two = () => {
+      const store = make();
+      for (const run of ["a", "b"]) store.begin(startOf(run), run, 1000);
+      const turn = (run: string, waiting: string | readonly string[], more: Partial<LockTurn> & { fence?: number } = {}) => {
+        const { fence = 1, ...rest } = more;
+        const paths = typeof waiting === "string" ? [waiting] : waiting;
+        return store.lock(run, fence, { name: "deploy", back: undefined, waiting: paths, dead: undefined, ...rest });
+      };
+      return { store, turn };
+    };
+    const held = (path: string, from?: string) => ({ kind: "held", path, from });
+    const taken = (run: string, path: string, until?: number) => ({ kind: "taken", run, path, until });
+
+    test("one call at a time, in the order of asking, whichever run it is of", () => {
+      const { store, turn } = two();
+      expect(turn("a", "a/1")).toEqual(held("a/1"));
+      expect(turn("b", "b/1")).toEqual(taken("a", "a/1", 11_000));
+      expect(turn("a", ["a/2", "a/3"])).toEqual(taken("a", "a/1"));
+      expect(turn("b", "b/1")).toEqual(taken("a", "a/1", 11_000));
+      // Given back: the other run asked before the second call of this one.
+      expect(turn("a", ["a/2", "a/3"], { back: "a/1" })).toEqual(taken("b", "b/1", 11_000));
+      expect(turn("b", "b/1")).toEqual(held("b/1"));
+      expect(turn("b", [], { back: "b/1" })).toEqual({ kind: "free" });
+      expect(turn("a", ["a/2", "a/3"])).toEqual(held("a/2"));
+      // Who does not wait any more is not waited for.
+      expect(turn("b", "b/2")).toEqual(taken("a", "a/2", 11_000));
+      expect(turn("a", [])).toEqual({ kind: "free" });
+      expect(turn("a", [], { back: "a/2" })).toEqual({ kind: "free" });
+      expect(turn("b", "b/2")).toEqual(held("b/2"));
+      expect(turn("a", "a/4", { name: "other" })).toEqual(held("a/4"));
+      store.close();
+    });
+
+    test("lets go of them when a run ends or stops, not while it waits for a person", () => {
+      const { store, turn } = two();
+      expect(turn("a", "a/1")).toEqual(held("a/1"));
+      expect(turn("b", "b/1")).toEqual(taken("a", "a/1", 11_000));
+      store.settle("a", 1, "waiting", figures);
+      time += 100_000;
+      store.renew("b", 1, 1000);
+      expect(turn("b", "b/1", { dead: { run: "a", until: 0 } })).toEqual(taken("a", "a/1", 0));
+      expect(store.acquire("a", "again", 1000)).toEqual({ kind: "held", fence: 2 });
+      // The resumed run has it still, for whichever call asks, and gives it back.
+      expect(turn("a", ["a/0", "a/1"], { fence: 2 })).toEqual(held("a/1"));
+      store.settle("a", 2, "paused", figures);
+      expect(turn("b", "b/1")).toEqual(held("b/1"));
+      store.settle("b", 1, "completed", figures);
+      store.acquire("a", "again", 1000);
+      expect(turn("a", "a/1", { fence: 3 })).toEqual(held("a/1"));
+      store.release("a", 3);
+      store.begin(startOf("c"), "c", 1000);
+      expect(turn("c", "c/1")).toEqual(held("c/1", "a"));
+      store.close();
+    });
+
+    test("takes one over from a run that gave no sign of life, and refuses what that one writes", () => {
+      const { store, turn } = two();
+      turn("a", "a/1");
+      const wait = turn("b", "b/1");
+      expect(wait).toEqual(taken("a", "a/1", 11_000));
+      time += 5000;
+      store.renew("b", 1, 1000);
+      // A sign of life since is one.
+      store.renew("a", 1, 1000);
+      expect(turn("b", "b/1", { dead: { run: "a", until: 11_000 } })).toEqual(taken("a", "a/1", 16_000));
+      store.append("a", 1, [event(1)]);
+      time += 5000;
+      store.renew("b", 1, 1000);
+      expect(turn("b", "b/1")).toEqual(taken("a", "a/1", 16_000));
+      expect(turn("b", "b/1", { dead: { run: "a", until: 16_000 } })).toEqual(held("b/1", "a"));
+      expect(() => store.append("a", 1, [event(2)])).toThrow("another run took a lock");
+      expect(() => turn("a", "a/1")).toThrow("another run took a lock");
+      expect(store.renew("a", 1, 1000)).toBe(false);
+      const again = store.acquire("a", "a", 1000);
+      if (again.kind !== "held") throw new Error("the run is taken");
+      expect(turn("a", "a/1", { fence: again.fence })).toEqual(taken("b", "b/1", 21_000));
+      store.close();
+    });
+
+    test("is not held up by somebody who died while waiting, or by a program that was edited", () => {
+      const { store, turn } = two();
+      store.begin(startOf("c"), "c", 50_000);
+      turn("c", "c/1");
+      turn("a", "a/1");
+      time += 2000;
+      store.renew("b", 1, 1000);
+      expect(turn("b", "b/1")).toEqual(taken("c", "c/1", 60_000));
+      turn("c", [], { back: "c/1" });
+      expect(turn("b", "b/1")).toEqual(held("b/1"));
+      time += 2000;
+      const { fence } = store.acquire("b", "again", 1000) as { fence: number };
+      store.edit("b", fence, graph);
+      expect(turn("c", "c/2")).toEqual(held("c/2"));
+      store.close();
+    });
+
+    test("names a cycle to the one that closes it, and the others go on", () => {
+      const { store, turn } = two();
+      turn("a", "main/x", { name: "X" });
+      turn("b", "main/y", { name: "Y" });
+      // Beside, not inside of what is held: no cycle.
+      expect(turn("a", "main/other", { name: "Y" }).kind).toBe("taken");
+      expect(turn("b", "main/y/F/x", { name: "X" }).kind).toBe("taken");
+      expect(turn("a", ["main/other", "main/x/G/y"], { name: "Y" })).toEqual({
+        kind: "cycle",
+        path: "main/x/G/y",
+        names: ["Y", "X", "Y"],
+      });
+      expect(turn("a", ["main/other"], { name: "Y" }).kind).toBe("taken");
+      expect(turn("a", [], { name: "X", back: "main/x" })).toEqual({ kind: "free" });
+      expect(turn("b", "main/y/F/x", { name: "X" })).toEqual(held("main/y/F/x"));
+      store.close();
+    });
+  });
+
   test("keeps large texts", () => {
     const store = make();
     const fence = store.begin(startOf("r1"), "me", 1000);
@@ -252,6 +370,18 @@ describe("a store in a file", () => {
     expect(bytes).toContain("plain-token");
     expect(bytes).not.toContain("hunter2");
     expect(statSync(join(folder, ".weave", "key")).mode & 0o077).toBe(0);
+  });
+
+  test("does not hold the name of a lock in clear, and takes one at once from a process that has ended", () => {
+    const ended = new Set<string>();
+    const store = sqliteStore(file(), { hasEnded: (owner) => ended.has(owner) });
+    for (const run of ["a", "b"]) store.begin(startOf(run), run, 60_000);
+    const turn = (run: string) => store.lock(run, 1, { name: "user-hunter2", back: undefined, waiting: [`${run}/1`], dead: undefined });
+    expect([turn("a").kind, turn("b").kind]).toEqual(["held", "taken"]);
+    ended.add("a");
+    expect(turn("b")).toEqual({ kind: "held", path: "b/1", from: "a" });
+    store.close();
+    expect(readFileSync(file()).toString("latin1")).not.toContain("hunter2");
   });
 
   test("of a newer version is refused, and so is a file that is no store", () => {

@@ -67,6 +67,9 @@ export function alwaysReplayed(
           });
       },
       cache: () => undefined,
+      // Nobody else is there.
+      lock: ({ waiting: [path] }) => (path === undefined ? { kind: "free" } : { kind: "held", path, from: undefined }),
+      leaseMs: 15_000,
       commit: (then) => {
         waiting.push(then);
         if (scheduled) return;

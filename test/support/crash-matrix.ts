@@ -4,10 +4,10 @@
  * resumed, asked questions are answered with what the server knows, and the run is compared with one that nobody
  * killed: value, calls that were made, what was charged, and the invariants of its journal.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { StoredRun } from "../../src/runtime/store.js";
@@ -63,6 +63,19 @@ export async function crashMatrix(): Promise<Matrix> {
     mkdirSync(join(folder, ".weave"));
     writeFileSync(join(folder, "a.weave"), program.source);
     writeFileSync(join(folder, "t.ts"), TOOLS);
+    for (const [path, text] of Object.entries(program.files ?? {})) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    if (program.git) {
+      writeFileSync(join(folder, ".gitignore"), ".weave\ncommits\n");
+      for (const args of [
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-q", "-m", "first"],
+      ])
+        spawnSync("git", ["-c", "user.name=w", "-c", "user.email=w@example.com", ...args], { cwd: folder });
+    }
     return folder;
   };
   return {
@@ -196,7 +209,8 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
   const later = server.arrivals.slice(came);
   const repeated = later.filter((arrival) => arrival.of === "tool" && ended.has(arrival.path)).map((arrival) => arrival.id);
   const lost = lostIn(before, after);
-  if (!program.racing && JSON.stringify(result.value) !== JSON.stringify(whole.value)) lost.push(`value ${JSON.stringify(result.value)}`);
+  if (!program.racing && JSON.stringify(result.value) !== JSON.stringify(whole.value))
+    lost.push(`value ${JSON.stringify(result.value)}${failuresIn(after)}`);
   const inFlight = came - endings(before);
   const extra = server.arrivals.length - whole.arrivals.length;
   if (!program.racing && extra > Math.max(0, inFlight))
@@ -255,6 +269,18 @@ function endings(run: StoredRun | undefined): number {
         count++;
   }
   return count;
+}
+
+/** What failed or ended early in a run, to tell where another value may come from. */
+function failuresIn(run: StoredRun | undefined): string {
+  const told = (run?.events ?? []).flatMap((event) =>
+    event.kind === "item.failed" || event.kind === "call.failed"
+      ? [`${event.path}: ${event.failure.kind}: ${event.failure.message}`]
+      : event.kind === "budget.landed"
+        ? [`${event.path}: ${event.message}`]
+        : [],
+  );
+  return told.length === 0 ? "" : ` (${told.join("; ")})`;
 }
 
 /** Results of a journal that are not in a later state of it. */

@@ -4,11 +4,17 @@
 export interface CrashProgram {
   readonly source: string;
   readonly answers?: Readonly<Record<string, string>>;
-  /** How often something is called depends on what comes first. */
+  /** How often something is called, or what comes of it, depends on what comes first or what a death has cost. */
   readonly racing?: boolean;
+  /** Files that are there before the run starts. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** The folder is a git repository. */
+  readonly git?: boolean;
 }
 
-export const TOOLS = `async function ask(tool: string, n: number, { call, attempt, signal }: { call: string; attempt: number; signal: AbortSignal }) {
+export const TOOLS = `import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+async function ask(tool: string, n: number, { call, attempt, signal }: { call: string; attempt: number; signal: AbortSignal }) {
   const response = await fetch(process.env["CALLS"] + "/tool", { method: "POST", body: JSON.stringify({ tool, call, attempt, n }), signal });
   const found = (await response.json()) as { value?: unknown; failed?: string };
   if (found.failed !== undefined) throw Object.assign(new Error(found.failed), { kind: found.failed, committed: "no" });
@@ -25,11 +31,18 @@ export const post = ({ n }: Args, context: Context) => ask("post", n, context);
 export const undo_post = ({ n }: Args, context: Context) => ask("undo_post", n, context);
 export const put = ({ n }: Args, context: Context) => ask("put", n, context);
 export const unput = ({ n }: Args, context: Context) => ask("unput", n, context);
+export const down = ({ n }: Args, context: Context) => ask("down", n, context);
+export async function edit({ n }: Args, context: Context & { cwd: string }) {
+  const found = await ask("work", n, context);
+  writeFileSync(join(context.cwd, "n" + n + ".txt"), "n is " + found + "\\n");
+  return found;
+}
 export const add = ({ a, b }: { a: number; b: number }, context: Context) => ask("add", a + b - 1, context);
 export const total = ({ xs }: { xs: number[] }, context: Context) => ask("add", xs.reduce((a, b) => a + b, 0) - 1, context);
 `;
 
-const HEAD = `let CALLS = env("CALLS")
+const HEAD = `import { glob, make_dir, read_text } from "std/fs"
+let CALLS = env("CALLS")
 tool work(n: int) -> int = module("./t.ts")
 tool slow(n: int) -> int = module("./t.ts")
 tool odd(n: int) -> int = module("./t.ts")
@@ -38,12 +51,26 @@ tool flaky(n: int) -> int = module("./t.ts")
 effect tool refuse(n: int) -> int = module("./t.ts")
 effect tool post(n: int) -> int = module("./t.ts")
 effect tool undo_post(n: int) -> null = module("./t.ts")
+tool down(n: int) -> int = module("./t.ts")
+effect tool edit(n: int) -> int = module("./t.ts")
 @idempotent effect tool put(n: int) -> int = module("./t.ts")
 @idempotent effect tool unput(n: int) -> null = module("./t.ts")
 tool add(a: int, b: int) -> int = module("./t.ts")
 tool total(xs: int[]) -> int = module("./t.ts")
 tool web(n: int) -> { value: int } = http(get: "{{CALLS}}/web/{{n}}")
 model m { provider: "openai_compatible", name: "m", base_url: "{{CALLS}}/v1", price: { input: $1.00, output: $5.00 }, context: 20k, max_output: 200 }
+model busy { provider: "openai_compatible", name: "busy", base_url: "{{CALLS}}/v1", price: { input: $1.00, output: $5.00 }, context: 20k, max_output: 200 }
+model sloppy { provider: "openai_compatible", name: "sloppy", base_url: "{{CALLS}}/v1", price: { input: $1.00, output: $5.00 }, context: 20k, max_output: 200 }
+model twin { provider: "openai_compatible", name: "twin", base_url: "{{CALLS}}/v1", price: { input: $1.00, output: $5.00 }, context: 20k, max_output: 200 }
+model spare { fallback: [busy, m] }
+model pool { balance: [m, twin] }
+agent Spared(n: int) -> int(0..9) { model: spare, prompt: "Spare {{n}}" }
+agent Pooled(n: int) -> int(0..9) { model: pool, prompt: "Pool {{n}}" }
+agent Sloppy(n: int) -> int(0..9) { model: sloppy, prompt: "Sloppy {{n}}" }
+agent Putter(n: int) -> int(0..9) { model: m, prompt: "Put {{n}}", tools: [put] }
+agent Poster(n: int) -> int(0..9) { model: m, prompt: "Post {{n}}", tools: [post] }
+agent Boss(n: int) -> int(0..9) { model: m, prompt: "Have it done: {{n}}", tools: [errand] }
+flow errand(n: int) -> int { put(work(n)) + Guess(n) }
 agent Guess(n: int) -> int(0..9) { model: m, prompt: "Guess {{n}}" }
 agent Tooled(n: int) -> int(0..9) { model: m, prompt: "Use {{n}}", tools: [work] }
 agent Lead(n: int) -> int(0..9) { model: m, prompt: "Lead {{n}}", tools: [Guess] }
@@ -90,8 +117,41 @@ const bodies: Readonly<Record<string, string | CrashProgram>> = {
   },
   "cache, lock, rate, priority":
     'flow main() -> int {\n  let a = @cache(1h) work(7)\n  let b = @after(a) @cache(1h) work(7)\n  let xs = map n in range(3) { @lock("one") @rate(50/s) @priority("high") put(n) }\n  a + b + sum(xs)\n}',
+  "locks across runs":
+    'flow main() -> int {\n  let xs = map n in range(3) { @lock("one", scope: "global") put(n) }\n  let a = @lock("one", scope: "global") pair(sum(xs))\n  let b = @lock("two", scope: "global") @retry(3, backoff: 5ms, jitter: false) flaky(a)\n  a + b\n}\nflow pair(n: int) -> int {\n  let a = @lock("two", scope: "global") post(n)\n  work(a)\n}',
   "capabilities and nested flows":
     "flow main() -> int[] { @parallel(2) map n in range(3) { step(n) } }\nflow step(n: int) -> int { Double(n) + put(work(n)) }",
+  "models that fall back, are balanced and are asked to repair":
+    "flow main() -> int {\n  let a = Spared(1)\n  let xs = @parallel(2) map n in range(4) { Pooled(n) }\n  let b = Sloppy(2)\n  post(a + sum(xs) + b)\n}",
+  "agents whose tools have effects, a team, an approved tool": {
+    source: "flow main() -> int {\n  let a = Putter(1)\n  let b = Poster(2)\n  let c = Boss(3)\n  work(a + b + c)\n}",
+  },
+  "budgets that run short: a map, a settled map, a loop, a vote": {
+    source:
+      "flow main() -> int {\n  let a = @budget(calls: 3) some()\n  let b = @budget($0.0025) cheap()\n  let c = @budget(calls: 3) rounds()\n  let d = @budget(calls: 3) votes()\n  let e = try { @budget(calls: 1) work(work(1)) } recover err { len(err.kind) }\n  post(a + b + c + d + e)\n}\nflow some() -> int { len(@parallel(1) @min_success(1) map n in range(6) { work(n) }) }\nflow cheap() -> int { len((@parallel(1) settle map n in range(6) { paid(n) }).ok) }\nflow rounds() -> int {\n  loop n = work(1) up to 6 {\n    stop when n > 1_000\n    next work(n)\n  }\n}\nflow votes() -> int { len((@parallel(1) @min_success(1) map n in range(5) { work(n + 20) })) + (vote 3 { work(30) }).value }",
+    racing: true,
+  },
+  "a breaker that opens, a timeout, a hedge": {
+    source:
+      "flow main() -> int {\n  let s = @parallel(1) settle map n in range(5) { @breaker(failures: 2, window: 1h, cooldown: 1h) down(n) }\n  let t = try { @timeout(20ms) slow(len(s.failed)) } recover err { work(len(err.kind)) }\n  let h = @hedge(after: 20ms) slow(t)\n  post(h)\n}",
+    racing: true,
+  },
+  "changes in worktrees": {
+    source:
+      'flow main() -> string {\n  let xs = map n in range(2) { @isolate("worktree") change(n + 1) }\n  let a = @isolate("worktree") @retry(1, backoff: 5ms) edit(9)\n  let texts = @after(a) map n in [1, 2, 9] { seen(n, a + sum(xs)) }\n  join(texts, "")\n}\nflow change(n: int) -> int { edit(div(work(n), 2)) }\n@reads tool seen(n: int, after: int) -> string = exec(["cat", "n{{n}}.txt"])',
+    git: true,
+    files: { "a.txt": "a\n" },
+  },
+  "files, programs, a reserve, half a fork": {
+    source:
+      '@budget($0.50)\nflow main() -> string {\n  let paths = glob("in", "*.txt")\n  let texts = map p in paths { read_text(p) }\n  make_dir("out")\n  let f = @min_success(50%) fork { a: odd(1), b: @reserve($0.05) Guess(2) }\n  let n = @max_cost($0.05) @prefer(rough) Double(len(texts))\n  let g = reduce texts with both\n  let t = read_text("in/b.txt")\n  "{{default g \'none\'}} {{n}} {{default f.b 0}} {{t}}"\n}\nflow both(a: string, b: string) -> string {\n  let n = work(len(a))\n  "{{a}}{{b}}{{n}}"\n}',
+    files: { "in/a.txt": "one", "in/b.txt": "two", "in/c.txt": "three" },
+  },
+  "a question that expires, one that chooses, a flow that is asked again": {
+    source:
+      'flow main() -> int {\n  let a = ask "Late?" as int within 1ms else { work(7) }\n  let b = ask "Which?" as ("left" | "right")\n  let c = match b { "left" => post(a), "right" => work(a) }\n  let d = try { @approve("Refuse {{c}}?") refuse(c) } recover err { work(len(err.message)) }\n  c + d\n}',
+    answers: { "main/b": "left" },
+  },
 };
 
 export const crashPrograms: ReadonlyMap<string, CrashProgram> = new Map(

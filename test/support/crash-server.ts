@@ -34,6 +34,8 @@ export interface CrashServer {
 const PRICE = { input: 1e-6, output: 5e-6 };
 const TOKENS = { input: 100, output: 20 };
 
+const BUSY = JSON.stringify({ error: { type: "server_error", code: "overloaded", message: "busy", param: null } });
+
 export async function crashServer(): Promise<CrashServer> {
   let arrivals: Arrival[] = [];
   const made: CrashServer = {
@@ -116,6 +118,7 @@ const json =
 /** What each tool of the matrix does. */
 function toolOutcome(tool: string, n: number, attempt: number): { readonly value: unknown } | { readonly failed: string } {
   if (tool === "odd" && n % 2 === 1) return { failed: "refused" };
+  if (tool === "down") return { failed: "unavailable" };
   if (tool === "flaky" && attempt < 3) return { failed: "overloaded" };
   if (tool === "refuse") return { failed: "tool_error" };
   if (tool === "unput" || tool === "undo_post") return { value: null };
@@ -123,22 +126,31 @@ function toolOutcome(tool: string, n: number, attempt: number): { readonly value
 }
 
 interface Asked {
+  readonly model: string;
   readonly messages: readonly { readonly role: string; readonly content: unknown }[];
   readonly tools?: readonly { readonly function: { readonly name: string } }[];
 }
 
-/** Answers a number from 0 to 9 by what was asked; calls the first tool once where there are tools. */
+/**
+ * Answers a number from 0 to 9 by what was asked; calls the first tool once where there are tools. The model `busy` never
+ * answers, `sloppy` answers with words until it is told that it should not.
+ */
 function modelReply(text: string): Given {
-  const { messages, tools } = JSON.parse(text) as Asked;
+  const { model, messages, tools } = JSON.parse(text) as Asked;
   const id = createHash("sha256")
     .update(JSON.stringify([messages, tools ?? []]))
     .digest("hex");
+  if (model === "busy") {
+    const arrival: Arrival = { of: "model", id, path: id, value: undefined, billed: 0 };
+    return { arrival, ms: 4, give: (response) => response.writeHead(503, { "content-type": "application/json" }).write(BUSY) };
+  }
+  const sloppy = model === "sloppy" && !messages.some((message) => message.role === "assistant");
   const tool = tools?.[0]?.function.name;
   const calls = tool !== undefined && !messages.some((message) => message.role === "tool");
   const digit = Number.parseInt(id.slice(0, 4), 16) % 10;
   const answer = calls
     ? { calls: [{ id: "c1", name: tool, arguments: JSON.stringify({ n: digit }) }], usage: TOKENS }
-    : { text: String(digit), usage: TOKENS };
+    : { text: sloppy ? "some number" : String(digit), usage: TOKENS };
   const billed = TOKENS.input * PRICE.input + TOKENS.output * PRICE.output;
   return {
     arrival: { of: "model", id, path: id, value: digit, billed },

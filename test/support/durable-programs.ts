@@ -57,6 +57,8 @@ flow main() -> int {
   agents: "flow main() -> int {\n  let a = Tooled(1)\n  let b = map x in range(3) { Tooled(x) }\n  a + len(b)\n}",
   cached: "flow main() -> int {\n  let a = @cache(1h) t(1)\n  let b = @after(a) @cache(1h) t(1)\n  a + b\n}",
   locked: 'flow main() -> int[] {\n  map x in range(4) { @lock("one") post(x) }\n}',
+  "locked across runs":
+    'flow main() -> int {\n  let xs = map x in range(3) { @lock("one", scope: "global") post(x) }\n  let a = @lock("one", scope: "global") pair(len(xs))\n  let w = race { t(1), @lock("two", scope: "global") slow(2) }\n  a + w\n}\nflow pair(x: int) -> int {\n  let a = @lock("two", scope: "global") put(x)\n  t(a)\n}',
   "asked and approved": {
     source:
       'flow main() -> int {\n  let a = ask "How many?" as int\n  let b = @approve("Put {{a}}?") put(a)\n  let c = ask "Late?" as int within 1h else 7\n  a + b + c\n}',

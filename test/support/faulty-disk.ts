@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Database } from "../../src/host/store/sqlite.js";
+import type { Database } from "../../src/host/store/migrations.js";
 
 /** SQLite's result codes. */
 const CODES = { full: 13, "short write": 778, "failed sync": 1034, "failed sync, written": 1034 } as const;

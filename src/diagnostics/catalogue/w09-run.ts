@@ -87,4 +87,9 @@ export const runProblems = {
     help: ({ from }) =>
       `${from.length === 0 ? "" : `Where it comes from: ${from.join("; ")}. `}Nothing was spent. Allow more, give less, let fewer items be enough (\`@min_success(80%)\`, \`settle\`), or give texts and lists a limit.`,
   }),
+  needsStore: error<{ construct: string }>("W0914", {
+    title: ({ construct }) => `${construct} needs a store, and this run is kept in none`,
+    label: "needed here",
+    help: 'Such a lock is held in the store that the runs share. Run it without `--no-store`, in code with `store`; or write `@lock("…")` without `scope`, which holds within the run.',
+  }),
 } as const;

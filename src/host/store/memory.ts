@@ -13,6 +13,7 @@ import {
   type StoreRecord,
 } from "../../runtime/store.js";
 import { type Tally, together } from "../../runtime/tally.js";
+import { fenced, type HeldRow, type LockRow, type LockRows, takeTurn } from "./locks.js";
 
 interface Kept {
   start: RunStart;
@@ -32,6 +33,30 @@ export function memoryStore(now: () => number = Date.now): Store {
   const runs = new Map<string, Kept>();
   const cache = new Map<string, CachedResult>();
   let retention: Retention | undefined;
+  const held = new Map<string, HeldRow>();
+  let waits: readonly LockRow[] = [];
+  const letGo = (run: string, keepsHeld: boolean): void => {
+    waits = waits.filter((row) => row.run !== run);
+    if (!keepsHeld) for (const [name, row] of held) if (row.run === run) held.delete(name);
+  };
+  const locks: LockRows = {
+    holder: (name) => held.get(name),
+    waits: (name) => waits.filter((row) => row.name === name),
+    all: () => ({ held: [...held.values()], waits }),
+    hold: (row) => held.set(row.name, row),
+    free: (name) => held.delete(name),
+    wait: (row) => {
+      waits = [...waits, row];
+    },
+    leave: ({ name, run, path }) => {
+      waits = waits.filter((row) => row.name !== name || row.run !== run || row.path !== path);
+    },
+    standing: (run) => runs.get(run),
+    fenceOff: (run) => {
+      const kept = runs.get(run);
+      if (kept !== undefined) Object.assign(kept, { fence: kept.fence + 1, owner: undefined, lease: 0 });
+    },
+  };
   const learned = new Map<string, { tally: Tally; at: number }>();
   const find = (run: string): Kept => {
     const found = runs.get(run);
@@ -40,7 +65,7 @@ export function memoryStore(now: () => number = Date.now): Store {
   };
   const owned = (run: string, fence: number): Kept => {
     const found = find(run);
-    if (found.fence !== fence) throw new StoreError("fenced", `the run ${run} was taken over by another process`);
+    if (found.fence !== fence) throw fenced(run, found);
     return found;
   };
   return {
@@ -76,6 +101,7 @@ export function memoryStore(now: () => number = Date.now): Store {
         const before = learned.get(key)?.tally;
         learned.set(key, { tally: before === undefined ? { ...tally } : together(before, tally), at: now() });
       }
+      letGo(run, status === "waiting");
       kept.endedAt = status === "completed" || status === "failed" || status === "cancelled" ? now() : undefined;
     },
     history: () => [...learned.values()].map(({ tally }) => ({ ...tally })),
@@ -108,6 +134,7 @@ export function memoryStore(now: () => number = Date.now): Store {
         kept.lease = Math.min(kept.lease, now() + leaseMs);
         return { kind: "taken", owner: kept.owner, until: kept.lease };
       }
+      letGo(run, true);
       kept.owner = owner;
       kept.lease = now() + leaseMs;
       kept.fence++;
@@ -139,8 +166,13 @@ export function memoryStore(now: () => number = Date.now): Store {
       find(run).answers.set(path, structuredClone(value));
     },
     answers: (run) => new Map(runs.get(run)?.answers),
+    lock: (run, fence, turn) => {
+      owned(run, fence);
+      return takeTurn(locks, turn, { run, fence, now: now(), hasEnded: () => false });
+    },
     edit: (run, fence, graph) => {
       const kept = owned(run, fence);
+      letGo(run, false);
       kept.start = { ...kept.start, graph: structuredClone(graph) };
     },
     mend: (run, fence) => {
@@ -154,7 +186,10 @@ export function memoryStore(now: () => number = Date.now): Store {
       const newest = new Set([...runs.keys()].sort((a, b) => find(b).start.startedAt - find(a).start.startedAt).slice(0, keep));
       const old = [...runs].filter(([run, kept]) => kept.endedAt !== undefined && kept.endedAt < before && !newest.has(run));
       for (const [key, { until }] of cache) if (until <= now()) cache.delete(key);
-      for (const [run] of old) runs.delete(run);
+      for (const [run] of old) {
+        letGo(run, false);
+        runs.delete(run);
+      }
       for (const [key, { at }] of [...learned]) if (at < before) learned.delete(key);
       return old.length;
     },

@@ -36,7 +36,7 @@ export function openStore(file: string): Store {
     writeFileSync(join(folder, ".gitignore"), "*\n");
   }
   // What is kept as a result is what the events hide: all of it is sealed.
-  return sqliteStore(file, { sensitive: () => true });
+  return sqliteStore(file, { sensitive: () => true, hasEnded });
 }
 
 /** A store that is only looked at: also one in a place that may not be written. */

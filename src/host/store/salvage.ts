@@ -9,8 +9,9 @@ import { DatabaseSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { StoreError } from "../../runtime/store.js";
 import { guarded } from "./failures.js";
+import { MIGRATIONS } from "./migrations.js";
 import { checksum, type Row as RecordRow, recordsIn } from "./rows.js";
-import { schemaMigrations, sqliteStore } from "./sqlite.js";
+import { sqliteStore } from "./sqlite.js";
 
 export interface Salvaged {
   /** Runs that are in the new file, and of those the ones that lost records. */
@@ -74,7 +75,7 @@ function source(file: string): DatabaseSync | undefined {
       throw thrown;
     });
   }
-  if (version <= schemaMigrations.length) return db;
+  if (version <= MIGRATIONS.length) return db;
   db.close();
   throw new StoreError("newer", `the store ${file} was made by a newer Weave; update Weave to repair it`);
 }

@@ -25,57 +25,26 @@ import {
 } from "../../runtime/store.js";
 import { guarded } from "./failures.js";
 import { learn, tallyOf } from "./learned.js";
+import { letGo, lockRows } from "./lock-rows.js";
+import { fenced, takeTurn } from "./locks.js";
+import { type Database, migrated } from "./migrations.js";
 import { checksum, LARGE, type RecordText, type Row, recordsIn, rowsOf } from "./rows.js";
 import { openText, recordText, SEALED, sealing } from "./sealing.js";
-
-/** Each entry brings a store from the version of its index to the next. Never changed once released. */
-const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE runs (
-     id TEXT PRIMARY KEY, file TEXT NOT NULL, flow TEXT NOT NULL, graph TEXT NOT NULL, inputs TEXT NOT NULL, seed REAL NOT NULL,
-     options TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL, status TEXT NOT NULL, cost REAL NOT NULL DEFAULT 0,
-     calls INTEGER NOT NULL DEFAULT 0, owner TEXT, lease REAL NOT NULL DEFAULT 0, fence INTEGER NOT NULL DEFAULT 0, request TEXT
-   ) STRICT;
-   CREATE INDEX runs_by_time ON runs (started_at);
-   CREATE TABLE records (
-     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, n INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, sum REAL NOT NULL,
-     PRIMARY KEY (run, n)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE contents (hash TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE TABLE answers (
-     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, path TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, path)
-   ) STRICT, WITHOUT ROWID;`,
-  `CREATE TABLE cache (
-     key TEXT PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL, at REAL NOT NULL, until REAL NOT NULL, sum REAL NOT NULL
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX cache_by_end ON cache (until);
-   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE TABLE set_aside (run TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, sum REAL NOT NULL, at REAL NOT NULL) STRICT;`,
-  `CREATE TABLE history (
-     hash TEXT NOT NULL, simulated INTEGER NOT NULL, calls INTEGER NOT NULL, succeeded INTEGER NOT NULL, attempts REAL NOT NULL,
-     tool_attempts REAL NOT NULL, requests REAL NOT NULL, input_tokens REAL NOT NULL, output_tokens REAL NOT NULL, cost REAL NOT NULL,
-     latency REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (hash, simulated)
-   ) STRICT, WITHOUT ROWID;`,
-  "-- The records of one commit stand in one row, of the kind `batch`.",
-];
-
-/** The versions of the schema: a store of version n is brought to n + 1 by the n-th text. */
-export const schemaMigrations: readonly string[] = MIGRATIONS;
 
 export interface SqliteOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** Values of callables with redacted parts, by the path of the call, are sealed. */
   readonly sensitive?: (path: string) => boolean;
+  /** Whether an owner is known to have ended, so that nobody waits for its time to pass. */
+  readonly hasEnded?: (owner: string) => boolean;
   /** Opens the database: the seam where tests put in a disk that fails. */
   readonly database?: (file: string) => Database;
 }
 
-/** What a store needs of a database. */
-export type Database = Pick<DatabaseSync, "exec" | "prepare" | "close">;
-
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
-  const now = options.now ?? Date.now;
+  const { now = Date.now, hasEnded = () => false } = options;
   const db = guarded(() => open(file, options.database ?? ((at) => new DatabaseSync(at))));
   const seals = sealing(join(dirname(file), "key"));
   const statements = new Map<string, StatementSync>();
@@ -119,10 +88,12 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     return body !== undefined && createHash("sha256").update(body).digest("hex") === text.slice(1) ? body : undefined;
   };
 
+  const locks = lockRows(sql, seals);
   const own = (run: string, fence: number): void => {
     const row = sql("SELECT fence FROM runs WHERE id = ?").get(run);
-    if (row === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
-    if (row["fence"] !== fence) throw new StoreError("fenced", `the run ${run} was taken over by another process`);
+    const standing = locks.standing(run);
+    if (row === undefined || standing === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
+    if (row["fence"] !== fence) throw fenced(run, standing);
   };
 
   /** The last row that was written; nobody else writes to a run under the same fencing number. */
@@ -174,6 +145,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     settle: (run, fence, status, figures) =>
       transaction(() => {
         own(run, fence);
+        letGo(sql, run, status === "waiting");
         const over = status === "completed" || status === "failed" || status === "cancelled";
         sql("UPDATE runs SET status = ?, cost = ?, calls = ?, ended_at = ?, owner = NULL, lease = 0 WHERE id = ?").run(
           status,
@@ -199,6 +171,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
           if (latest < until) sql("UPDATE runs SET lease = ? WHERE id = ?").run(latest, run);
           return { kind: "taken", owner: holder, until: latest };
         }
+        letGo(sql, run, true);
         const fence = Number(row["fence"]) + 1;
         sql("UPDATE runs SET owner = ?, lease = ?, fence = ?, status = 'running', ended_at = NULL, request = NULL WHERE id = ?").run(
           owner,
@@ -233,9 +206,15 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
               .map((row) => [String(row["path"]), parsed(String(row["value"]))]),
           ),
       ),
+    lock: (run, fence, turn) =>
+      transaction(() => {
+        own(run, fence);
+        return takeTurn(locks, turn, { run, fence, now: now(), hasEnded });
+      }),
     edit: (run, fence, graph) => {
       transaction(() => {
         own(run, fence);
+        letGo(sql, run, false);
         sql("UPDATE runs SET graph = ? WHERE id = ?").run(put(JSON.stringify(graph)), run);
       });
     },
@@ -393,25 +372,6 @@ function open(file: string, database: (file: string) => Database): Database {
     db.close();
     throw thrown;
   }
-}
-
-function migrated(file: string, db: Database): Database {
-  const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (version > MIGRATIONS.length) {
-    throw new StoreError(
-      "newer",
-      `the store ${file} was made by a newer Weave (schema ${version}, this one knows ${MIGRATIONS.length}); update Weave, or use another store with --store`,
-    );
-  }
-  if (version < MIGRATIONS.length) {
-    db.exec("BEGIN IMMEDIATE");
-    // Another process may have migrated while this one waited for the lock.
-    const current = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-    for (const migration of MIGRATIONS.slice(current)) db.exec(migration);
-    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
-    db.exec("COMMIT");
-  }
-  return db;
 }
 
 function parsed(text: string): unknown {

@@ -1,0 +1,68 @@
+/**
+ * The locks of a store in SQLite: tables `locks` and `lock_waits`. Names may hold what is redacted elsewhere, so a row is
+ * found by the hash of its name and the name itself is sealed.
+ */
+import { createHash } from "node:crypto";
+import type { StatementSync } from "node:sqlite";
+import type { StoredStatus } from "../../runtime/store.js";
+import type { LockRow, LockRows } from "./locks.js";
+import type { Sealing } from "./sealing.js";
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** Locks over prepared statements. */
+export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): LockRows {
+  const keyOf = (name: string): string => createHash("sha256").update(name).digest("hex");
+  const rowOf = (row: Row): LockRow => ({
+    name: seals.open(String(row["name"])) ?? "",
+    run: String(row["run"]),
+    path: String(row["path"]),
+  });
+  return {
+    holder: (name) => {
+      const row = sql("SELECT run, path, fence FROM locks WHERE key = ?").get(keyOf(name));
+      return row === undefined ? undefined : { name, run: String(row["run"]), path: String(row["path"]), fence: Number(row["fence"]) };
+    },
+    waits: (name) =>
+      sql("SELECT run, path FROM lock_waits WHERE key = ? ORDER BY ticket")
+        .all(keyOf(name))
+        .map((row) => ({ name, run: String(row["run"]), path: String(row["path"]) })),
+    all: () => ({
+      held: sql("SELECT name, run, path FROM locks").all().map(rowOf),
+      waits: sql("SELECT name, run, path FROM lock_waits ORDER BY ticket").all().map(rowOf),
+    }),
+    hold: ({ name, run, path, fence }) => {
+      sql("INSERT OR REPLACE INTO locks (key, name, run, path, fence) VALUES (?, ?, ?, ?, ?)").run(
+        keyOf(name),
+        seals.seal(name),
+        run,
+        path,
+        fence,
+      );
+    },
+    free: (name) => {
+      sql("DELETE FROM locks WHERE key = ?").run(keyOf(name));
+    },
+    wait: ({ name, run, path }) => {
+      sql("INSERT OR IGNORE INTO lock_waits (key, name, run, path) VALUES (?, ?, ?, ?)").run(keyOf(name), seals.seal(name), run, path);
+    },
+    leave: ({ name, run, path }) => {
+      sql("DELETE FROM lock_waits WHERE key = ? AND run = ? AND path = ?").run(keyOf(name), run, path);
+    },
+    standing: (run) => {
+      const row = sql("SELECT status, owner, lease FROM runs WHERE id = ?").get(run);
+      if (row === undefined) return undefined;
+      const owner = row["owner"] === null ? undefined : String(row["owner"]);
+      return { status: String(row["status"]) as StoredStatus, owner, lease: Number(row["lease"]) };
+    },
+    fenceOff: (run) => {
+      sql("UPDATE runs SET fence = fence + 1, owner = NULL, lease = 0 WHERE id = ?").run(run);
+    },
+  };
+}
+
+/** Lets go of what a run holds and waits for, or only of what it waits for. */
+export function letGo(sql: (text: string) => StatementSync, run: string, keepsHeld: boolean): void {
+  sql("DELETE FROM lock_waits WHERE run = ?").run(run);
+  if (!keepsHeld) sql("DELETE FROM locks WHERE run = ?").run(run);
+}

@@ -1,0 +1,135 @@
+/**
+ * Locks that the runs of a store share, over rows that each kind of store keeps in its own way. Whoever asked first is
+ * first, whichever run it is of. A lock belongs to a call of a run and is held as long as that run has an owner that gives
+ * signs of life, or waits for a person. When a run loses a lock its fencing number goes up: it writes nothing more.
+ */
+import { type LockAnswer, type LockTurn, type StoredStatus, StoreError } from "../../runtime/store.js";
+
+/** A call that has a lock, or waits for one. */
+export interface LockRow {
+  readonly name: string;
+  readonly run: string;
+  readonly path: string;
+}
+
+export interface HeldRow extends LockRow {
+  /** The number under which its run wrote when it was given the lock. */
+  readonly fence: number;
+}
+
+/** How a run stands that has or wants a lock. */
+export interface Standing {
+  readonly status: StoredStatus;
+  readonly owner: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly lease: number;
+}
+
+/** What a store keeps of its locks; everything in one turn is one transaction. */
+export interface LockRows {
+  readonly holder: (name: string) => HeldRow | undefined;
+  /** In the order of asking. */
+  readonly waits: (name: string) => readonly LockRow[];
+  readonly all: () => { readonly held: readonly LockRow[]; readonly waits: readonly LockRow[] };
+  /** In the place of who held it before. */
+  readonly hold: (row: HeldRow) => void;
+  readonly free: (name: string) => void;
+  readonly wait: (row: LockRow) => void;
+  readonly leave: (row: LockRow) => void;
+  /** Undefined of a run that is not in the store. */
+  readonly standing: (run: string) => Standing | undefined;
+  /** Takes a run from its owner: what that one writes from now on is refused. */
+  readonly fenceOff: (run: string) => void;
+}
+
+export interface Around {
+  readonly run: string;
+  readonly fence: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Whether an owner is known to have ended. */
+  readonly hasEnded: (owner: string) => boolean;
+}
+
+/** One turn of a run at a lock. */
+export function takeTurn(rows: LockRows, { name, back, waiting, dead }: LockTurn, { run, fence, now, hasEnded }: Around): LockAnswer {
+  const before = rows.holder(name);
+  if (back !== undefined && before?.run === run && before.path === back) rows.free(name);
+  const mine = rows.waits(name).filter((row) => row.run === run);
+  for (const row of mine) if (!waiting.includes(row.path)) rows.leave(row);
+  const next = waiting[0];
+  if (next === undefined) return { kind: "free" };
+
+  const isLive = (of: string): boolean => {
+    const standing = rows.standing(of);
+    return standing?.owner !== undefined && standing.lease > now && !hasEnded(standing.owner);
+  };
+  const holds = (row: HeldRow): boolean => {
+    // What this run held when an earlier process of it died is its own still, for any of its calls.
+    if (row.run === run) return row.fence === fence;
+    const standing = rows.standing(row.run);
+    if (standing?.status === "waiting") return true;
+    if (standing?.owner === undefined || hasEnded(standing.owner)) return false;
+    return dead?.run !== row.run || dead.until !== standing.lease;
+  };
+  const held = rows.holder(name);
+  const taken = held !== undefined && holds(held) ? held : undefined;
+  const first = rows.waits(name).find((row) => row.run === run || isLive(row.run));
+  const isNext = held?.run === run || first === undefined || first.run === run;
+  const known = new Set(mine.map((row) => row.path));
+  if (taken === undefined && isNext) {
+    const path = held?.run === run && waiting.includes(held.path) ? held.path : next;
+    const lost = held !== undefined && held.run !== run ? held.run : undefined;
+    if (lost !== undefined) rows.fenceOff(lost);
+    rows.hold({ name, run, path, fence });
+    rows.leave({ name, run, path });
+    for (const other of waiting) if (other !== path && !known.has(other)) rows.wait({ name, run, path: other });
+    return { kind: "held", path, from: lost };
+  }
+  for (const path of waiting) if (!known.has(path)) rows.wait({ name, run, path });
+  const cycle = cycleOf(rows, run, name);
+  if (cycle !== undefined) {
+    rows.leave({ name, run, path: cycle.path });
+    return { kind: "cycle", ...cycle };
+  }
+  const ahead = taken ?? first;
+  const until = ahead === undefined || ahead.run === run ? undefined : rows.standing(ahead.run)?.lease;
+  return { kind: "taken", run: ahead?.run ?? run, path: ahead?.path ?? next, until };
+}
+
+/** Whether a call is another one or is made inside of it: paths of what is inside begin with that of what is around. */
+function inside(inner: LockRow, outer: LockRow): boolean {
+  if (inner.run !== outer.run || !inner.path.startsWith(outer.path)) return false;
+  const next = inner.path[outer.path.length];
+  return next === undefined || next === "/" || next === "~";
+}
+
+/** A call of the run that waits for a lock whose holder waits for one that the call is inside of, over any number of steps. */
+function cycleOf(rows: LockRows, run: string, name: string): { readonly path: string; readonly names: readonly string[] } | undefined {
+  const { held, waits } = rows.all();
+  const holderOf = new Map(held.map((row) => [row.name, row]));
+  for (const asking of waits) {
+    if (asking.run !== run || asking.name !== name) continue;
+    const visit = (wanted: string, way: readonly string[]): readonly string[] | undefined => {
+      const holder = holderOf.get(wanted);
+      if (holder === undefined || way.includes(wanted)) return undefined;
+      const longer = [...way, wanted];
+      if (inside(asking, holder)) return [...longer, name];
+      for (const wait of waits) {
+        const found = inside(wait, holder) ? visit(wait.name, longer) : undefined;
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    const names = visit(name, []);
+    if (names !== undefined) return { path: asking.path, names };
+  }
+  return undefined;
+}
+
+/** What a writer is told whose number is an old one. */
+export function fenced(run: string, { owner, status }: Pick<Standing, "owner" | "status">): StoreError {
+  const silent = owner === undefined && status === "running";
+  const why = silent ? "gave no sign of life for so long that another run took a lock of it" : "was taken over by another process";
+  return new StoreError("fenced", `the run ${run} ${why}`);
+}
