@@ -12,6 +12,7 @@ import type { RunEvent } from "../runtime/events.js";
 import { hash53 } from "../runtime/hash.js";
 import { redactor } from "../runtime/redact.js";
 import { type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
+import { scrubber } from "../runtime/scrub.js";
 import type { Case } from "./dataset.js";
 import { money } from "./figures.js";
 import type { Judge, NamedType } from "./judge.js";
@@ -55,6 +56,8 @@ export async function carryOut(
   if (done.size > 0) to.err(`${done.size} runs are done, ${todo.length} are left.\n`);
   let spent = store.rows(evaluation.id).reduce((sum, row) => sum + row.costUsd + row.judgeUsd, 0);
   let held = 0;
+  const { secretsOf } = await import("../host/recording/file.js");
+  const scrub = scrubber(secretsOf(plan.graph, (name) => process.env[name]));
   let found: RunResult["problems"] = [];
   let short = false;
   let finished = 0;
@@ -96,7 +99,7 @@ export async function carryOut(
     if ("problems" in result) found = result.problems;
     else if ("short" in result) short = true;
     else if ("row" in result && !abort.signal.aborted) {
-      store.add(evaluation.id, result.row);
+      store.add(evaluation.id, scrub.value(result.row) as Row);
       finished++;
       if (to.interactive || finished % 10 === 0 || finished === todo.length)
         to.err(dim(`${finished} of ${todo.length} runs · ${money(spent)}\n`, to.color));

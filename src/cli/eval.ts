@@ -5,7 +5,6 @@
  */
 
 import { resolve } from "node:path";
-import { problems } from "../diagnostics/problems.js";
 import { virtualClock } from "../host/clock.js";
 import { type Evaluation, type Evaluations, evaluationsIn } from "../host/store/evaluations.js";
 import { findStore, storeFor } from "../host/store/place.js";
@@ -16,18 +15,17 @@ import { parseScorer, type Scorer } from "../runtime/evals/scorers.js";
 import { canonical, contentHash, runId } from "../runtime/hash.js";
 import type { RunOptions as RuntimeOptions } from "../runtime/run.js";
 import type { Checked } from "../runtime/schema.js";
+import { StoreError } from "../runtime/store.js";
 import { isFields } from "../runtime/values.js";
+import type { Typed } from "../semantics/check.js";
+import { begin } from "./begin.js";
 import type { RunOptions } from "./commands.js";
 import { readDataset } from "./dataset.js";
 import { listed, report, reportJson, type Told } from "./eval-report.js";
 import { carryOut, type Plan } from "./eval-run.js";
-import { chooseFlow } from "./flow.js";
-import { runHost } from "./host.js";
 import { resolveRef } from "./inputs.js";
 import { type NamedType, typeIn, withJudges } from "./judge.js";
-import { overrideModels } from "./override.js";
-import { showErrors, showProblems } from "./problems.js";
-import { loadProgram } from "./program.js";
+import { showProblems } from "./problems.js";
 import { EXIT, type ExitCode, type Terminal } from "./terminal.js";
 
 export interface EvalOptions extends Omit<RunOptions, "store" | "reuse" | "events" | "input" | "confirmAbove"> {
@@ -48,23 +46,24 @@ export interface EvalOptions extends Omit<RunOptions, "store" | "reuse" | "event
 /** Evaluates a flow, or lists the evaluations that are kept. */
 export async function evaluate(file: string | undefined, name: string | undefined, options: EvalOptions, to: Terminal): Promise<ExitCode> {
   if (file === undefined) return listAll(options, to);
-  const program = loadProgram(file);
-  showErrors(program.problems, program.compiled.files, file, to);
-  if (program.missing) return EXIT.usage;
-  if (!program.ok || program.compiled.graph === undefined) return EXIT.diagnostics;
-  const flow = chooseFlow(program, file, name, to);
-  if (flow === undefined) return EXIT.usage;
-  const found = problems();
-  const overridden = overrideModels(program.compiled.graph, options.model ?? [], found);
-  showProblems(found.list(), program.compiled.files, to);
-  if (found.hasErrors()) return EXIT.usage;
-  const plan = planOf(file, overridden, flow, options);
+  const begun = begin(file, name, options, to);
+  if (typeof begun === "number") return begun;
+  const { program, typed, flow, host } = begun;
+  const plan = planOf(file, begun.graph, flow, typed, options);
   if (typeof plan === "string") return wrong(plan, to);
   const { data } = options;
   if (data === undefined) return wrong("which cases? --data names a file of JSON Lines or CSV", to);
   const { validate } = await import("../runtime/schema.js");
   const needs = plan.scorers.some((scorer) => scorer.kind === "exact" || scorer.kind === "contains" || scorer.kind === "numeric");
   const wantsExpected = (expected: unknown): string | undefined => {
+    for (const [name, judge] of plan.judges) {
+      if (judge.expected === undefined) continue;
+      const unfit = validate(judge.expected, expected ?? null, plan.graph.types);
+      if (unfit.ok) continue;
+      return expected === undefined
+        ? `It has no \`expected\`, which the judge ${name} takes.`
+        : `What is expected is nothing that the judge ${name} takes: ${unfit.message}.`;
+    }
     if (expected === undefined) return needs ? "It has no `expected`, which the scorer compares with." : undefined;
     const whole = plan.scorers.length === 0 || plan.scorers.some((scorer) => scorer.kind === "exact" && scorer.path.length === 0);
     const misfit = whole ? cannotBe(expected, flow.result, plan.graph.types, validate) : undefined;
@@ -73,9 +72,6 @@ export async function evaluate(file: string | undefined, name: string | undefine
   const cases = await readDataset(data, flow, plan.graph.types, wantsExpected, filesOf(options), to);
   if (cases === undefined) return EXIT.usage;
   const scorers = plan.scorers.length === 0 && cases.every((each) => each.hasExpected) ? [parseScorer("exact") as Scorer] : plan.scorers;
-  const host = runHost(options);
-  if (host === undefined) return wrong("--sim-faults is written kind:share, for example rate_limit:5%,timeout:1%", to);
-
   const { contradiction, openFor } = await import("./taping.js");
   const against = contradiction(options);
   if (against !== undefined) return wrong(against, to);
@@ -97,8 +93,7 @@ export async function evaluate(file: string | undefined, name: string | undefine
 
   const mode: Told["mode"] = options.sim === true ? "sim" : options.replay !== undefined ? "replay" : "real";
   const series = contentHash(canonical([file, flow.name, data, scorers.map((scorer) => scorer.name), plan.threshold, mode]));
-  const store = evaluationsIn(options.store ?? storeFor(file));
-  try {
+  return withEvaluations(options.store ?? storeFor(file), to, async (store) => {
     const began = startOrGoOn(
       store,
       { series, file, flow: flow.name, data, options: { mode, repeat: plan.repeat, seed: plan.seed } },
@@ -138,6 +133,7 @@ export async function evaluate(file: string | undefined, name: string | undefine
     const comparison = baseline === undefined ? undefined : compare(before, rows, plan.threshold, plan.seed);
     const left = cases.length * plan.repeat - rows.length;
     if (left === 0) store.end(began.id, comparison?.regression === true ? "regressed" : "done", summary.grade);
+    store.tidy();
     const told = {
       id: began.id,
       mode,
@@ -159,8 +155,21 @@ export async function evaluate(file: string | undefined, name: string | undefine
     const below = required !== undefined && grades.indexOf(summary.grade) > grades.indexOf(required);
     if (below) to.err(`The grade is ${summary.grade}, and ${required} is required.\n`);
     return comparison?.regression === true || below ? EXIT.failed : EXIT.done;
+  });
+}
+
+/** Does something with the evaluations of a store; what the store cannot do is said in a sentence. */
+async function withEvaluations(file: string, to: Terminal, work: (store: Evaluations) => ExitCode | Promise<ExitCode>): Promise<ExitCode> {
+  let store: Evaluations | undefined;
+  try {
+    store = evaluationsIn(file);
+    return await work(store);
+  } catch (thrown) {
+    if (!(thrown instanceof StoreError)) throw thrown;
+    to.err(`error: ${thrown.message} (${file})\n`);
+    return EXIT.failed;
   } finally {
-    store.close();
+    store?.close();
   }
 }
 
@@ -192,7 +201,7 @@ function wrong(message: string, to: Terminal): ExitCode {
   return EXIT.usage;
 }
 
-function planOf(file: string, graph: Graph, flow: FlowIR, options: EvalOptions): Plan | string {
+function planOf(file: string, graph: Graph, flow: FlowIR, typed: Typed, options: EvalOptions): Plan | string {
   const scorers: Scorer[] = [];
   const named = new Map<string, NamedType>();
   for (const text of options.score ?? []) {
@@ -211,6 +220,7 @@ function planOf(file: string, graph: Graph, flow: FlowIR, options: EvalOptions):
     graph,
     flow,
     scorers.filter(({ kind }) => kind === "judge").map(({ argument }) => argument),
+    typed,
   );
   if (typeof judging === "string") return judging;
   const count = (value: number | undefined, otherwise: number, what: string): number | string =>
@@ -285,17 +295,14 @@ function baselineOf(
   return "unknown";
 }
 
-function listAll(options: EvalOptions, to: Terminal): ExitCode {
+async function listAll(options: EvalOptions, to: Terminal): Promise<ExitCode> {
   const file = options.store === undefined ? findStore(".") : resolve(options.store);
   if (file === undefined) {
     to.err("error: nothing was evaluated here: `weave eval FILE --data CASES` does\n");
     return EXIT.usage;
   }
-  const store = evaluationsIn(file);
-  try {
+  return withEvaluations(file, to, (store) => {
     to.out(listed(store.list(), options.json === true, to));
     return EXIT.done;
-  } finally {
-    store.close();
-  }
+  });
 }

@@ -3,12 +3,14 @@ import { resolve } from "node:path";
 import { compile } from "../compile.js";
 import { fileHost, shown } from "../host/files.js";
 import type { AgentIR, FlowIR, Graph, NodeIR, TypeIR } from "../plan/ir.js";
-import { typeText } from "../plan/text.js";
-import { random } from "../runtime/hash.js";
-import { sample } from "../runtime/sample.js";
-import { validate } from "../runtime/schema.js";
+import type { Typed } from "../semantics/check.js";
+import { assignable, mismatch } from "../semantics/relate.js";
+import { type Callable, isCallableDecl } from "../semantics/symbols.js";
+import { expand, fieldOf, members, type Type, typeText } from "../semantics/types.js";
 
 export interface Judge {
+  /** Of what is expected, where the judge wants that. */
+  readonly expected: TypeIR | undefined;
   /** Of the flow that is run. */
   readonly flow: FlowIR;
   readonly wants: ReadonlySet<string>;
@@ -19,6 +21,7 @@ export function withJudges(
   graph: Graph,
   flow: FlowIR,
   names: readonly string[],
+  typed: Typed,
 ): { readonly graph: Graph; readonly judges: ReadonlyMap<string, Judge> } | string {
   const judges = new Map<string, Judge>();
   const flows: Record<string, FlowIR> = { ...graph.flows };
@@ -38,16 +41,32 @@ export function withJudges(
       return `the judge ${name} wants \`${foreign.name}\`; a judge takes \`output\`, \`expected\` and inputs of the flow (${inputs.join(", ")})`;
     const output = callable.params.find((param) => param.name === "output");
     if (output === undefined) return `the judge ${name} has no parameter \`output\` for what the flow gave`;
-    const misfit = mayNotFit(flow.result, output.type, graph.types);
-    if (misfit !== undefined)
-      return `the judge ${name} takes ${typeText(output.type, 100)} as \`output\`, and ${flow.name} gives ${typeText(flow.result, 100)}: ${misfit}`;
+    const wrong = misfit(name, callable, flow, typed);
+    if (wrong !== undefined) return wrong;
     const wants = new Set(callable.params.map((param) => param.name).filter((param) => known.includes(param)));
     const made = agent === undefined ? (own as FlowIR) : calling(agent, wants);
     flows[made.id] = made;
     entries[made.name] = made.id;
-    judges.set(name, { flow: made, wants });
+    const expected = callable.params.find((param) => param.name === "expected")?.type;
+    judges.set(name, { flow: made, wants, expected });
   }
   return { graph: { ...graph, flows, entries }, judges };
+}
+
+/** What does not fit between a judge and the flow that it judges; undefined when all does. */
+function misfit(name: string, judge: AgentIR | FlowIR, flow: FlowIR, typed: Typed): string | undefined {
+  const [its, judged] = [signatureOf(typed, judge), signatureOf(typed, flow)];
+  if (its === undefined || judged === undefined) return undefined;
+  for (const param of its.params) {
+    const given = param.name === "output" ? judged.result() : judged.params.find((each) => each.name === param.name)?.type;
+    if (given === undefined || param.name === "expected" || assignable(given, param.type)) continue;
+    const what = param.name === "output" ? `${flow.name} gives` : `${flow.name} takes`;
+    return `the judge ${name} takes ${typeText(param.type)} as \`${param.name}\`, and ${what} ${typeText(given)}: ${mismatch(given, param.type)}`;
+  }
+  const result = its.result();
+  return isJudgement(result)
+    ? undefined
+    : `the judge ${name} gives ${typeText(result)}; a judge gives a bool, a number from 0 to 1, or a record with such a \`score\``;
 }
 
 /** A flow that does nothing but call an agent. */
@@ -82,13 +101,38 @@ function calling(agent: AgentIR, wants: ReadonlySet<string>): FlowIR {
   };
 }
 
-/** Why a value of one type may not fit another, found by trying some. */
-function mayNotFit(given: TypeIR, wanted: TypeIR, types: Readonly<Record<string, TypeIR>>): string | undefined {
-  for (let seed = 1; seed <= 20; seed++) {
-    const checked = validate(wanted, sample(given, { types, random: random(seed), full: seed % 2 === 0 }), types);
-    if (!checked.ok) return checked.message;
-  }
+/** The signature of an agent or flow, by where it is declared: the graph has its types written out. */
+function signatureOf({ checker, resolved }: Typed, { span }: AgentIR | FlowIR): Callable | undefined {
+  for (const { names } of resolved.scopes)
+    for (const symbol of names.values())
+      if (isCallableDecl(symbol.decl) && symbol.scope.module.file === span.file && contains(symbol.decl, span.start))
+        return checker.signature(symbol);
   return undefined;
+}
+
+const contains = ({ span }: { readonly span: { readonly start: number; readonly end: number } }, at: number): boolean =>
+  span.start <= at && at < span.end;
+
+/** Whether what a judge gives is a judgement: a bool, a number, or a record with such a `score` or `pass`. */
+function isJudgement(type: Type): boolean {
+  const of = expand(type);
+  switch (of.kind) {
+    case "bool":
+    case "int":
+    case "float":
+    case "error":
+      return true;
+    case "literal":
+      return typeof of.value !== "string";
+    case "union":
+      return members(of).every(isJudgement);
+    case "record": {
+      const said = fieldOf(of, "score") ?? fieldOf(of, "pass");
+      return said !== undefined && expand(said).kind !== "record" && isJudgement(said);
+    }
+    default:
+      return false;
+  }
 }
 
 export interface NamedType {

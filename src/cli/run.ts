@@ -4,7 +4,6 @@
  * failure or a crash is not its end: `weave resume` goes on.
  */
 import { resolve } from "node:path";
-import { problems } from "../diagnostics/problems.js";
 import { virtualClock } from "../host/clock.js";
 import type { Inputs } from "../plan/bounds.js";
 import type { FlowIR, Graph } from "../plan/ir.js";
@@ -19,16 +18,14 @@ import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run 
 import type { Store } from "../runtime/store.js";
 import { grouped } from "../source/digits.js";
 import type { SourceFile } from "../source/source.js";
+import { begin } from "./begin.js";
 import type { RunOptions } from "./commands.js";
 import { envelopes } from "./envelope.js";
 import { counted, money, seconds } from "./figures.js";
-import { chooseFlow } from "./flow.js";
-import { runHost } from "./host.js";
 import { inputsOf } from "./inputs.js";
 import { askerAt, chooseRun, keepingIn, stopOnInterrupt, storeOf, tidy, withStore } from "./kept.js";
-import { overrideModels } from "./override.js";
-import { showErrors, showProblems } from "./problems.js";
-import { loadProgram } from "./program.js";
+import { showProblems } from "./problems.js";
+import type { Program } from "./program.js";
 import { progress } from "./progress.js";
 import { agreed, comparedText, type Figures, figuresOf } from "./spending.js";
 import { onStray } from "./strays.js";
@@ -43,24 +40,11 @@ export async function runFlow(
   options: RunOptions,
   to: Terminal,
 ): Promise<ExitCode> {
-  const program = loadProgram(file);
-  showErrors(program.problems, program.compiled.files, file, to);
-  if (program.missing) return EXIT.usage;
-  if (!program.ok || program.compiled.graph === undefined) return EXIT.diagnostics;
-  const flow = chooseFlow(program, file, name, to);
-  if (flow === undefined) return EXIT.usage;
+  const begun = begin(file, name, options, to);
+  if (typeof begun === "number") return begun;
+  const { program, graph, flow, host } = begun;
   const inputs = await inputsOf(program, flow, args, options.input, to);
   if (inputs === undefined) return EXIT.usage;
-
-  const found = problems();
-  const graph = overrideModels(program.compiled.graph, options.model ?? [], found);
-  showProblems(found.list(), program.compiled.files, to);
-  if (found.hasErrors()) return EXIT.usage;
-  const host = runHost(options);
-  if (host === undefined) {
-    to.err("error: --sim-faults is written kind:share, for example rate_limit:5%,timeout:1%\n");
-    return EXIT.usage;
-  }
   const taping = await tapingOf(file, options, graph, to);
   if (taping === "unusable") return EXIT.usage;
   const store = options.store === false ? undefined : storeOf(file, options.store, to);
@@ -70,7 +54,7 @@ export async function runFlow(
 }
 
 interface Started {
-  readonly program: ReturnType<typeof loadProgram>;
+  readonly program: Program;
   readonly file: string;
   readonly graph: Graph;
   readonly flow: FlowIR;

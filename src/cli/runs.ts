@@ -48,7 +48,7 @@ export function runs(
     to.err(`error: \`weave runs\` lists runs and \`weave runs prune\` deletes old ones; \`weave show ${action}\` shows one\n`);
     return Promise.resolve(EXIT.usage);
   }
-  if (action === "prune") return inStore(options, to, (store) => prune(store, options, to));
+  if (action === "prune") return inStore(options, to, (store) => prune(store, options.store ?? findStore("."), options, to));
   return looking(options, to, (store) => {
     const all = store.list(options.limit ?? 20);
     if (options.json) to.out(`${JSON.stringify(all.map(summaryJson))}\n`);
@@ -57,17 +57,36 @@ export function runs(
   });
 }
 
-function prune(store: Store, { olderThan: days = 30, keep = 0, always, never }: PruneOptions, to: Terminal): ExitCode {
+async function prune(
+  store: Store,
+  file: string | undefined,
+  { olderThan: days = 30, keep = 0, always, never }: PruneOptions,
+  to: Terminal,
+): Promise<ExitCode> {
   if (never) {
     store.retain(undefined);
     to.err("From now on nothing is deleted unless you say so.\n");
     return EXIT.done;
   }
-  const count = store.prune(Date.now() - days * 86_400_000, keep);
+  const before = Date.now() - days * 86_400_000;
+  const count = store.prune(before, keep);
+  const evaluated = file === undefined ? 0 : await pruneEvaluations(file, before, keep);
   if (always) store.retain({ days, keep });
   const from = `runs that ended more than ${counted(days, "day")} ago${keep > 0 ? `, but never the newest ${keep}` : ""}`;
-  to.err(`${counted(count, "run")} deleted.${always ? ` From now on each run that ends deletes ${from}.` : ""}\n`);
+  to.err(
+    `${counted(count, "run")}${evaluated > 0 ? ` and ${counted(evaluated, "evaluation")}` : ""} deleted.${always ? ` From now on each run that ends deletes ${from}.` : ""}\n`,
+  );
   return EXIT.done;
+}
+
+async function pruneEvaluations(file: string, before: number, keep: number): Promise<number> {
+  const { evaluationsIn } = await import("../host/store/evaluations.js");
+  const evaluations = evaluationsIn(file);
+  try {
+    return evaluations.prune(before, keep);
+  } finally {
+    evaluations.close();
+  }
 }
 
 const MARKS = { completed: green, failed: red, cancelled: yellow, running: bold, waiting: yellow, paused: yellow } as const;
@@ -371,9 +390,11 @@ function examine(file: string, to: Terminal): ExitCode {
 async function repair(file: string, to: Terminal): Promise<ExitCode> {
   const { salvage } = await import("../host/store/salvage.js");
   try {
-    const { runs: count, cut, lost, aside } = salvage(file, (owner) => !hasEnded(owner), Date.now());
+    const { runs: count, cut, lost, evaluations, aside } = salvage(file, (owner) => !hasEnded(owner), Date.now());
     for (const run of cut)
       to.out(`${yellow("!", to.outColor)} ${run} lost what stood behind a damaged record; \`weave resume\` goes on from before it\n`);
+    for (const id of evaluations)
+      to.out(`${yellow("!", to.outColor)} the evaluation ${id} lost runs; \`weave eval … --resume ${id}\` makes them again\n`);
     for (const run of lost) to.out(`${red("✗", to.outColor)} ${run} could not be read\n`);
     to.err(
       `${green("✓", to.color)} ${file}: ${counted(count, "run")} saved${lost.length > 0 ? `, ${lost.length} lost` : ""}. The damaged file is ${aside}.\n`,

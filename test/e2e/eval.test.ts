@@ -31,6 +31,26 @@ agent Critic(output: { kind: Kind }, text: string) -> { score: float(0..1), reas
   prompt: "Judge {{output.kind}} for {{text}}"
 }
 
+agent Wordy(output: { kind: Kind }) -> string {
+  model: fast
+  prompt: "{{output.kind}}"
+}
+
+agent Strict(output: { kind: Kind, sure: float(0..1) }) -> bool {
+  model: fast
+  prompt: "{{output.kind}}"
+}
+
+agent Counting(output: { kind: Kind }, times: int(1..3)) -> bool {
+  model: fast
+  prompt: "{{output.kind}} {{times}}"
+}
+
+agent Wanting(output: { kind: Kind }, expected: int) -> bool {
+  model: fast
+  prompt: "{{output.kind}} {{expected}}"
+}
+
 agent Blind(something: string) -> bool {
   model: fast
   prompt: "{{something}}"
@@ -145,6 +165,19 @@ describe("weave eval", () => {
     [["--score", "like"], "like is no scorer"],
     [["--score", "judge:Nobody"], "the program has no agent or flow Nobody"],
     [["--score", "judge:Blind"], "the judge Blind wants `something`"],
+    [
+      ["--score", "judge:Wordy"],
+      "the judge Wordy gives string; a judge gives a bool, a number from 0 to 1, or a record with such a `score`",
+    ],
+    [
+      ["--score", "judge:Strict"],
+      "the judge Strict takes { kind: Kind, sure: float(0..1) } as `output`, and main gives { kind: Kind, sure: float }: field `sure` is `float` here, `float(0..1)` there",
+    ],
+    [
+      ["--score", "judge:Counting"],
+      "the judge Counting takes int(1..3) as `times`, and main takes int(1..5): `int(1..5)` here, `int(1..3)` there",
+    ],
+    [["--score", "judge:Wanting"], "What is expected is nothing that the judge Wanting takes: "],
     [["--score", "schema:Nothing"], "the program has no type Nothing"],
     [["--require", "superb"], "superb is no grade"],
     [["--repeat", "0"], "--repeat is a whole number from 1"],

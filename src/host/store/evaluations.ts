@@ -1,10 +1,14 @@
 /**
  * Evaluations in the store of runs (SQLite): what each was, and a row for each run of a case, durable when it is added,
- * so that an evaluation that was killed goes on where it was. Rows are written once and never changed.
+ * so that an evaluation that was killed goes on where it was. Rows are written once and never changed; a damaged one is an error.
  */
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Row } from "../../runtime/evals/results.js";
+import { StoreError } from "../../runtime/store.js";
+import { evaluationSum, isWhole } from "./evaluation-rows.js";
 import { openStore } from "./place.js";
+import { openText, SEALED, sealing } from "./sealing.js";
 
 export interface EvaluationStart {
   readonly id: string;
@@ -33,36 +37,41 @@ export interface Evaluations {
   /** Newest first. */
   list(): readonly Evaluation[];
   rows(id: string): readonly Row[];
+  /**
+   * Deletes evaluations that began before a time (milliseconds since 1970), but never the newest `keep` nor what the next one
+   * of a series is compared with; returns how many.
+   */
+  prune(before: number, keep: number): number;
+  /** Deletes what the store is told to delete as time goes by. */
+  tidy(): void;
   close(): void;
 }
 
 /** Opens the evaluations of the store in a file. */
 export function evaluationsIn(file: string): Evaluations {
   // Made and brought up to date like any store.
-  openStore(file).close();
+  const made = openStore(file);
+  const retention = made.retention();
+  made.close();
   const db = new DatabaseSync(file);
   db.exec("PRAGMA busy_timeout = 5000");
   db.exec("PRAGMA synchronous = FULL");
-  db.exec(`CREATE TABLE IF NOT EXISTS evaluations (
-      id TEXT PRIMARY KEY, series TEXT NOT NULL, file TEXT NOT NULL, flow TEXT NOT NULL, data TEXT NOT NULL, options TEXT NOT NULL,
-      started_at REAL NOT NULL, status TEXT NOT NULL, grade TEXT
-    ) STRICT;
-    CREATE TABLE IF NOT EXISTS evaluation_rows (
-      evaluation TEXT NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE, item TEXT NOT NULL, repeat INTEGER NOT NULL, body TEXT NOT NULL,
-      PRIMARY KEY (evaluation, item, repeat)
-    ) STRICT, WITHOUT ROWID;`);
-  return {
+  db.exec("PRAGMA foreign_keys = ON");
+  const seals = sealing(join(dirname(file), "key"));
+  const evaluations: Evaluations = {
     begin: (start) => {
       db.prepare(
         "INSERT INTO evaluations (id, series, file, flow, data, options, started_at, status) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')",
       ).run(start.id, start.series, start.file, start.flow, start.data, JSON.stringify(start.options), start.startedAt);
     },
     add: (id, row) => {
-      db.prepare("INSERT OR IGNORE INTO evaluation_rows (evaluation, item, repeat, body) VALUES (?, ?, ?, ?)").run(
+      const body = SEALED + seals.seal(JSON.stringify(row));
+      db.prepare("INSERT OR IGNORE INTO evaluation_rows (evaluation, item, repeat, body, sum) VALUES (?, ?, ?, ?, ?)").run(
         id,
         row.case,
         row.repeat,
-        JSON.stringify(row),
+        body,
+        evaluationSum(id, row.case, row.repeat, body),
       );
     },
     end: (id, status, grade) => {
@@ -77,11 +86,30 @@ export function evaluationsIn(file: string): Evaluations {
         .map(evaluationOf),
     rows: (id) =>
       db
-        .prepare("SELECT body FROM evaluation_rows WHERE evaluation = ? ORDER BY item, repeat")
+        .prepare("SELECT * FROM evaluation_rows WHERE evaluation = ? ORDER BY item, repeat")
         .all(id)
-        .map(({ body }) => JSON.parse(String(body)) as Row),
+        .map((row) => {
+          const text = isWhole(row) ? openText(String(row["body"]), seals) : undefined;
+          if (text === undefined)
+            throw new StoreError("corrupt", `what the evaluation ${id} found cannot be read; \`weave doctor\` tells more`);
+          return JSON.parse(text) as Row;
+        }),
+    prune: (before, keep) => {
+      // The newest of a series is what its next one is compared with.
+      const newest = "SELECT id FROM (SELECT id, max(started_at) FROM evaluations WHERE status = 'done' GROUP BY series)";
+      const { changes } = db
+        .prepare(
+          `DELETE FROM evaluations WHERE started_at < ? AND id NOT IN (${newest}) AND id NOT IN (SELECT id FROM evaluations ORDER BY started_at DESC, id DESC LIMIT ?)`,
+        )
+        .run(before, keep);
+      return Number(changes);
+    },
+    tidy: () => {
+      if (retention !== undefined) evaluations.prune(Date.now() - retention.days * 86_400_000, retention.keep);
+    },
     close: () => db.close(),
   };
+  return evaluations;
 }
 
 function evaluationOf(row: Record<string, unknown>): Evaluation {

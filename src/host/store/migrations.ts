@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../../runtime/store.js";
+import { EVALUATION_TABLES } from "./evaluation-rows.js";
 
 /** What a store needs of a database. */
 export type Database = Pick<DatabaseSync, "exec" | "prepare" | "close">;
@@ -43,6 +44,7 @@ export const MIGRATIONS: readonly string[] = [
      ticket INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, name TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
      path TEXT NOT NULL, UNIQUE (key, run, path)
    ) STRICT;`,
+  EVALUATION_TABLES,
 ];
 
 /** A database of this version. */

@@ -8,6 +8,7 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { StoreError } from "../../runtime/store.js";
+import { copyEvaluations } from "./evaluation-rows.js";
 import { guarded } from "./failures.js";
 import { MIGRATIONS } from "./migrations.js";
 import { checksum, type Row as RecordRow, recordsIn } from "./rows.js";
@@ -19,6 +20,8 @@ export interface Salvaged {
   readonly cut: readonly string[];
   /** Runs that could not be read at all. */
   readonly lost: readonly string[];
+  /** Evaluations that lost rows. */
+  readonly evaluations: readonly string[];
   /** Where the damaged file is now. */
   readonly aside: string;
 }
@@ -45,7 +48,7 @@ export function salvage(file: string, isAlive: (owner: string) => boolean, now: 
         "locked",
         `the run ${String(busy[0]?.["id"])} is being carried out by ${String(busy[0]?.["owner"])}: stop it first`,
       );
-    const found = from === undefined ? { runs: 0, cut: [], lost: [] } : copied(from, to);
+    const found = from === undefined ? { runs: 0, cut: [], lost: [], evaluations: [] } : copied(from, to);
     from?.close();
     to.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     to.close();
@@ -132,7 +135,12 @@ function copied(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, "aside"> {
   }
   for (const row of rowsOf(from, "SELECT * FROM cache")) if (carry(String(row["body"]))) insert(to, "cache", row);
   for (const row of rowsOf(from, "SELECT * FROM settings")) insert(to, "settings", row);
-  return { runs, cut, lost };
+  const evaluations = copyEvaluations(
+    (select, ...args) => rowsOf(from, select, ...args),
+    to,
+    (table, row) => insert(to, table, row),
+  );
+  return { runs, cut, lost, evaluations };
 }
 
 /**

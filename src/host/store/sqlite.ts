@@ -23,6 +23,7 @@ import {
   StoreError,
   type StoreRecord,
 } from "../../runtime/store.js";
+import { damagedEvaluations } from "./evaluation-rows.js";
 import { guarded } from "./failures.js";
 import { learn, tallyOf } from "./learned.js";
 import { letGo, lockRows } from "./lock-rows.js";
@@ -352,6 +353,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
           found.push(thrown instanceof Error ? thrown.message : String(thrown));
         }
       }
+      found.push(...damagedEvaluations(sql("SELECT * FROM evaluation_rows").iterate()));
     } catch (thrown) {
       found.push(thrown instanceof Error ? thrown.message : String(thrown));
     }
