@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { EVALUATION_TABLES } from "../../src/host/store/evaluation-rows.js";
 import { type EvaluationStart, evaluationsIn } from "../../src/host/store/evaluations.js";
+import { MIGRATIONS } from "../../src/host/store/migrations.js";
 import { openStore } from "../../src/host/store/place.js";
 import { salvage } from "../../src/host/store/salvage.js";
 import type { Row } from "../../src/runtime/evals/results.js";
@@ -99,7 +101,7 @@ test("a store of a version before them gets them, and rows that have no checksum
     repeat INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (evaluation, item, repeat)) STRICT, WITHOUT ROWID;`);
   db.prepare("INSERT INTO evaluations VALUES ('e1', 's', 'a.weave', 'main', 'c', '{}', 1, 'done', 'good')").run();
   db.prepare("INSERT INTO evaluation_rows VALUES ('e1', 'a', 1, ?)").run(JSON.stringify(row("a")));
-  db.exec("PRAGMA user_version = 4");
+  db.exec(`PRAGMA user_version = ${MIGRATIONS.indexOf(EVALUATION_TABLES)}`);
   db.close();
   const store = evaluationsIn(file);
   expect(store.rows("e1")).toHaveLength(1);
