@@ -8,6 +8,7 @@ import { nearest } from "./diagnostics/suggest.js";
 import { realClock } from "./host/clock.js";
 import { fileHost, shown } from "./host/files.js";
 import { models } from "./host/providers/models.js";
+import type { HostRecording, RecordingMode } from "./host/recording/taped.js";
 import { ownerHere, takeOver } from "./host/store/place.js";
 import { toolHost } from "./host/tools/host.js";
 import type { Graph } from "./plan/ir.js";
@@ -26,6 +27,7 @@ import type { ToolFunction } from "./runtime/tool.js";
 import type { SourceFile } from "./source/source.js";
 
 export type { JsonDiagnostic } from "./diagnostics/render.js";
+export type { RecordingMode } from "./host/recording/taped.js";
 export { memoryStore } from "./host/store/memory.js";
 export { openStore } from "./host/store/place.js";
 export type { Graph } from "./plan/ir.js";
@@ -169,6 +171,8 @@ export interface RunOptions {
   readonly store?: Store;
   /** A run in the store whose results are used where definition and inputs are the same. */
   readonly reuse?: string;
+  /** Answers from a recording, or writes one; see `openRecording`. */
+  readonly recording?: Recording;
   /** Asks a person; without it a run with a question ends waiting, to be resumed with an answer in the store. */
   readonly ask?: Asker;
 }
@@ -191,6 +195,41 @@ export interface Run {
   readonly pause: (reason?: string) => void;
   /** Answers a question that the run waits for; false when it does not. */
   readonly answer: (path: string, value: unknown) => boolean;
+}
+
+/** What models, tools and people answer, in a file. */
+export interface Recording {
+  readonly file: string;
+  readonly mode: RecordingMode;
+  /** Writes what was recorded so far, as a run does by itself when it ends; says whether anything was new. */
+  readonly save: () => boolean;
+}
+
+/** What stands behind the recordings that were opened here. */
+const opened = new WeakMap<Recording, HostRecording>();
+
+/**
+ * Opens a recording for runs: with `replay` (the default) they need no key, no network and no module of a tool, and take no time;
+ * with `record` everything is asked for and written down; with `fill` only what the file does not have. Keys and secrets
+ * are not written. Rejects with an `Error` when the file is not there or cannot be read.
+ */
+export async function openRecording(file: string, { mode = "replay" }: { readonly mode?: RecordingMode } = {}): Promise<Recording> {
+  const { hostRecording } = await import("./host/recording/taped.js");
+  const host = hostRecording(file, mode);
+  const recording: Recording = { file, mode, save: host.save };
+  opened.set(recording, host);
+  return recording;
+}
+
+/** The outside of a run, with its recording. Throws a `TypeError` for one that was not opened by `openRecording`. */
+function outsideOf(options: RunOptions, graph: Graph, before: readonly RunEvent[] = []): RuntimeOptions {
+  const { recording } = options;
+  const host = outside(options);
+  if (recording === undefined) return host;
+  const behind = opened.get(recording);
+  if (behind === undefined) throw new TypeError("a recording is opened with `openRecording`");
+  const files = { directory: options.directory ?? process.cwd(), allowed: options.allowPaths ?? [] };
+  return behind.options(host, graph, files, before);
 }
 
 /** The outside of a run, by its options. */
@@ -224,8 +263,9 @@ function outside(options: RunOptions): RuntimeOptions {
 
 const keeping = (store: Store): Keeping => ({ store, owner: ownerHere(), soon: setImmediate });
 
-function running(handle: RunHandle, files: ReadonlyMap<string, SourceFile>): Run {
+function running(handle: RunHandle, files: ReadonlyMap<string, SourceFile>, recording: Recording | undefined): Run {
   const result = handle.result.then((ended): Completed => {
+    recording?.save();
     if (ended.status !== "completed") throw new RunError(ended, files);
     return { runId: ended.run, value: ended.value, spend: ended.spend, elapsedMs: ended.elapsedMs, simulated: ended.simulated };
   });
@@ -239,11 +279,11 @@ function running(handle: RunHandle, files: ReadonlyMap<string, SourceFile>): Run
 export function run(flow: Flow, inputs: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Run {
   const { store, reuse } = options;
   checkNames(flow.graph, options.tools ?? {});
-  const host = outside({ ...options, tools: { ...flow.tools, ...options.tools } });
-  if (store === undefined) return running(runGraph(flow.graph, flow.name, inputs, host), flow.files);
+  const host = outsideOf({ ...options, tools: { ...flow.tools, ...options.tools } }, flow.graph);
+  if (store === undefined) return running(runGraph(flow.graph, flow.name, inputs, host), flow.files, options.recording);
   const known = reuse === undefined ? {} : reusing(storedIn(store, reuse), flow.graph);
   const about = { file: flow.graph.file, options: { directory: options.directory ?? process.cwd() } };
-  return running(runKept(flow.graph, flow.name, inputs, { ...host, ...known }, keeping(store), about), flow.files);
+  return running(runKept(flow.graph, flow.name, inputs, { ...host, ...known }, keeping(store), about), flow.files, options.recording);
 }
 
 function storedIn(store: Store, runId: string): StoredRun {
@@ -269,11 +309,12 @@ export function resume(runId: string, options: ResumeOptions): Run {
   if (stored.status === "completed" || stored.status === "cancelled") throw new Error(`the run ${runId} is ${stored.status}`);
   const gone = flow === undefined ? [] : vanished(stored, flow.graph).filter((path) => !keep.includes(path));
   if (gone.length > 0) throw new Error(`these effects were carried out and have no place in the program any more: ${gone.join(", ")}`);
+  const host = outsideOf(options, flow?.graph ?? stored.start.graph, stored.events);
   const lease = takeOver(store, runId, 15_000);
   if (lease.kind === "taken") throw new Error(`the run ${runId} is being carried out by ${lease.owner}`);
   const choices = new Map([...keep.map((path) => [path, "keep"] as const), ...again.map((path) => [path, "again"] as const)]);
-  const handle = resumeKept(stored, { ...outside(options), choices }, keeping(store), { fence: lease.fence, graph: flow?.graph });
-  return running(handle, flow?.files ?? new Map());
+  const handle = resumeKept(stored, { ...host, choices }, keeping(store), { fence: lease.fence, graph: flow?.graph });
+  return running(handle, flow?.files ?? new Map(), options.recording);
 }
 
 /** Asks whoever carries a run out to let what runs end, and to stop; false when nobody does. */

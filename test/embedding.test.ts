@@ -1,6 +1,20 @@
 /** Weave as a library. */
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CompileError, compile, memoryStore, RunError, registerTool, resume, run, type ToolFunction } from "../src/index.js";
+import {
+  CompileError,
+  compile,
+  memoryStore,
+  openRecording,
+  type Provider,
+  RunError,
+  registerTool,
+  resume,
+  run,
+  type ToolFunction,
+} from "../src/index.js";
 
 const sources = {
   "main.weave": `tool shout(text: string) -> string = module("./none.ts")
@@ -170,5 +184,100 @@ flow main(id: int) -> string { customer(id).name }
       "declares no tool custommer; did you mean customer?",
     );
     await expect(compiled({ toString: customer })).rejects.toThrow("declares no tool toString");
+  });
+});
+
+describe("a recording", () => {
+  const program = `let TOKEN = secret("TOKEN")
+model fast { provider: "openai_compatible", name: "small", base_url: "http://127.0.0.1:9/v1", price: { input: $1.00, output: $1.00 }, max_output: 100, context: 1k }
+agent Ask(question: string) -> string { model: fast, prompt: "{{question}}?" }
+effect tool tell(token: secret string, text: string) -> string = module("host:app")
+flow main(question: string) -> string { tell(TOKEN, Ask(question)) }
+flow both(question: string) -> string {
+  let said = Ask(question)
+  let agreed = ask "Agreed with {{said}}?" as bool
+  "{{said}} {{agreed}}"
+}
+`;
+  const environment = { TOKEN: "a-token-0123456789" };
+  const file = (): string => join(mkdtempSync(join(tmpdir(), "weave-rec-")), "r.yaml");
+  /** Answers, and counts what it was asked. */
+  const world = () => {
+    const seen = { asked: 0, told: 0 };
+    const provider: Provider = {
+      name: "openai_compatible",
+      simulated: false,
+      timed: false,
+      ask: ({ messages }) => {
+        seen.asked++;
+        const text = `said of ${messages.map((message) => message.text).join()}`;
+        return Promise.resolve({ text, toolCalls: [], usage: { inputTokens: 10, outputTokens: 5 }, finish: "stop" });
+      },
+    };
+    const tell: ToolFunction = ({ token, text }) => {
+      seen.told++;
+      return `${String(text)} with ${String(token).length}`;
+    };
+    return { seen, options: { providers: { openai_compatible: provider }, tools: { tell }, environment } };
+  };
+  const compiled = () => compile("main.weave", { sources: { "main.weave": program } });
+
+  test("is written when a run ends, and answers another without asking anybody", async () => {
+    const { flow } = await compiled();
+    const at = file();
+    const { seen, options } = world();
+    const recorded = await run(flow("main"), { question: "why" }, { ...options, recording: await openRecording(at, { mode: "record" }) })
+      .result;
+    expect([recorded.value, seen]).toEqual(["said of why? with 18", { asked: 1, told: 1 }]);
+    const text = readFileSync(at, "utf8");
+    expect(text).toMatch(/^# Recorded by `weave-lang` from real calls\.\n/);
+    expect(text).not.toContain(environment.TOKEN);
+    // Neither a key, nor a tool, nor a variable of the environment is needed.
+    const replayed = await run(flow("main"), { question: "why" }, { recording: await openRecording(at), environment: {} }).result;
+    expect([replayed.value, replayed.spend.costUsd, seen.asked]).toEqual([recorded.value, recorded.spend.costUsd, 1]);
+  });
+
+  test("stops a run that asks what is not there, and says what changed; `fill` asks for that only", async () => {
+    const { flow } = await compiled();
+    const at = file();
+    const { seen, options } = world();
+    await run(flow("main"), { question: "why" }, { ...options, recording: await openRecording(at, { mode: "record" }) }).result;
+    const missed = run(flow("main"), { question: "why not" }, { ...options, recording: await openRecording(at) }).result;
+    await expect(missed).rejects.toMatchObject({ status: "refused", diagnostics: [{ code: "W0911" }] });
+    await expect(missed).rejects.toThrow("why{+ not+}?");
+    expect(seen).toEqual({ asked: 1, told: 1 });
+    const filling = await openRecording(at, { mode: "fill" });
+    for (const question of ["why", "why not"]) await run(flow("main"), { question }, { ...options, recording: filling }).result;
+    expect(seen).toEqual({ asked: 2, told: 2 });
+    const replaying = await openRecording(at);
+    const values = ["why not", "why"].map((question) => run(flow("main"), { question }, { recording: replaying, environment: {} }).result);
+    expect((await Promise.all(values)).map(({ value }) => value)).toEqual(["said of why not? with 18", "said of why? with 18"]);
+    expect(seen.asked).toBe(2);
+  });
+
+  test("has what people answered, and goes with a run that is kept and resumed", async () => {
+    const { flow } = await compiled();
+    const at = file();
+    const { seen, options } = world();
+    const store = memoryStore();
+    const first = run(flow("both"), { question: "so" }, { ...options, store, recording: await openRecording(at, { mode: "record" }) });
+    await expect(first.result).rejects.toMatchObject({ status: "waiting" });
+    const waiting = await first.result.catch((error: RunError) => error.questions);
+    store.answer(first.runId, (waiting as readonly string[])[0] ?? "", true);
+    const again = resume(first.runId, { ...options, store, recording: await openRecording(at, { mode: "fill" }) });
+    expect((await again.result).value).toBe("said of so? true");
+    expect(seen.asked).toBe(1);
+    const replayed = run(flow("both"), { question: "so" }, { recording: await openRecording(at), environment: {} });
+    expect((await replayed.result).value).toBe("said of so? true");
+  });
+
+  test("that is not there, that cannot be read, or that is none is told before a run starts", async () => {
+    const { flow } = await compiled();
+    await expect(openRecording("none.yaml")).rejects.toThrow('there is no recording none.yaml; the mode "record" makes it');
+    const at = file();
+    writeFileSync(at, "version: 1\nagents:\n  - agent: 7\n");
+    await expect(openRecording(at)).rejects.toThrow(/r\.yaml cannot be read \(line 3\): At agents\[0\]/);
+    const none = { file: "x", mode: "replay", save: () => false } as const;
+    expect(() => run(flow("main"), { question: "x" }, { recording: none })).toThrow(TypeError);
   });
 });

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { problems } from "../diagnostics/problems.js";
 import { type OpenRecording, openRecording, secretsOf } from "../host/recording/file.js";
-import type { RecordingTape } from "../host/recording/recording.js";
+import { remember, taped } from "../host/recording/taped.js";
 import type { Graph } from "../plan/ir.js";
 import type { RunEvent } from "../runtime/events.js";
 import type { RunOptions as RuntimeOptions } from "../runtime/run.js";
@@ -79,24 +79,9 @@ export function taping(program: string, wishes: TapeWishes, graph: Graph, to: Te
   });
   return {
     taped: (options) => taped(options, tape),
-    remember: (events) => {
-      for (const event of events) if (event.kind === "question.asked") tape.observe(event);
-    },
+    remember: (events) => remember(tape, events),
     save: (at) => {
       if (records) save(open, file, at);
-    },
-  };
-}
-
-function taped(options: RuntimeOptions, tape: RecordingTape): RuntimeOptions {
-  const { ask, onEvent } = options;
-  return {
-    ...options,
-    tape,
-    ask: (question, signal) => tape.ask(question, signal) ?? ask?.(question, signal),
-    onEvent: (event) => {
-      tape.observe(event);
-      onEvent?.(event);
     },
   };
 }
