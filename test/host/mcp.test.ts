@@ -1,6 +1,7 @@
 /** MCP servers as real programs and over HTTP: results by type, one connection for a run, death, cancellation, nothing left behind. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -96,6 +97,94 @@ flow main() -> string[] { map m in ["a", "b"] { echo(m) } }`;
     } finally {
       server.kill("SIGKILL");
     }
+  });
+});
+
+/** The reference server by the transport of before streamable HTTP. */
+async function oldServer(): Promise<{
+  readonly port: number;
+  readonly kill: () => void;
+  readonly messages: (count: number) => Promise<void>;
+}> {
+  const port = await freePort();
+  const server = spawn(process.execPath, [entry("@modelcontextprotocol/server-everything"), "sse"], {
+    env: { ...process.env, PORT: String(port) },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  await new Promise<void>((resolve) => server.stderr.on("data", (part: Buffer) => /running|listening/i.test(part.toString()) && resolve()));
+  const messages = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      let seen = 0;
+      server.stderr.on("data", (part: Buffer) => {
+        seen += part.toString().split("Client Message from").length - 1;
+        if (seen >= count) resolve();
+      });
+    });
+  return { port, kill: () => server.kill("SIGKILL"), messages };
+}
+
+describe("a server of before streamable HTTP", () => {
+  const source = (port: number): string => `
+mcp reference { url: "http://127.0.0.1:${port}/sse" }
+tool echo(message: string) -> string = mcp(reference, "echo")
+tool long(duration: float, steps: int) -> string = mcp(reference, "trigger-long-running-operation")
+flow main(slow: bool = false) -> string { if slow { long(60.0, 2) } else { echo("a") } }`;
+
+  test("is asked over server-sent events", async () => {
+    const { port, kill } = await oldServer();
+    try {
+      expect((await runs(source(port))).value).toBe("Echo: a");
+    } finally {
+      kill();
+    }
+  });
+
+  test("that goes away ends the calls that are open, with what is not known", async () => {
+    const { port, kill, messages } = await oldServer();
+    // Two begin the session, the third is the call.
+    void messages(3).then(kill);
+    await expect(runs(source(port), { slow: true })).rejects.toMatchObject({ failure: { kind: "unavailable" } });
+  });
+});
+
+describe("a server that wants a token", () => {
+  const refusing = async (
+    challenge: string | undefined,
+  ): Promise<{ readonly port: number; readonly seen: (string | undefined)[]; readonly close: () => void }> => {
+    const seen: (string | undefined)[] = [];
+    const server = createHttpServer((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(401, challenge === undefined ? {} : { "www-authenticate": challenge }).end("who are you?");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return { port: (server.address() as { port: number }).port, seen, close: () => server.close() };
+  };
+  const source = (port: number, headers: string): string => `
+let TOKEN = secret("TOKEN")
+mcp closed { url: "http://127.0.0.1:${port}/mcp"${headers} }
+tool echo(message: string) -> string = mcp(closed, "echo")
+flow main() -> string { echo("a") }`;
+  const environment = { TOKEN: "t0ken-of-this-test" };
+
+  test("says how it is given one", async () => {
+    const server = await refusing(undefined);
+    const failed = await failing(source(server.port, ""), { environment });
+    expect(failed.failure).toMatchObject({
+      kind: "auth",
+      message:
+        'the MCP server closed cannot be used: it wants a token (401): give it one with `headers: { Authorization: "Bearer {{TOKEN}}" }` and `let TOKEN = secret("NAME")`',
+    });
+    server.close();
+  });
+
+  test("with another one, or by OAuth, says so and not what the token is", async () => {
+    const server = await refusing('Bearer resource_metadata="http://127.0.0.1/.well-known/oauth-protected-resource"');
+    const failed = await failing(source(server.port, ', headers: { Authorization: "Bearer {{TOKEN}}" }'), { environment });
+    expect(server.seen).toEqual(["Bearer t0ken-of-this-test"]);
+    expect(failed.failure?.message).toBe(
+      "the MCP server closed cannot be used: it does not take the token in `Authorization` (401). It signs people in with OAuth, which Weave does not: make a token where the server is run, or with a tool that signs in",
+    );
+    server.close();
   });
 });
 

@@ -69,9 +69,13 @@ function compareParams(tool: ToolIR, theirs: ServerTool, types: Comparing["types
   }
   const wrong = sent.flatMap(({ name, type }) => {
     if (type === undefined || !Object.hasOwn(properties, name)) return [];
-    const property = properties[name];
-    const nullable = required.has(name) && allows(type, types, "null") && !accepts(property, schema, "null");
-    const reason = nullable ? "it may be null, and the server needs it" : refusal(withoutNull(type, types), property, schema, types, 0);
+    const taken = ofSchema(properties[name], schema);
+    const given = ofType(type, types, true);
+    const nullable = required.has(name) && ofType(type, types)?.some(({ sort }) => sort === "null");
+    const reason =
+      nullable === true && taken !== undefined && !taken.some(({ sort }) => sort === "null")
+        ? "it may be null, and the server needs it"
+        : gap(given, taken, sending);
     return reason === undefined ? [] : [{ name, declared: typeProse(type), reason }];
   });
   if (wrong.length > 0) problems.report(d.serverParamType, tool.span, { ...report, params: wrong });
@@ -79,8 +83,11 @@ function compareParams(tool: ToolIR, theirs: ServerTool, types: Comparing["types
 
 function compareResult(tool: ToolIR, theirs: ServerTool, types: Comparing["types"], problems: Problems): void {
   const schema = theirs.outputSchema;
-  if (!isSchemaObject(schema) || resolved(tool.result, types).kind === "null") return;
-  const reason = misfit(tool.result, schema, schema, types, 0);
+  if (!isSchemaObject(schema)) return;
+  const wanted = ofType(tool.result, types);
+  // A text result is there beside structured content, and with `null` nothing is looked at.
+  if (wanted === undefined || wanted.every(({ sort }) => sort === "string") || wanted.every(({ sort }) => sort === "null")) return;
+  const reason = gap(ofSchema(schema, schema), wanted, receiving);
   if (reason !== undefined) problems.report(d.serverResultType, tool.span, { tool: theirs.name, declared: typeProse(tool.result), reason });
 }
 
@@ -89,51 +96,167 @@ const SORTS: readonly Sort[] = ["string", "number", "boolean", "null", "array", 
 /** Deep enough for what people write, and an end for what is recursive. */
 const DEEPEST = 6;
 
-function resolved(type: TypeIR, types: Comparing["types"]): TypeIR {
-  if (type.kind === "secret") return resolved(type.of, types);
-  const target = type.kind === "ref" ? types[type.name] : undefined;
-  return target === undefined ? type : resolved(target, types);
+/** One kind of value that a type or a schema allows. */
+interface Choice {
+  /** Undefined where nothing certain can be said. */
+  readonly sort: Sort | undefined;
+  /** The only value, where there is one. */
+  readonly constant?: unknown;
+  readonly whole?: boolean;
+  readonly items?: () => Side;
+  readonly fields?: ReadonlyMap<string, { readonly optional: boolean; readonly side: () => Side }>;
+  readonly prose: string;
 }
 
-function membersOf(type: TypeIR, types: Comparing["types"]): readonly TypeIR[] {
-  const found = resolved(type, types);
-  return found.kind === "union" ? found.of.flatMap((member) => membersOf(member, types)) : [found];
+/** All that a type or a schema allows; undefined where nothing certain can be said. */
+type Side = readonly Choice[] | undefined;
+
+/** How a difference is said: what is declared is sent to the server, what it gives is received. */
+interface Words {
+  readonly none: (given: Choice, taken: readonly Choice[]) => string;
+  readonly any: (given: Choice, constants: readonly unknown[]) => string;
+  readonly other: (value: unknown, constants: readonly unknown[]) => string;
+  readonly whole: string;
+  readonly missing: (field: string, isKnown: boolean) => string;
 }
 
-function sortOf(type: TypeIR): Sort | undefined {
+const json = (value: unknown): string => JSON.stringify(value);
+const listed = (values: readonly unknown[]): string => values.map(json).join(", ");
+const proseOf = (choices: readonly Choice[]): string => [...new Set(choices.map(({ prose }) => prose))].join(" | ");
+
+const sending: Words = {
+  none: (given, taken) => `the server takes ${proseOf(taken)}, not ${given.prose}`,
+  any: (_, constants) => `the server takes only ${listed(constants)}`,
+  other: (value, constants) => `the server does not take ${json(value)}, only ${listed(constants)}`,
+  whole: "the server takes whole numbers",
+  missing: (field) => `the server needs the field ${json(field)}`,
+};
+const receiving: Words = {
+  none: (given) => `the server may give ${given.prose}`,
+  any: ({ sort }) => `the server may give any ${sort}`,
+  other: (value) => `the server may give ${json(value)}`,
+  whole: "the server may give numbers that are not whole",
+  missing: (field, isKnown) =>
+    isKnown ? `the server may leave out the field ${json(field)}` : `the server does not say that there is a field ${json(field)}`,
+};
+
+/** Why some value of one side does not fit the other; undefined where that is not certain of any. */
+function gap(given: Side, taken: Side, words: Words, depth = 0): string | undefined {
+  if (given === undefined || taken === undefined || depth > DEEPEST || taken.some(({ sort }) => sort === undefined)) return undefined;
+  for (const one of given) {
+    if (one.sort === undefined) continue;
+    const fitting = taken.filter(({ sort }) => sort === one.sort);
+    if (fitting.length === 0) return words.none(one, taken);
+    const constants = fitting.flatMap((choice) => ("constant" in choice ? [choice.constant] : []));
+    if (constants.length === fitting.length) {
+      const isBoth = one.sort === "boolean" && constants.includes(true) && constants.includes(false);
+      if (!("constant" in one)) {
+        if (!isBoth && one.sort !== "null") return words.any(one, constants);
+      } else if (!constants.includes(one.constant)) return words.other(one.constant, constants);
+      continue;
+    }
+    const [only] = fitting;
+    if (fitting.length !== 1 || only === undefined) continue;
+    if (only.whole === true && one.whole !== true && !Number.isInteger(one.constant)) return words.whole;
+    const inner = gap(one.items?.(), only.items?.(), words, depth + 1) ?? fieldGap(one, only, words, depth);
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
+}
+
+function fieldGap({ fields: given }: Choice, { fields: taken }: Choice, words: Words, depth: number): string | undefined {
+  if (given === undefined || taken === undefined) return undefined;
+  for (const [name, { optional }] of taken)
+    if (!optional && given.get(name)?.optional !== false) return words.missing(name, given.has(name));
+  for (const [name, { side }] of taken) {
+    const own = given.get(name);
+    const reason = own === undefined ? undefined : gap(own.side(), side(), words, depth + 1);
+    if (reason !== undefined) return `in the field ${json(name)} ${reason}`;
+  }
+  return undefined;
+}
+
+/** What a type allows; of what is sent, nulls are left out. */
+function ofType(type: TypeIR, types: Comparing["types"], isSent = false): Side {
   switch (type.kind) {
-    case "string":
-      return "string";
-    case "int":
-    case "float":
-    case "duration":
-    case "money":
-      return "number";
-    case "bool":
-      return "boolean";
-    case "null":
-      return "null";
-    case "literal":
-      return typeof type.value as Sort;
-    case "list":
-      return "array";
-    case "map":
-    case "record":
-      return "object";
+    case "secret":
+      return ofType(type.of, types, isSent);
+    case "ref": {
+      const target = types[type.name];
+      return target === undefined ? undefined : ofType(target, types, isSent);
+    }
+    case "union": {
+      const members = type.of.filter((member) => !isSent || member.kind !== "null").map((member) => ofType(member, types, isSent));
+      return members.flatMap((member) => member ?? [UNKNOWN]);
+    }
     default:
-      return undefined;
+      return [choiceOf(type, types, isSent)];
   }
 }
 
-function allows(type: TypeIR, types: Comparing["types"], sort: Sort): boolean {
-  return membersOf(type, types).some((member) => sortOf(member) === sort);
+const UNKNOWN: Choice = { sort: undefined, prose: "json" };
+
+function choiceOf(type: TypeIR, types: Comparing["types"], isSent: boolean): Choice {
+  const prose = typeProse(type);
+  switch (type.kind) {
+    case "string":
+      return { sort: "string", prose };
+    case "int":
+      return { sort: "number", whole: true, prose };
+    case "float":
+    case "duration":
+    case "money":
+      return { sort: "number", prose };
+    case "bool":
+      return { sort: "boolean", prose };
+    case "null":
+      return { sort: "null", prose };
+    case "literal":
+      return { sort: typeof type.value as Sort, constant: type.value, prose };
+    case "list":
+      return { sort: "array", items: () => ofType(type.of, types), prose };
+    case "map":
+      return { sort: "object", prose };
+    case "record": {
+      const fields = type.fields.map((field) => {
+        const side = (): Side => ofType(field.type, types, isSent);
+        return [field.name, { optional: field.optional, side }] as const;
+      });
+      return { sort: "object", fields: new Map(fields), prose };
+    }
+    default:
+      return UNKNOWN;
+  }
 }
 
-function withoutNull(type: TypeIR, types: Comparing["types"]): TypeIR {
-  const rest = membersOf(type, types).filter((member) => member.kind !== "null");
-  const [only] = rest;
-  return rest.length === 1 && only !== undefined ? only : { kind: "union", of: rest };
+/** What a schema allows, references followed. */
+function ofSchema(schema: unknown, root: unknown): Side {
+  return alternatives(schema, root)?.map((choice): Choice => {
+    const prose = choiceProse(choice, root);
+    if ("const" in choice) return { sort: sortOfConstant(choice["const"]), constant: choice["const"], prose };
+    const { type } = choice;
+    switch (type) {
+      case "integer":
+        return { sort: "number", whole: true, prose };
+      case "array":
+        return { sort: "array", items: () => ofSchema(choice["items"], root), prose };
+      case "object": {
+        const properties = isSchemaObject(choice["properties"]) ? choice["properties"] : {};
+        const required = new Set<unknown>(Array.isArray(choice["required"]) ? choice["required"] : []);
+        const names = new Set([...Object.keys(properties), ...[...required].filter((name) => typeof name === "string")]);
+        const fields = [...names].map((name) => {
+          const side = (): Side => (Object.hasOwn(properties, name) ? ofSchema(properties[name], root) : undefined);
+          return [name, { optional: !required.has(name), side }] as const;
+        });
+        return { sort: "object", fields: new Map(fields), prose };
+      }
+      default:
+        return { sort: SORTS.find((sort) => sort === type), prose };
+    }
+  });
 }
+
+const sortOfConstant = (value: unknown): Sort => (value === null ? "null" : Array.isArray(value) ? "array" : (typeof value as Sort));
 
 /** The alternatives of a schema, references followed; undefined where it says nothing that can be compared. */
 function alternatives(schema: unknown, root: unknown, depth = 0): readonly { readonly [key: string]: unknown }[] | undefined {
@@ -151,145 +274,26 @@ function alternatives(schema: unknown, root: unknown, depth = 0): readonly { rea
   return typeof type === "string" || "const" in schema ? [schema] : undefined;
 }
 
-function sortOfSchema(schema: { readonly [key: string]: unknown }): Sort | undefined {
-  if ("const" in schema) {
-    const value = schema["const"];
-    return value === null ? "null" : Array.isArray(value) ? "array" : (typeof value as Sort);
-  }
-  const { type } = schema;
-  return type === "integer" ? "number" : SORTS.find((sort) => sort === type);
-}
-
-function accepts(schema: unknown, root: unknown, sort: Sort): boolean {
-  const found = alternatives(schema, root);
-  return found === undefined || found.some((each) => sortOfSchema(each) === sort);
-}
-
-/** Why some value of the declared type is refused by the schema; undefined where none is for certain. */
-function refusal(type: TypeIR, schema: unknown, root: unknown, types: Comparing["types"], depth: number): string | undefined {
-  const choices = alternatives(schema, root);
-  if (choices === undefined || depth > DEEPEST) return undefined;
-  for (const member of membersOf(type, types)) {
-    const sort = sortOf(member);
-    if (sort === undefined) continue;
-    const fitting = choices.filter((choice) => sortOfSchema(choice) === sort);
-    if (fitting.length === 0) return `the server takes ${schemaProse(schema, root)}, not ${typeProse(member)}`;
-    const constants = fitting.filter((choice) => "const" in choice);
-    if (constants.length === fitting.length) {
-      const values = constants.map((choice) => choice["const"]);
-      if (member.kind !== "literal") {
-        if (member.kind !== "bool") return `the server takes only ${values.map((value) => JSON.stringify(value)).join(", ")}`;
-      } else if (!values.includes(member.value))
-        return `the server does not take ${JSON.stringify(member.value)}, only ${values.map((value) => JSON.stringify(value)).join(", ")}`;
-      continue;
-    }
-    const [only] = fitting;
-    if (fitting.length !== 1 || only === undefined) continue;
-    if (member.kind === "float" && only["type"] === "integer") return "the server takes whole numbers";
-    const inner =
-      member.kind === "list"
-        ? refusal(member.of, only["items"], root, types, depth + 1)
-        : member.kind === "record"
-          ? recordRefusal(member, only, root, types, depth)
-          : undefined;
-    if (inner !== undefined) return inner;
-  }
-  return undefined;
-}
-
-function recordRefusal(
-  type: Extract<TypeIR, { kind: "record" }>,
-  schema: { readonly [key: string]: unknown },
-  root: unknown,
-  types: Comparing["types"],
-  depth: number,
-): string | undefined {
-  const properties = isSchemaObject(schema["properties"]) ? schema["properties"] : {};
-  const required = Array.isArray(schema["required"]) ? (schema["required"] as readonly unknown[]) : [];
-  for (const name of required)
-    if (!type.fields.some((field) => field.name === name && !field.optional)) return `the server needs the field ${JSON.stringify(name)}`;
-  for (const field of type.fields) {
-    if (!Object.hasOwn(properties, field.name)) continue;
-    const reason = refusal(withoutNull(field.type, types), properties[field.name], root, types, depth + 1);
-    if (reason !== undefined) return `in the field ${JSON.stringify(field.name)} ${reason}`;
-  }
-  return undefined;
-}
-
-/** Why some value that the server may give does not fit the declared type. */
-function misfit(type: TypeIR, schema: unknown, root: unknown, types: Comparing["types"], depth: number): string | undefined {
-  const members = membersOf(type, types);
-  const choices = alternatives(schema, root);
-  if (choices === undefined || depth > DEEPEST || members.some((member) => sortOf(member) === undefined)) return undefined;
-  for (const choice of choices) {
-    const sort = sortOfSchema(choice);
-    const fitting = members.filter((member) => sortOf(member) === sort);
-    if (sort === undefined) continue;
-    // A text result is there beside structured content.
-    if (depth === 0 && members.every((member) => sortOf(member) === "string")) return undefined;
-    const [only] = fitting;
-    if (only === undefined) return `the server may give ${schemaProse(choice, root)}`;
-    if (fitting.every((member) => member.kind === "literal")) {
-      if (!("const" in choice)) return `the server may give any ${sort}`;
-      if (!fitting.some((member) => member.kind === "literal" && member.value === choice["const"]))
-        return `the server may give ${JSON.stringify(choice["const"])}`;
-      continue;
-    }
-    if (fitting.length > 1) continue;
-    if (only.kind === "int" && choice["type"] === "number") return "the server may give numbers that are not whole";
-    const inner =
-      only.kind === "list"
-        ? misfit(only.of, choice["items"], root, types, depth + 1)
-        : only.kind === "record"
-          ? recordMisfit(only, choice, root, types, depth)
-          : undefined;
-    if (inner !== undefined) return inner;
-  }
-  return undefined;
-}
-
-function recordMisfit(
-  type: Extract<TypeIR, { kind: "record" }>,
-  schema: { readonly [key: string]: unknown },
-  root: unknown,
-  types: Comparing["types"],
-  depth: number,
-): string | undefined {
-  const properties = isSchemaObject(schema["properties"]) ? schema["properties"] : {};
-  const required = new Set<unknown>(Array.isArray(schema["required"]) ? schema["required"] : []);
-  for (const field of type.fields) {
-    const name = JSON.stringify(field.name);
-    if (!required.has(field.name) && !field.optional) {
-      if (!Object.hasOwn(properties, field.name)) return `the server does not say that there is a field ${name}`;
-      return `the server may leave out the field ${name}`;
-    }
-    if (!Object.hasOwn(properties, field.name)) continue;
-    const reason = misfit(field.type, properties[field.name], root, types, depth + 1);
-    if (reason !== undefined) return `in the field ${name} ${reason}`;
-  }
-  return undefined;
-}
-
 /** A schema in a few words. */
 function schemaProse(schema: unknown, root: unknown): string {
   const choices = alternatives(schema, root);
-  if (choices === undefined) return "json";
-  const words = choices.map((choice) => {
-    if ("const" in choice) return JSON.stringify(choice["const"]);
-    switch (choice["type"]) {
-      case "integer":
-        return "int";
-      case "number":
-        return "float";
-      case "boolean":
-        return "bool";
-      case "array":
-        return `a list of ${schemaProse(choice["items"], root)}`;
-      case "object":
-        return "a record";
-      default:
-        return String(choice["type"]);
-    }
-  });
-  return [...new Set(words)].join(" | ");
+  return choices === undefined ? "json" : [...new Set(choices.map((choice) => choiceProse(choice, root)))].join(" | ");
+}
+
+function choiceProse(choice: { readonly [key: string]: unknown }, root: unknown): string {
+  if ("const" in choice) return JSON.stringify(choice["const"]);
+  switch (choice["type"]) {
+    case "integer":
+      return "int";
+    case "number":
+      return "float";
+    case "boolean":
+      return "bool";
+    case "array":
+      return `a list of ${schemaProse(choice["items"], root)}`;
+    case "object":
+      return "a record";
+    default:
+      return String(choice["type"]);
+  }
 }
