@@ -152,16 +152,22 @@ export interface Entering {
   readonly path: string;
 }
 
+/** Whether an earlier part of the run had let something in: it goes on with what there is, and what is done costs nothing. */
+export function wasBegun({ past }: Run, path: string): boolean {
+  return past?.begun().has(path) === true;
+}
+
 /**
  * Lets in a piece of work that was not begun: all that it needs is taken from the claim of what it is part of, or kept
- * back now or when there is room. Gives the claim that is its own; undefined where no budget is around. What is returned
- * takes the wish back.
+ * back now or when there is room; what was begun before is let in as it is. Gives the claim that is its own; undefined where
+ * no budget is around. What is returned takes the wish back.
  */
 export function enter(
   run: Run,
   { account: of, claim: from, path }: Entering,
   after: Amount,
   then: (failed: CallFailure | undefined, own: Claim | undefined) => void,
+  begun = false,
 ): (() => void) | undefined {
   const late = expiry(of);
   if (late !== undefined || !of.limited) {
@@ -171,7 +177,7 @@ export function enter(
   const kept = from !== undefined && from.account === of && covers(from.held, after);
   const own = claim(of, !kept || from.optional);
   move(from, own, after);
-  if (kept && !isClosed(of)) {
+  if (begun || (kept && !isClosed(of))) {
     then(undefined, own);
     return undefined;
   }

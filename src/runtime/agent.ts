@@ -8,7 +8,7 @@ import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
 import { answerSchema, parametersSchema } from "../plan/json-schema.js";
 import { mediaTaken } from "../plan/media.js";
 import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
-import { beginWork, endWork, enter, giveBack, rest, type Worker, wake } from "./admission.js";
+import { beginWork, endWork, enter, giveBack, rest, type Worker, wake, wasBegun } from "./admission.js";
 import { pump } from "./body.js";
 import { checkArgs, startCall, withDefaults } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
@@ -432,10 +432,11 @@ function callTool(step: Step, callee: CompiledCallable, args: Readonly<Record<st
     });
   };
   const needs = account.limited ? run.program.analysis.call(callee.ref, args) : nothing;
-  const takeBack = enter(run, { account, claim: undefined, path }, needs, (refused, own) => {
+  const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
     if (refused === undefined) start(own);
     else end(refused, null);
-  });
+  };
+  const takeBack = enter(run, { account, claim: undefined, path }, needs, entered, wasBegun(run, path));
   if (takeBack !== undefined)
     scope.onStop = () => {
       takeBack();

@@ -3,7 +3,7 @@
  * others. Both end only when all their branches have.
  */
 import type { NodeIR } from "../plan/ir.js";
-import { enter, giveBack } from "./admission.js";
+import { enter, giveBack, wasBegun } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import type { Layout } from "./frame.js";
@@ -238,11 +238,12 @@ function startBranches({ step, branches, max, must, contextOf, ended }: Starting
       }
       let takeBack: (() => void) | undefined;
       const place = { account, claim: from, path: `${prefix}/${branch.name}` };
-      const cancel = enter(run, place, needs[position] ?? nothing, (refused, own) => {
+      const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
         if (takeBack !== undefined) entering.delete(takeBack);
         if (refused === undefined) launch(branch, position, own, leave);
         else refuse(refused);
-      });
+      };
+      const cancel = enter(run, place, needs[position] ?? nothing, entered, wasBegun(run, place.path));
       if (cancel === undefined) return;
       takeBack = () => {
         cancel();

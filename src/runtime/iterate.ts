@@ -1,6 +1,6 @@
 /** Regions that go step by step: `loop` (bounded refinement), `fold` (left to right) and `reduce` (a tree, in parallel). */
 import type { ExprIR, NodeIR } from "../plan/ir.js";
-import { enter, giveBack } from "./admission.js";
+import { enter, giveBack, wasBegun } from "./admission.js";
 import { begin, instanceOf, stopSignal } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { type Layout, slotFor } from "./frame.js";
@@ -91,11 +91,12 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
       }
       // A round that could not be ended is not begun.
       const { total } = body.keep.needs({ slots: [], parent: step.frame }, new Map([[node.state, sizeOf(state)]]));
-      const cancel = enter(run, { account, claim, path }, total, (refused, own) => {
+      const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
         step.onStop = undefined;
         if (refused === undefined) start(own);
         else land(number, state, refused.message);
-      });
+      };
+      const cancel = enter(run, { account, claim, path }, total, entered, wasBegun(run, path));
       if (cancel === undefined) return;
       step.onStop = () => {
         step.onStop = undefined;

@@ -5,7 +5,7 @@
  * with those before it, if they are enough.
  */
 import type { NodeIR } from "../plan/ir.js";
-import { enter, giveBack } from "./admission.js";
+import { enter, giveBack, wasBegun } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure, permanentKinds } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame, slotFor } from "./frame.js";
@@ -241,7 +241,7 @@ function runItems(map: Running): void {
       return;
     }
     let waited = false;
-    const cancel = enter(run, { account: step.context.account, claim, path }, map.one, (refused, own) => {
+    const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
       entering.delete(position);
       if (refused === undefined) launch(position, item, path, own, leave);
       else if (going === 0 && map.body.keep.working > 1 && step.halt === running && expiry(step.context.account) === undefined) {
@@ -252,7 +252,8 @@ function runItems(map: Running): void {
         dropped();
       }
       if (waited && links === undefined) feed();
-    });
+    };
+    const cancel = enter(run, { account: step.context.account, claim, path }, map.one, entered, wasBegun(run, path));
     if (cancel === undefined) return;
     waited = true;
     entering.set(position, () => {

@@ -9,6 +9,7 @@
 import type { RunEvent } from "./events.js";
 import type { FailureValue } from "./failure.js";
 import { nanoDollars } from "./ledger.js";
+import { begunIn } from "./past-begun.js";
 import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
 import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
 import { retellings, type Told } from "./past-told.js";
@@ -73,6 +74,8 @@ export interface Past {
   readonly landed: ReadonlyMap<string, { readonly after: number; readonly message: string }>;
   /** Regions in which some item was done. */
   readonly fruitful: ReadonlySet<string>;
+  /** Paths in or below which something was started. */
+  readonly begun: () => ReadonlySet<string>;
   readonly questions: ReadonlyMap<string, PastQuestion>;
   /** Answers that were given, by the path of the question. */
   readonly given: ReadonlyMap<string, unknown>;
@@ -394,6 +397,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     chosen,
     fruitful,
     landed,
+    begun: once(() => begunIn(events)),
     questions,
     given,
     outcomes,

@@ -4,7 +4,7 @@
  * was seen first in the order of runs. Under a budget it ends with the runs that could be let in, if they are enough.
  */
 import type { NodeIR } from "../plan/ir.js";
-import { enter, giveBack } from "./admission.js";
+import { enter, giveBack, wasBegun } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import { type Layout, layout, newFrame } from "./frame.js";
@@ -142,7 +142,7 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           return;
         }
         let takeBack: (() => void) | undefined;
-        const cancel = enter(run, { account, claim, path: `${prefix}[${number}]` }, one, (refused, own) => {
+        const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
           if (takeBack !== undefined) entering.delete(takeBack);
           if (refused === undefined && landed === undefined) launch(number, own, leave);
           else {
@@ -151,7 +151,9 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
             leave?.();
             ended(number, refused ?? stopped(step), null);
           }
-        });
+        };
+        const path = `${prefix}[${number}]`;
+        const cancel = enter(run, { account, claim, path }, one, entered, wasBegun(run, path));
         if (cancel === undefined) return;
         takeBack = () => {
           cancel();

@@ -82,6 +82,8 @@ export async function crashServer(): Promise<CrashServer> {
       }, reply.ms);
     });
   });
+  // On a busy machine a process may be slow to ask again: a connection that was closed meanwhile would be a failed call.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return made;
 }
