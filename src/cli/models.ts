@@ -12,6 +12,8 @@ export async function models(file: string | undefined, { json = false }: { json?
   const all = Object.values(program.compiled.graph?.models ?? {});
   if (json) to.out(`${JSON.stringify(all.map(shown))}\n`);
   else to.out(table(all, to));
+  const dated = file !== undefined || json ? null : /Table of ([\d-]+)/.exec(program.compiled.files.get("std:models")?.text ?? "");
+  if (dated !== null) to.err(`Prices of ${dated[1]}; where yours differ, declare a model of your own.\n`);
   return EXIT.done;
 }
 

@@ -8,7 +8,9 @@ import type { FlowBound } from "./bounds.js";
 import { judge, limitText, verdictText, worstOf } from "./budgets.js";
 
 /** `≤ 22 calls · ≤ $0.012·|paths| + $0.03 · the budget of $2.00 is enough for up to 33 paths`. */
-export function boundLine({ inside, budget }: FlowBound, expected?: Expected): string {
+export function boundLine(bound: FlowBound, expected?: Expected): string {
+  const { budget } = bound;
+  const inside = limited(bound);
   const { most } = inside;
   if (most.calls === 0) return "calls nothing";
   return [
@@ -16,6 +18,25 @@ export function boundLine({ inside, budget }: FlowBound, expected?: Expected): s
     `${costOf(inside)}${expected === undefined || expected.most.cost === 0 ? "" : `, ${expectedText(expected)}`}`,
     ...(budget === undefined ? [] : [`budget ${capsText(budget)} ${verdictText(judge(budget))}`]),
   ].join(" · ");
+}
+
+/** What has no limit of its own has that of the budget; a formula says more than the budget does. */
+function limited({ inside, bound }: FlowBound): Bound {
+  const cut = (own: Count, capped: Count): Count => (isOpen(own) ? capped : own);
+  const { most, time } = inside;
+  const { most: by } = bound;
+  return {
+    ...inside,
+    most: {
+      calls: cut(most.calls, by.calls),
+      toolCalls: cut(most.toolCalls, by.toolCalls),
+      requests: cut(most.requests, by.requests),
+      inputTokens: cut(most.inputTokens, by.inputTokens),
+      outputTokens: cut(most.outputTokens, by.outputTokens),
+      cost: cut(most.cost, by.cost),
+    },
+    time: { most: cut(time.most, bound.time.most), least: time.least },
+  };
 }
 
 function callsText(most: Amounts): string {
@@ -54,7 +75,7 @@ interface Row {
 
 /** What a flow uses at least and at most, a line for each quantity; and what is expected, where earlier runs tell. */
 export function boundTable(bound: FlowBound, loud: (text: string) => string, faint: (text: string) => string, expected?: Expected): string {
-  const { most, least, time } = bound.inside;
+  const { most, least, time } = limited(bound);
   const count = (name: string, low: number, high: Count, mean: Count | undefined): readonly Row[] => [
     {
       name,

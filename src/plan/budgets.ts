@@ -142,18 +142,14 @@ export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): 
       );
       continue;
     }
-    const nothing = isNumber(most)
-      ? undefined
-      : limitText(
-          dimension,
-          valueAt(most, () => 0),
-        );
+    const empty = valueAt(most, () => 0);
     problems.report(d.budgetMayRunShort, site.span, {
       name: site.name,
       cap,
       most: limitText(dimension, most),
       enough: verdict.kind === "upTo" ? upToText(verdict) : undefined,
-      nothing,
+      // Of several lists nobody can say how long which may be.
+      nothing: isNumber(most) || empty <= worst.cap ? undefined : limitText(dimension, empty),
     });
   }
 }

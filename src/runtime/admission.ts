@@ -41,6 +41,10 @@ interface Wanted {
   readonly amount: Amount;
   readonly after: Amount;
   readonly path: string;
+  /** An agent's turn that would rather have others after it: refused, it answers at once with what was kept back for that. */
+  readonly lands?: boolean;
+  /** Whether it goes on all the same where there is no room for it: it is then not told that it was refused. */
+  readonly goesOn?: () => boolean;
 }
 
 interface Wish extends Wanted {
@@ -108,7 +112,7 @@ export function freed(run: Run): void {
  * Reserves an amount for a step, and keeps `after` back for it, now or when there is room. The step may be stopped while
  * it waits; where it was begun, a worker stands for it.
  */
-export function request(step: Step, amount: Amount, after: Amount, then: (failed: CallFailure | undefined) => void): void {
+export function request(step: Step, amount: Amount, after: Amount, then: (failed: CallFailure | undefined) => void, lands = false): void {
   const { run, context, path } = step;
   const { account: of } = context;
   const late = expiry(of);
@@ -117,7 +121,7 @@ export function request(step: Step, amount: Amount, after: Amount, then: (failed
     then(late);
     return;
   }
-  const wanted: Wanted = { account: of, claim: context.claim ?? claim(of, true), amount, after, path };
+  const wanted: Wanted = { account: of, claim: context.claim ?? claim(of, true), amount, after, path, lands };
   const why = shortage(of, amount, wanted.claim, after);
   if (why === undefined && mayPass(run, wanted, false)) {
     draw(of, amount, wanted.claim, after);
@@ -150,6 +154,7 @@ export interface Entering {
   readonly account: Account;
   readonly claim: Claim | undefined;
   readonly path: string;
+  readonly goesOn?: () => boolean;
 }
 
 /** Whether an earlier part of the run had let something in: it goes on with what there is, and what is done costs nothing. */
@@ -164,7 +169,7 @@ export function wasBegun({ past }: Run, path: string): boolean {
  */
 export function enter(
   run: Run,
-  { account: of, claim: from, path }: Entering,
+  { account: of, claim: from, path, goesOn }: Entering,
   after: Amount,
   then: (failed: CallFailure | undefined, own: Claim | undefined) => void,
   begun = false,
@@ -181,7 +186,7 @@ export function enter(
     then(undefined, own);
     return undefined;
   }
-  const wanted: Wanted = { account: of, claim: own, amount: nothing, after, path };
+  const wanted: Wanted = { account: of, claim: own, amount: nothing, after, path, ...(goesOn === undefined ? {} : { goesOn }) };
   const why = shortage(of, nothing, own, after);
   if (why === undefined && mayPass(run, wanted, true)) {
     draw(of, nothing, own, after);
@@ -193,7 +198,7 @@ export function enter(
     then(failed, undefined);
   };
   if (why !== undefined && !why.mayFree) {
-    refused(refuse(run, path, why));
+    refused(turnAway(run, wanted, why));
     return undefined;
   }
   run.emit({ kind: "call.queued", path, for: "budget" });
@@ -287,14 +292,14 @@ function passes(run: Run, at: Account, line: Wish[], wish: Wish): boolean {
   }
   const why = shortage(wish.account, wish.amount, wish.claim, wish.after);
   if (why !== undefined && !why.mayFree) {
-    end(line, wish, refuse(run, wish.path, why));
+    end(line, wish, turnAway(run, wish, why));
     return true;
   }
   if (why?.account === at && at.active === 0) {
-    const other = givenUp(line, wish, why);
-    end(line, other ?? wish, refuse(run, (other ?? wish).path, why));
-    if (other !== undefined) run.admission.due = true;
-    return other === undefined;
+    const other = line.findLast((each) => !each.gone && each.lands === true) ?? givenUp(line, wish, why) ?? wish;
+    end(line, other, turnAway(run, other, why));
+    if (other !== wish) run.admission.due = true;
+    return other === wish;
   }
   const elsewhere = why?.account ?? aheadOf(run, wish.account, wish);
   if (elsewhere === at) return false;
@@ -361,6 +366,11 @@ function tellOverrun(run: Run, path: string, held: Account, reserved: Amount, us
     reservedUsd: dollars(reserved.cost),
     reservedTokens: reserved.tokens,
   });
+}
+
+/** There is no room for it: that is told where it ends there. */
+function turnAway(run: Run, { path, goesOn }: Wanted, why: Shortage): CallFailure {
+  return goesOn?.() === true ? failure("budget_exceeded", shortageText(why), { path, account: why.account }) : refuse(run, path, why);
 }
 
 /** Tells that a budget is too short, and makes the failure of it. */

@@ -4,28 +4,25 @@
  * asks for go through the same path as any call. Under a budget a last turn without tools is kept back: an agent that
  * gets short answers with what it has.
  */
-import type { AgentIR, CalleeRef, Json, TypeIR } from "../plan/ir.js";
-import { answerSchema, parametersSchema } from "../plan/json-schema.js";
-import { mediaTaken } from "../plan/media.js";
-import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, TOOL_ERROR_BYTES, turnBytes } from "../plan/request-size.js";
-import { beginWork, endWork, enter, giveBack, rest, type Worker, wake, wasBegun } from "./admission.js";
+import type { AgentIR } from "../plan/ir.js";
+import { answerSchema } from "../plan/json-schema.js";
+import { referencesOf } from "../plan/references.js";
+import { LAST_TURN, outputLimit, quotedBytes, REFUSED_CALLS, REPAIR_BYTES, turnBytes } from "../plan/request-size.js";
+import { describeTools, isShort, useTools } from "./agent-tools.js";
 import { pump } from "./body.js";
-import { checkArgs, startCall, withDefaults } from "./call.js";
+import { checkArgs } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
-import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
+import { failure, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
-import { type Account, type Claim, expiry, nothing, within } from "./ledger.js";
 import { readAs, withoutThinking } from "./lenient.js";
-import type { Attempt, CompiledCallable, Done, Run, Step } from "./machine.js";
+import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
 import { askModel } from "./model.js";
-import type { Message, ModelAnswer, Repeated, ToolCallRequest, ToolDescription, UserPart } from "./provider.js";
+import type { Message, ModelAnswer, Repeated } from "./provider.js";
 import { messageBytes } from "./request-bytes.js";
 import { exampleMessages, promptMessage, repeatedOf, shownAfter } from "./said.js";
-import type { Checked } from "./schema.js";
-import { cancelled, detach } from "./scope.js";
+import { cancelled } from "./scope.js";
 import { shrunk } from "./shrink.js";
-import { attemptOf, rootOf, stopped, withSchemas } from "./step.js";
-import { takeMedia } from "./tool-media.js";
+import { fitted, rootOf, stopped } from "./step.js";
 import { shortened, shown } from "./values.js";
 
 interface Compiled {
@@ -120,6 +117,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
       schema,
       answer: ir.result,
       types,
+      references: agent.standing.references,
       tools: descriptions,
       temperature: ir.temperature,
       maxOutput: ir.maxOutput,
@@ -158,7 +156,7 @@ async function converse(step: Step, agent: Compiled): Promise<unknown> {
     if (answer.toolCalls.length > 0 && !last) {
       const said: Message = { role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
       if (isModest(said, ir, output)) {
-        const used = await useTools(step, agent, tools, answer.toolCalls, { attempt, counts });
+        const used = await useTools(step, agent.ir, tools, answer.toolCalls, { attempt, counts });
         messages.push(said, ...shownAfter(used));
         const short = used.find((each) => each.short !== undefined)?.short;
         if (short !== undefined) land(turn + 1, short);
@@ -198,7 +196,13 @@ function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Rec
 function standingOf(run: Run, ir: AgentIR) {
   const tools = describeTools(run, ir.tools);
   const schema = answerSchema(ir.result, run.program.graph.types);
-  return { schema, tools, descriptions: tools.map((tool) => tool.description), output: longestOutput(run, ir) };
+  return {
+    schema,
+    tools,
+    descriptions: tools.map((tool) => tool.description),
+    output: longestOutput(run, ir),
+    references: referencesOf(run.program.graph),
+  };
 }
 
 /** Tokens of output that any model the agent may be answered by can write. */
@@ -261,185 +265,4 @@ export async function readAnswer(
   const checked = await fitted(run, ir.result, read.value);
   const reasons = checked.ok ? ["the answer does not fit the type"] : checked.reasons;
   return { ok: false, reasons: read.reason === "" ? reasons : [read.reason, ...reasons] };
-}
-
-/** A value as a type wants it; what explains a misfit is loaded when there is one. */
-async function fitted(run: Run, type: TypeIR, value: unknown): Promise<Checked> {
-  const { exactly, cut } = run.program.shapes;
-  const fits = exactly(type);
-  if (fits(value)) return { ok: true, value };
-  const rest = cut(type)(value);
-  if (fits(rest)) return { ok: true, value: rest };
-  const schemas = await new Promise<NonNullable<Run["schemas"]>>((resolve) => withSchemas(run, resolve));
-  return schemas.validate(type, value, run.program.graph.types);
-}
-
-interface AgentTool {
-  readonly callee: CompiledCallable;
-  readonly description: ToolDescription;
-}
-
-function describeTools(run: Run, refs: readonly CalleeRef[]): readonly AgentTool[] {
-  const types = run.program.graph.types;
-  return refs.map((ref) => {
-    const callee = run.program.callable(ref);
-    const { ir } = callee;
-    const parameters: Json = parametersSchema(ir.params, types);
-    const parameterTypes = ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
-    return { callee, description: { name: ir.name, description: ir.doc ?? "", parameters, parameterTypes } };
-  });
-}
-
-/** Whether a budget around the step is short, and not of time. */
-function isShort(failed: CallFailure, step: Step): boolean {
-  const { kind, account } = failed;
-  return (
-    kind === "budget_exceeded" &&
-    account !== undefined &&
-    within(step.context.account, account as Account) &&
-    expiry(step.context.account) === undefined
-  );
-}
-
-/** What a tool gave; `short`: why a budget around did not allow it. */
-interface Used {
-  readonly message: Message;
-  readonly media: readonly UserPart[];
-  readonly short: string | undefined;
-}
-
-/** What tells the calls of an agent apart: its attempt, since two may go on at once, and how often each tool was called. */
-interface Numbers {
-  readonly attempt: number;
-  readonly counts: Map<string, number>;
-}
-
-/** Carries out what the model asked for: together, but in order where something has effects. */
-async function useTools(
-  step: Step,
-  agent: Compiled,
-  tools: readonly AgentTool[],
-  calls: readonly ToolCallRequest[],
-  numbers: Numbers,
-): Promise<readonly Used[]> {
-  const { run, context } = step;
-  // The tools stand for the agent meanwhile.
-  rest(run, context.worker);
-  try {
-    return await useEach(step, agent, tools, calls, numbers);
-  } finally {
-    wake(run, context.worker);
-  }
-}
-
-async function useEach(
-  step: Step,
-  agent: Compiled,
-  tools: readonly AgentTool[],
-  calls: readonly ToolCallRequest[],
-  numbers: Numbers,
-): Promise<readonly Used[]> {
-  const byName = new Map(tools.map((tool) => [tool.description.name, tool]));
-  const limit = agent.ir.maxCallsPerTurn;
-  const one = async (call: ToolCallRequest, i: number): Promise<Used> => {
-    if (i >= limit) return toolFailed(call, `At most ${limit} tool calls are allowed in one turn; this one was not made.`);
-    const tool = byName.get(call.name);
-    if (tool === undefined) return toolFailed(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`);
-    const working = beginWork(step.run, step.context.account);
-    try {
-      return await useTool(step, agent.ir, tool.callee, call, numbers, working);
-    } finally {
-      endWork(step.run, working);
-      pump(step.run);
-    }
-  };
-  if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return Promise.all(calls.map(one));
-  const used: Used[] = [];
-  for (const [i, call] of calls.entries()) used.push(await one(call, i));
-  return used;
-}
-
-function toolFailed(call: ToolCallRequest, text: string, short?: string): Used {
-  return { message: toolMessage(call, text, true), media: [], short };
-}
-
-function toolMessage(call: ToolCallRequest, text: string, failed: boolean): Message {
-  return { role: "tool", callId: call.id, name: call.name, text: failed ? shortened(text, TOOL_ERROR_BYTES) : text, failed };
-}
-
-async function useTool(
-  step: Step,
-  ir: AgentIR,
-  callee: CompiledCallable,
-  call: ToolCallRequest,
-  { attempt, counts }: Numbers,
-  working: Worker | undefined,
-): Promise<Used> {
-  const { run } = step;
-  if (call.invalid !== undefined) return toolFailed(call, `The arguments are not JSON: ${call.invalid}`);
-  const fields = callee.ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
-  const given = typeof call.arguments === "object" && call.arguments !== null ? call.arguments : {};
-  const present = fields.filter((field) => !field.optional || Object.hasOwn(given, field.name));
-  const checked = await fitted(run, { kind: "record", fields: present.map((field) => ({ ...field, optional: false })) }, given);
-  if (!checked.ok) return toolFailed(call, `The arguments do not fit: ${checked.message}`);
-  const count = (counts.get(callee.ir.name) ?? 0) + 1;
-  counts.set(callee.ir.name, count);
-  const path = `${step.path}${attempt > 1 ? `~${attempt}` : ""}/${callee.ir.name}${count > 1 ? `#${count}` : ""}`;
-  const args = withDefaults(callee, checked.value as Readonly<Record<string, unknown>>);
-  rest(run, working);
-  const { failed, value } = await new Promise<Outcome>((resolve) => {
-    // Whatever follows, somebody stands for it when those who wait are looked at.
-    callTool(step, callee, args, path, (failed, value) => {
-      wake(run, working);
-      resolve({ failed, value });
-    });
-    pump(run);
-  });
-  if (failed !== undefined) {
-    if (failed.kind === "cancelled") throw failed;
-    const { kind, message } = failureValue(failed);
-    return toolFailed(call, `The tool failed (${kind}): ${message}`, isShort(failed, step) ? message : undefined);
-  }
-  const { graph } = run.program;
-  const shown = takeMedia(value, callee.ir.result, graph.types, mediaTaken(graph, ir.model));
-  const text = typeof shown.value === "string" ? shown.value : JSON.stringify(shown.value);
-  if (text.length > ir.maxToolResult)
-    return toolFailed(call, `The result is too large: ${text.length} characters, at most ${ir.maxToolResult} can be shown. Ask for less.`);
-  return { message: toolMessage(call, text, false), media: shown.media, short: undefined };
-}
-
-interface Outcome {
-  readonly failed: CallFailure | undefined;
-  readonly value: unknown;
-}
-
-/** Calls a tool, if a budget can pay for all that it needs. */
-function callTool(step: Step, callee: CompiledCallable, args: Readonly<Record<string, unknown>>, path: string, done: Done): void {
-  const { run, context } = step;
-  const { account } = context;
-  const scope = attemptOf(step);
-  const end: Done = (failed, value) => {
-    detach(scope);
-    done(failed, value);
-  };
-  const start = (own: Claim | undefined): void => {
-    scope.onStop = undefined;
-    // The agent holds a place in the regions around it already, so its tools need none of their own.
-    const inner = { ...context, gates: undefined, claim: own, worker: undefined };
-    startCall({ run, scope, context: inner, site: callee.site, frame: step.frame, args, path, rank: 0 }, (failed, value) => {
-      giveBack(run, own);
-      end(failed, value);
-    });
-  };
-  const needs = account.limited ? run.program.analysis.call(callee.ref, args) : nothing;
-  const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
-    if (refused === undefined) start(own);
-    else end(refused, null);
-  };
-  const takeBack = enter(run, { account, claim: undefined, path }, needs, entered, wasBegun(run, path));
-  if (takeBack !== undefined)
-    scope.onStop = () => {
-      takeBack();
-      end(stopped(step), null);
-    };
 }

@@ -241,19 +241,23 @@ function runItems(map: Running): void {
       return;
     }
     let waited = false;
+    // What an item of several steps needs is known only by declared sizes: alone it goes as far as real ones allow.
+    const goesOn = (): boolean =>
+      going === 0 && map.body.keep.working > 1 && step.halt === running && expiry(step.context.account) === undefined;
     const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
       entering.delete(position);
       if (refused === undefined) launch(position, item, path, own, leave);
-      else if (going === 0 && map.body.keep.working > 1 && step.halt === running && expiry(step.context.account) === undefined) {
-        // What an item of several steps needs is known only by declared sizes: alone it goes as far as real ones allow.
-        launch(position, item, path, claim === undefined ? undefined : newClaim(claim.account, true), leave);
+      else if (goesOn()) {
+        // One that must succeed may use what is kept back for those after it: without it they would be of no use.
+        const must = ok < map.required;
+        launch(position, item, path, claim === undefined || must ? undefined : newClaim(claim.account, true), leave);
       } else {
         land(refused);
         dropped();
       }
       if (waited && links === undefined) feed();
     };
-    const cancel = enter(run, { account: step.context.account, claim, path }, map.one, entered, wasBegun(run, path));
+    const cancel = enter(run, { account: step.context.account, claim, path, goesOn }, map.one, entered, wasBegun(run, path));
     if (cancel === undefined) return;
     waited = true;
     entering.set(position, () => {

@@ -151,7 +151,7 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
     if (entry !== undefined) leave = await enter(step, entry);
     const { last } = asking;
     const after = last === undefined || !step.context.account.limited ? nothing : worstCase(model, { ...asking, messages: last }).amount;
-    await waiting((then) => request(step, amount, after, then));
+    await waiting((then) => request(step, amount, after, then, after !== nothing));
     if (step.halt === cancelled) {
       settleRequest(step, step.context.account, amount, nothing, false);
       throw stopped(step);

@@ -4,6 +4,7 @@
  * `usageUnknown: true` where something was used and nobody said how much: that is charged in full).
  */
 import type { Json, MediaKind, ModelIR, TypeIR } from "../plan/ir.js";
+import type { Reference } from "../plan/references.js";
 import type { Clock } from "./clock.js";
 
 export interface ToolCallRequest {
@@ -58,6 +59,8 @@ export interface ModelRequest {
   readonly schema: Json | undefined;
   readonly answer: TypeIR;
   readonly types: Readonly<Record<string, TypeIR>>;
+  /** How records of a list in the answer name each other. */
+  readonly references?: readonly Reference[];
   /** Told in every turn; in the last one (`limits.turns` is 0) they may not be called. */
   readonly tools: readonly ToolDescription[];
   readonly temperature: number | undefined;

@@ -3,16 +3,19 @@
  * plausible. With `full` every length is taken to its limit.
  */
 import type { TypeIR } from "../plan/ir.js";
+import type { Reference } from "../plan/references.js";
 import { failure } from "./failure.js";
 import { sampleText } from "./sample-text.js";
 import { named, type Types } from "./shape.js";
-import { assertNever, setField } from "./values.js";
+import { assertNever, type Fields, isPlain, setField } from "./values.js";
 
 export interface SampleOptions {
   readonly types: Types;
   readonly random: () => number;
   /** Lists and texts as long as they may be. */
   readonly full?: boolean;
+  /** Fields by which the records of a list name each other: they name records before them. */
+  readonly references?: readonly Reference[];
 }
 
 /** Nesting after which the shortest value is taken, so that recursive types end. */
@@ -91,7 +94,24 @@ function listOf(type: Extract<TypeIR, { kind: "list" }>, options: SampleOptions,
   const most = type.max ?? Math.max(low, 3);
   const usual = Math.min(most, Math.max(low, 4));
   const size = options.full === true ? most : depth >= deep ? low : between(random, Math.max(low, Math.min(1, most)), usual);
-  return Array.from({ length: size }, () => drawn(type.of, options, depth + 1, name));
+  const draw = (): unknown => drawn(type.of, options, depth + 1, name);
+  const items = Array.from({ length: size }, draw);
+  for (const reference of options.references ?? []) refer(items, reference, options.random, draw);
+  return items;
+}
+
+/** Gives records of a list names of their own where they can have them, and has each need some of those before it. */
+function refer(items: unknown[], { key, needs }: Reference, random: () => number, draw: () => unknown): void {
+  const before = new Set<unknown>();
+  for (let i = 0; i < items.length; i++) {
+    for (let tries = 0; tries < 5 && isPlain(items[i]) && before.has((items[i] as Fields)[key]); tries++) items[i] = draw();
+    const item = items[i];
+    if (!isPlain(item) || typeof item[key] !== "string" || !Array.isArray(item[needs])) return;
+    const most = Math.min(before.size, item[needs].length);
+    const rest = [...before];
+    items[i] = { ...item, [needs]: Array.from({ length: most }, () => rest.splice(between(random, 0, rest.length - 1), 1)[0]) };
+    before.add(item[key]);
+  }
 }
 
 function memberOf(type: Extract<TypeIR, { kind: "union" }>, options: SampleOptions, depth: number, name: string): unknown {

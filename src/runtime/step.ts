@@ -1,9 +1,11 @@
 /** Steps: one execution of a node or call, and each of its attempts, placed in the tree of scopes. */
+import type { TypeIR } from "../plan/ir.js";
 import { pump } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
 import { expiry } from "./ledger.js";
 import type { CallSite, Context, Run, Step, StepBill } from "./machine.js";
+import type { Checked } from "./schema.js";
 import { attach, running, type Scope } from "./scope.js";
 
 export interface Calling {
@@ -139,4 +141,15 @@ export function withSchemas(run: Run, then: (schemas: NonNullable<Run["schemas"]
     then(schemas);
     pump(run);
   });
+}
+
+/** A value as a type wants it; what explains a misfit is loaded when there is one. */
+export async function fitted(run: Run, type: TypeIR, value: unknown): Promise<Checked> {
+  const { exactly, cut } = run.program.shapes;
+  const fits = exactly(type);
+  if (fits(value)) return { ok: true, value };
+  const rest = cut(type)(value);
+  if (fits(rest)) return { ok: true, value: rest };
+  const schemas = await new Promise<NonNullable<Run["schemas"]>>((resolve) => withSchemas(run, resolve));
+  return schemas.validate(type, value, run.program.graph.types);
 }

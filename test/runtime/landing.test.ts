@@ -178,6 +178,22 @@ describe("landing", () => {
     expect(result).toMatchObject({ status: "completed", value: "fine" });
   });
 
+  test("an item tried alone may use what is kept back for those after it", async () => {
+    const graph = graphOf(`tool list() -> string(..40)[] = module("./t.ts")
+    tool fetch(x: string(..40)) -> string(..10_000) = module("./t.ts")
+    agent Read(page: string(..10_000)) -> string(..40) { model: m, repairs: 0, prompt: "{{page}}" }
+    @budget($0.052, tokens: 25k) flow main() -> string {
+      let notes = @min_success(80%) map x in list() { Read(fetch(x)) }
+      Report(notes)
+    }`);
+    // Two items of the declared size are more tokens than there are, so money for all that must succeed is kept back in vain.
+    const tools = { list: () => xs(4).xs, fetch: () => "ten letter" };
+    const { result, events } = await f.finish(graph, { provider: greedy(), tools });
+    expect(result).toMatchObject({ status: "completed", value: "fine" });
+    expect(result.spend.calls).toBe(10);
+    expect(kinds(events, "budget.refused")).toEqual([]);
+  });
+
   test("a loop ends with its state before a round that could not be ended", async () => {
     const graph = graphOf(`@budget($0.035) flow main() -> string {
       loop s: string(..40) = "start" up to 5 {
@@ -230,6 +246,20 @@ describe("landing", () => {
     // Tokens: what the tools give is too much to be sent again, so the last answer does without it.
     const narrow = await f.finish(graphOf(source("tokens: 6k")), { provider: asking, tools });
     expect(narrow.result).toMatchObject({ status: "completed", value: "after 2" });
+  });
+
+  test("agents that wait for each other answer at once, each with what was kept back for its answer", async () => {
+    const graph = graphOf(`tool look(x: string(..40)) -> string(..80) = module("./t.ts")
+    agent Scout(x: string(..40)) -> string(..80) { model: m, tools: [look], repairs: 0, max_turns: 10, prompt: "{{x}}" }
+    @budget($0.045) flow main() -> string {
+      let seen = fork { a: Scout("a"), b: Scout("b"), c: Scout("c") }
+      Report([if len(seen.a) + len(seen.b) + len(seen.c) > 0 { "seen" } else { "none" }])
+    }`);
+    // One cent for each answer and for the report, and no more: nobody can have two turns.
+    const { result, events } = await f.finish(graph, { provider: greedy(), tools: { look: () => "z" } });
+    expect(result).toMatchObject({ status: "completed", value: "fine" });
+    expect(result.spend.calls).toBe(4);
+    expect(kinds(events, "budget.landed")).toHaveLength(3);
   });
 
   test("an agent whose tool the budget does not allow answers without it", async () => {

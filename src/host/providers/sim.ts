@@ -99,7 +99,12 @@ function inputSize(request: ModelRequest): number {
 
 function textOf(request: ModelRequest, options: SimOptions, random: () => number): string {
   if (options.adversarial === true && request.limits.repairs > 0 && request.answer.kind !== "string") return "no JSON";
-  const value = sample(request.answer, { types: request.types, random, full: options.adversarial === true });
+  const value = sample(request.answer, {
+    types: request.types,
+    random,
+    full: options.adversarial === true,
+    references: options.adversarial === true ? [] : (request.references ?? []),
+  });
   return typeof value === "string" && request.schema === undefined ? value : JSON.stringify(value);
 }
 
