@@ -16,7 +16,6 @@ import { reach } from "../runtime/reach.js";
 import { reusing } from "../runtime/reuse.js";
 import { type RunHandle, type RunResult, type RunOptions as RuntimeOptions, run } from "../runtime/run.js";
 import type { Store } from "../runtime/store.js";
-import { grouped } from "../source/digits.js";
 import type { SourceFile } from "../source/source.js";
 import { begin } from "./begin.js";
 import type { RunOptions } from "./commands.js";
@@ -31,6 +30,7 @@ import { agreed, comparedText, type Figures, figuresOf } from "./spending.js";
 import { onStray } from "./strays.js";
 import type { TapeWishes, Taping } from "./taping.js";
 import { dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
+import { noParts, partsJson, type TokenParts, tokensText, withParts } from "./tokens.js";
 
 /** Runs a flow of a file. */
 export async function runFlow(
@@ -185,7 +185,9 @@ export async function follow(
     if (wrap.envelope === undefined) early.push({ ...event });
     else to.out(`${JSON.stringify(wrap.envelope(event))}\n`);
   };
+  let parts = (about.before ?? []).reduce(withParts, noParts);
   const handle = start((event) => {
+    parts = withParts(parts, event);
     view?.event(event);
     if (options.events) write(event);
   });
@@ -205,25 +207,31 @@ export async function follow(
   view?.stop();
   // What was refused before it started leaves a recording as it is.
   if (result.problems.length === 0 || result.failure !== undefined) about.taping?.save(to);
-  const code = conclude(result, about, options, to);
+  const code = conclude(result, parts, about, options, to);
   return strayed && result.status !== "completed" ? EXIT.failed : code;
 }
 
 /** The code of a question that a recording has no answer to. */
 const NOT_RECORDED = "W0911";
 
-function conclude(result: RunResult, about: Followed, options: Pick<RunOptions, "json" | "events">, to: Terminal): ExitCode {
+function conclude(
+  result: RunResult,
+  parts: TokenParts,
+  about: Followed,
+  options: Pick<RunOptions, "json" | "events">,
+  to: Terminal,
+): ExitCode {
   if (result.problems.length > 0) {
     showProblems(result.problems, about.files, to);
     if (result.failure === undefined) return EXIT.diagnostics;
-    if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
+    if (options.json) to.out(`${JSON.stringify(resultJson(result, parts))}\n`);
     return result.problems.some(({ code }) => code === NOT_RECORDED) ? EXIT.unrecorded : EXIT.failed;
   }
-  if (options.json) to.out(`${JSON.stringify(resultJson(result))}\n`);
+  if (options.json) to.out(`${JSON.stringify(resultJson(result, parts))}\n`);
   else if (result.status === "completed" && !options.events) {
     to.out(typeof result.value === "string" ? `${result.value.replace(/\n?$/, "")}\n` : `${JSON.stringify(result.value, null, 2)}\n`);
   }
-  to.err(summary(result, about.figures, to));
+  to.err(summary(result, parts, about.figures, to));
   if (about.kept) to.err(whatNext(result, to));
   switch (result.status) {
     case "completed":
@@ -251,7 +259,7 @@ function whatNext(result: RunResult, to: Terminal): string {
 }
 
 /** The object that `--json` prints. */
-export function resultJson(result: RunResult): Readonly<Record<string, unknown>> {
+function resultJson(result: RunResult, parts: TokenParts): Readonly<Record<string, unknown>> {
   const { spend, failure } = result;
   return {
     run: result.run,
@@ -263,6 +271,7 @@ export function resultJson(result: RunResult): Readonly<Record<string, unknown>>
       cost_usd: spend.costUsd,
       input_tokens: spend.inputTokens,
       output_tokens: spend.outputTokens,
+      ...partsJson(parts),
       calls: spend.calls,
       tool_calls: spend.toolCalls,
       reused: spend.reused,
@@ -273,15 +282,13 @@ export function resultJson(result: RunResult): Readonly<Record<string, unknown>>
   };
 }
 
-function summary(result: RunResult, figures: Figures | undefined, to: Terminal): string {
+function summary(result: RunResult, parts: TokenParts, figures: Figures | undefined, to: Terminal): string {
   const { spend } = result;
   const agentCalls = spend.calls - spend.toolCalls;
   const used = [
     ...(agentCalls > 0 ? [counted(agentCalls, "agent call")] : []),
     ...(spend.toolCalls > 0 ? [counted(spend.toolCalls, "tool call")] : []),
-    ...(spend.inputTokens + spend.outputTokens > 0
-      ? [`${counted(spend.inputTokens, "token")} in, ${grouped(spend.outputTokens)} out`]
-      : []),
+    ...(spend.inputTokens + spend.outputTokens > 0 ? [tokensText(spend, parts)] : []),
     ...(agentCalls > 0 || spend.costUsd > 0
       ? [result.simulated || result.replayed ? `${money(spend.costUsd)} if it were real` : money(spend.costUsd)]
       : []),

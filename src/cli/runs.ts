@@ -10,6 +10,7 @@ import { counted, money, seconds } from "./figures.js";
 import { chooseRun, keepingIn, readJson, storeOf, withStore } from "./kept.js";
 import { hostOf } from "./resume.js";
 import { bold, dim, EXIT, type ExitCode, green, red, type Terminal, yellow } from "./terminal.js";
+import { noParts, partsJson, tokensText, withParts } from "./tokens.js";
 
 export interface StoreOptions {
   readonly store?: string;
@@ -126,9 +127,15 @@ export function show(named: string | undefined, options: StoreOptions & { readon
   });
 }
 
+/** What a run had spent when it ended last; undefined for one that has not. */
+function spendOf(events: StoredRun["events"]) {
+  const last = events.findLast((event) => event.kind.startsWith("run.") && "spend" in event);
+  return last !== undefined && "spend" in last ? last.spend : undefined;
+}
+
 function shownJson({ start, status, events }: StoredRun): unknown {
   const last = events.findLast((event) => event.kind.startsWith("run.") && "spend" in event);
-  const spend = last !== undefined && "spend" in last ? last.spend : undefined;
+  const spend = spendOf(events);
   return {
     run: start.run,
     status,
@@ -142,6 +149,7 @@ function shownJson({ start, status, events }: StoredRun): unknown {
             cost_usd: spend.costUsd,
             input_tokens: spend.inputTokens,
             output_tokens: spend.outputTokens,
+            ...partsJson(events.reduce(withParts, noParts)),
             calls: spend.calls,
             tool_calls: spend.toolCalls,
             reused: spend.reused,
@@ -172,6 +180,9 @@ function shownText({ start, status, events, damaged }: StoredRun, to: Terminal):
     if (call.failure !== undefined) lines.push(`           ${red(call.failure.kind, color)}: ${call.failure.message}`);
     for (const note of call.notes) lines.push(dim(`           ${note}`, color));
   }
+  const spend = spendOf(events);
+  if (spend !== undefined && spend.inputTokens + spend.outputTokens > 0)
+    lines.push(dim(`${tokensText(spend, events.reduce(withParts, noParts))} · ${money(spend.costUsd)}`, color));
   for (const [path, text] of openQuestions(events)) lines.push(yellow(`? ${path}: ${text}`, color));
   if (state.failure !== undefined && status === "failed")
     lines.push(`${red(state.failure.kind, color)} in ${state.failure.call}: ${state.failure.message}`);

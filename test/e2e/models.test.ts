@@ -329,3 +329,36 @@ flow main(photos: image[1..3], rules: document?) -> string { Compare(photos, rul
     expect(server.asked).toHaveLength(2);
   });
 });
+
+describe("examples", () => {
+  test("a program as a model answers for real, without a key", async () => {
+    const texts = JSON.stringify(["It crashes when I print.", "Could it print in colour?"]);
+    const { code, out, err } = await weave(["run", "examples/program_as_model.weave", "--no-store", "--texts", texts]);
+    expect([code, JSON.parse(out)]).toEqual([
+      0,
+      [
+        { kind: "bug", texts: ["It crashes when I print."] },
+        { kind: "wish", texts: ["Could it print in colour?"] },
+      ],
+    ]);
+    expect(err).toContain("$0.00020");
+  });
+});
+
+test("what came from the cache, went into it and was thought stands in the summary, in `show` and in JSON", async () => {
+  const server = await modelServer([
+    {
+      kind: "answer",
+      text: '{"label":"good","sizes":[]}',
+      usage: { input: 1_500, output: 300, cached: 1_000, written: 200, reasoning: 120 },
+    },
+  ]);
+  const cwd = project({ "main.weave": program("anthropic", server), "tools.ts": TOOLS });
+  const run = await weave(["run", "main.weave"], { cwd, env: keys.anthropic });
+  const text = "1,500 tokens in (1,000 from the cache, 200 into it), 300 out (120 reasoning)";
+  expect(run.err).toContain(` · ${text} · $`);
+  const shown = await weave(["show"], { cwd });
+  expect(shown.out).toContain(`${text} · $`);
+  const json = await weave(["show", "--json"], { cwd });
+  expect(JSON.parse(json.out).spend).toMatchObject({ cached_input_tokens: 1_000, cache_write_tokens: 200, reasoning_tokens: 120 });
+});
