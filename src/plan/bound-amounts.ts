@@ -100,7 +100,7 @@ export function perhaps(main: Bound, other: Bound): Bound {
   };
 }
 
-/** No more than these caps is ever used; what must be used is not changed. */
+/** No more than these caps is ever used, so no more is kept back; what must be used is not changed. */
 export function capped(of: Bound, caps: Caps): Bound {
   const { most } = of;
   const { cost, tokens, calls, time } = caps;
@@ -115,7 +115,23 @@ export function capped(of: Bound, caps: Caps): Bound {
       calls: cut(most.calls, calls),
       toolCalls: cut(most.toolCalls, calls),
     },
+    keep: keptWithin(of.keep, caps),
     time: { most: cut(of.time.most, time), least: of.time.least },
+  };
+}
+
+function keptWithin(
+  keep: Amounts<number>,
+  { cost = Number.POSITIVE_INFINITY, tokens, calls = Number.POSITIVE_INFINITY }: Caps,
+): Amounts<number> {
+  const outputTokens = Math.min(keep.outputTokens, tokens ?? keep.outputTokens);
+  return {
+    ...keep,
+    cost: Math.min(keep.cost, cost),
+    calls: Math.min(keep.calls, calls),
+    toolCalls: Math.min(keep.toolCalls, calls),
+    inputTokens: tokens === undefined ? keep.inputTokens : Math.min(keep.inputTokens, tokens - outputTokens),
+    outputTokens,
   };
 }
 

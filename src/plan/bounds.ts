@@ -3,6 +3,7 @@
  * The most is sound: no run uses more, whatever its models and tools do within their declared limits. It is a number, a
  * formula in the sizes of lists (`|paths|`), or open where a limit is missing.
  */
+import type { Span } from "../source/source.js";
 import { symbol, times } from "./bound-algebra.js";
 import { type Amounts, addNumbers, type Bound, multiply, NOTHING, perhaps } from "./bound-amounts.js";
 import { attemptBound, callBound, handlerBound } from "./bound-calls.js";
@@ -54,6 +55,8 @@ export interface Bounds {
   readonly minimums: (body: Body, known: ReadonlyMap<string, Shape>) => Minimums;
   /** What a call can use, for arguments of these shapes. */
   readonly call: (ref: CalleeRef, args: ReadonlyMap<string, Shape>) => Bound;
+  /** What a call can use without its own budget. */
+  readonly inside: (ref: CalleeRef, args: ReadonlyMap<string, Shape>) => Bound;
 }
 
 /**
@@ -128,9 +131,12 @@ function analysis(graph: Graph, inputs: Inputs | undefined, means?: Means): Boun
       if (world.flows.size > 200) world.flows.clear();
       return minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } });
     },
-    call: (ref, args) => callBound(ref, args, {}, nowhere, { file: graph.file, start: 0, end: 0 }).bound,
+    call: (ref, args) => callBound(ref, args, {}, nowhere, spanOf(graph)).bound,
+    inside: (ref, args) => callBound(ref, args, { budget: {} }, placeIn(worldOf(graph)), spanOf(graph)).bound,
   };
 }
+
+const spanOf = (graph: Graph): Span => ({ file: graph.file, start: 0, end: 0 });
 
 function worldOf(graph: Graph, means?: Means): World {
   return {

@@ -49,10 +49,8 @@ export function withBudget(policy: BudgetPolicy, next: Attempt): Attempt {
     });
     // Not even what is inside needs at least would fit. What was begun goes on as far as it can.
     const { site, args } = outer;
-    let hopeless = before === undefined && context.claim !== undefined ? tooSmall(opened, context.claim.held) : undefined;
-    // Sizes are known by now.
-    if (hopeless !== undefined)
-      hopeless = site === undefined ? undefined : tooSmall(opened, run.program.analysis.call(site.callee.ref, args));
+    const doubtful = before === undefined && site !== undefined && context.claim !== undefined && fills(context.claim.held, opened);
+    const hopeless = doubtful ? tooSmall(opened, run.program.analysis.inside(site.callee.ref, args)) : undefined;
     if (hopeless !== undefined) {
       done(refuse(run, path, hopeless), null);
       return;
@@ -71,6 +69,11 @@ export function withBudget(policy: BudgetPolicy, next: Attempt): Attempt {
       else done(failed, value);
     });
   };
+}
+
+/** Whether what is kept back is all that an account allows. */
+function fills(held: Amount, { caps }: Account): boolean {
+  return dimensions.some((dimension) => held[dimension] >= (caps[dimension] ?? Number.POSITIVE_INFINITY));
 }
 
 function tooSmall(opened: Account, needs: Amount): Shortage | undefined {

@@ -41,6 +41,8 @@ export interface Analysis {
   /** One attempt of a call, by its arguments or their sizes. */
   readonly call: (ref: CalleeRef, args: Readonly<Record<string, unknown>>) => Amount;
   readonly sized: (ref: CalleeRef, args: ReadonlyMap<string, Shape>) => Amount;
+  /** The same without the budget that it has itself. */
+  readonly inside: (ref: CalleeRef, args: Readonly<Record<string, unknown>>) => Amount;
 }
 
 const shapes = new WeakMap<object, Shape>();
@@ -75,9 +77,13 @@ export function analysis(graph: Graph): Analysis {
       };
     },
     sized: (ref, args) => amountOf(all().call(ref, args).keep),
-    call: (ref, args) => amountOf(all().call(ref, new Map(Object.entries(args).map(([name, value]) => [name, sizeOf(value)]))).keep),
+    call: (ref, args) => amountOf(all().call(ref, sizesIn(args)).keep),
+    inside: (ref, args) => amountOf(all().inside(ref, sizesIn(args)).keep),
   };
 }
+
+const sizesIn = (args: Readonly<Record<string, unknown>>): ReadonlyMap<string, Shape> =>
+  new Map(Object.entries(args).map(([name, value]) => [name, sizeOf(value)]));
 
 /** An amount as budgets count it. What has no limit cannot be kept back. */
 function amountOf(of: Amounts<number>): Amount {
