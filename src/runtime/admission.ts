@@ -26,6 +26,7 @@ import {
   nothing,
   release,
   reserve,
+  resize,
   type Shortage,
   settle,
   shortage,
@@ -182,7 +183,7 @@ export function enter(
   const kept = from !== undefined && from.account === of && covers(from.held, after);
   const own = claim(of, !kept || from.optional);
   move(from, own, after);
-  if (begun || (kept && !isClosed(of))) {
+  if (kept && !isClosed(of)) {
     then(undefined, own);
     return undefined;
   }
@@ -190,6 +191,11 @@ export function enter(
   const why = shortage(of, nothing, own, after);
   if (why === undefined && mayPass(run, wanted, true)) {
     draw(of, nothing, own, after);
+    then(undefined, own);
+    return undefined;
+  }
+  if (begun) {
+    resize(own, after);
     then(undefined, own);
     return undefined;
   }

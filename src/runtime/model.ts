@@ -16,6 +16,7 @@ import { type Amount, dollars, nanoDollars, nothing } from "./ledger.js";
 import type { Attempt, Run, Step } from "./machine.js";
 import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
+import type { PastAsked } from "./past-models.js";
 import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { allowed, correct, use } from "./rate.js";
 import { mediaIn, messageText, requestBytes } from "./request-bytes.js";
@@ -59,15 +60,23 @@ async function askAny(step: Step, id: string, asking: Asking, guard: string | un
   const { run } = step;
   const model = run.program.graph.models[id];
   if (model === undefined) throw new Error(`the graph has no model ${id}`);
+  const before = askedBefore(step, asking);
   if (model.balance !== undefined) {
-    const [least] = [...model.balance].sort((a, b) => loadOf(run, a).tokens - loadOf(run, b).tokens);
+    const [light] = [...model.balance].sort((a, b) => loadOf(run, a).tokens - loadOf(run, b).tokens);
+    const least = model.balance.find((each) => reaches(run, each, before?.pending)) ?? light;
     if (least === undefined) throw failure("unavailable", `the model ${model.name} balances over nothing`);
     run.emit({ kind: "choice", path: step.path, of: "model", chosen: run.program.graph.models[least]?.name ?? least });
     return askAny(step, least, asking, guard);
   }
   if (model.fallback === undefined) return askOne(step, model, asking, guard);
   let last: CallFailure | undefined;
+  const from = model.fallback.findIndex((each) => reaches(run, each, before?.pending));
   for (const [i, candidate] of model.fallback.entries()) {
+    const known = before?.failed.get(run.program.graph.models[candidate]?.name ?? "");
+    if (i < from || (from < 0 && known !== undefined && elsewhere.has(known.kind))) {
+      last = known === undefined ? last : failure(known.kind, known.message, { path: step.path, committed: known.committed });
+      continue;
+    }
     if (i > 0) run.emit({ kind: "choice", path: step.path, of: "model", chosen: run.program.graph.models[candidate]?.name ?? candidate });
     try {
       return await askAny(step, candidate, asking, guard);
@@ -77,6 +86,21 @@ async function askAny(step: Step, id: string, asking: Asking, guard: string | un
     }
   }
   throw last ?? failure("unavailable", `the model ${model.name} falls back to nothing`);
+}
+
+/** What an earlier part of the run had asked for the same turn of the same attempt. */
+function askedBefore(step: Step, { attempt, turn }: Asking): PastAsked | undefined {
+  const { past } = step.run;
+  if (past === undefined || step.context.fresh === true) return undefined;
+  const asked = past.asked().get(step.path);
+  return asked?.turn === turn && attempt === (past.attempts.get(step.path)?.made ?? 0) + 1 ? asked : undefined;
+}
+
+/** Whether a model has a name, or a group a model of that name. */
+function reaches(run: Run, id: string, name: string | undefined): boolean {
+  const model = run.program.graph.models[id];
+  if (model === undefined || name === undefined) return false;
+  return model.name === name || [...(model.balance ?? []), ...(model.fallback ?? [])].some((each) => reaches(run, each, name));
 }
 
 /** Tokens that a request is charged for at most. */

@@ -44,7 +44,7 @@ function textOf(event: Told): string | undefined {
     case "question.expired":
       return `${event.kind} ${event.path}`;
     case "choice":
-      return `choice ${event.of} ${event.path} ${event.implementation ?? ""}`;
+      return `choice ${event.of} ${event.path} ${event.of === "model" ? event.chosen : (event.implementation ?? "")}`;
     case "answer.mended":
       return `${event.kind} ${event.path} ${event.mends.join()}`;
     case "answer.rejected":

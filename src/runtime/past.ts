@@ -11,6 +11,7 @@ import type { FailureValue } from "./failure.js";
 import { nanoDollars } from "./ledger.js";
 import { begunIn } from "./past-begun.js";
 import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
+import { askedOf, type PastAsked } from "./past-models.js";
 import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
 import { retellings, type Told } from "./past-told.js";
 import type { ModelAnswer } from "./provider.js";
@@ -66,6 +67,8 @@ export interface Past {
   readonly unknown: ReadonlySet<string>;
   /** Merges of worktrees that were intended, with what goes on afterwards. */
   readonly merges: ReadonlyMap<string, { readonly key: string; readonly value: unknown }>;
+  /** What became of requests to models, by the path of a call whose attempt has not ended. */
+  readonly asked: () => ReadonlyMap<string, PastAsked>;
   readonly races: ReadonlyMap<string, string>;
   readonly votes: ReadonlyMap<string, readonly number[]>;
   /** Ids of the implementations that were chosen, by the path of the call. */
@@ -96,6 +99,8 @@ export interface Past {
     readonly outputTokens: number;
     readonly calls: number;
     readonly toolCalls: number;
+    /** Requests that used more than they had reserved. */
+    readonly overran: number;
   };
   readonly finished: number;
   /** Whether an event was told already. */
@@ -392,6 +397,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     fellBack,
     unknown,
     merges,
+    asked: once(() => (again ? new Map() : askedOf(events))),
     races,
     votes,
     chosen,
@@ -406,7 +412,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     cancelling,
     doubtful,
     spent: spentOf(opened, charges, overruns, (from) => workedMs(asking, from, last)),
-    totals,
+    totals: { ...totals, overran: overruns.length },
     finished: calls.size,
     told: told.has,
     nextSeq: (events.at(-1)?.seq ?? -1) + 1,

@@ -10,6 +10,7 @@ import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph } from "../../src/plan/ir.js";
 import type { Clock } from "../../src/runtime/clock.js";
 import type { RunEvent } from "../../src/runtime/events.js";
+import { hash53 } from "../../src/runtime/hash.js";
 import type { Journal } from "../../src/runtime/journal.js";
 import type { RunOptions } from "../../src/runtime/options.js";
 import { pastOf } from "../../src/runtime/past.js";
@@ -256,6 +257,7 @@ interface Flight {
   context: ToolContext | undefined;
   /** Whether it keeps time from going on. */
   holds: boolean;
+  over: boolean;
 }
 
 /** What tools and models have been asked. */
@@ -265,9 +267,13 @@ function worldOf(clock: Clock) {
     if (flight.holds) clock.release();
     flight.holds = false;
   };
+  const end = (flight: Flight): void => {
+    free(flight);
+    flight.over = true;
+  };
   /** Tells a call that nobody wants its answer any more. */
   const giveUp = (flight: Flight | undefined, reason: unknown): void => {
-    if (flight === undefined) return;
+    if (flight === undefined || flight.over) return;
     flight.controller.abort(reason);
     free(flight);
   };
@@ -303,7 +309,7 @@ function worldOf(clock: Clock) {
         clock.release();
         return result;
       }
-      const made: Flight = { promise: result.finally(() => free(made)), controller, context, holds: true };
+      const made: Flight = { promise: result.finally(() => end(made)), controller, context, holds: true, over: false };
       flight = made;
       flights.set(key, flight);
     }
@@ -354,14 +360,15 @@ function worldOf(clock: Clock) {
         ...provider,
         ask: (request, context) => {
           if (life.dead) return never();
-          const key = `${request.path} ${request.attempt} ${request.turn} ${request.model.name}`;
+          const said = hash53(JSON.stringify(request.messages), 1);
+          const key = `${request.path} ${request.attempt} ${request.turn} ${request.model.name} ${said}`;
           let flight = flights.get(key);
           if (flight === undefined) {
             const controller = new AbortController();
             const holds = provider.timed !== true;
             if (holds) clock.hold();
             const asked = provider.ask(request, { ...context, clock, signal: controller.signal });
-            const made: Flight = { promise: asked.finally(() => free(made)), controller, context: undefined, holds };
+            const made: Flight = { promise: asked.finally(() => end(made)), controller, context: undefined, holds, over: false };
             flight = made;
             flights.set(key, flight);
           }

@@ -4,8 +4,10 @@
 export interface CrashProgram {
   readonly source: string;
   readonly answers?: Readonly<Record<string, string>>;
-  /** How often something is called, or what comes of it, depends on what comes first or what a death has cost. */
+  /** How often something is called, or what comes of it, depends on what comes first. */
   readonly racing?: boolean;
+  /** Its budgets run short: what was in flight at a death stays charged, and may leave out something more. */
+  readonly short?: boolean;
   /** Files that are there before the run starts. */
   readonly files?: Readonly<Record<string, string>>;
   /** The folder is a git repository. */
@@ -129,7 +131,7 @@ const bodies: Readonly<Record<string, string | CrashProgram>> = {
   "budgets that run short: a map, a settled map, a loop, a vote": {
     source:
       "flow main() -> int {\n  let a = @budget(calls: 3) some()\n  let b = @budget($0.0025) cheap()\n  let c = @budget(calls: 3) rounds()\n  let d = @budget(calls: 3) votes()\n  let e = try { @budget(calls: 1) work(work(1)) } recover err { len(err.kind) }\n  post(a + b + c + d + e)\n}\nflow some() -> int { len(@parallel(1) @min_success(1) map n in range(6) { work(n) }) }\nflow cheap() -> int { len((@parallel(1) settle map n in range(6) { paid(n) }).ok) }\nflow rounds() -> int {\n  loop n = work(1) up to 6 {\n    stop when n > 1_000\n    next work(n)\n  }\n}\nflow votes() -> int { len((@parallel(1) @min_success(1) map n in range(5) { work(n + 20) })) + (vote 3 { work(30) }).value }",
-    racing: true,
+    short: true,
   },
   "a breaker that opens, a timeout, a hedge": {
     source:
