@@ -5,7 +5,7 @@
  */
 import type { FieldIR, TypeIR } from "../plan/ir.js";
 import { type LooseNode, readLoose } from "./loose-json.js";
-import { choiceIn, durationIn, type Meant, moneyIn, numberIn, spelling, truthIn, wholeIn } from "./loose-words.js";
+import { choiceIn, durationIn, type Meant, moneyIn, numberIn, plainText, spelling, truthIn, wholeIn } from "./loose-words.js";
 import { named, shapes, type Types } from "./shape.js";
 import { assertNever, deepEqual, setField } from "./values.js";
 
@@ -66,9 +66,9 @@ export function fitter(types: Types): (node: LooseNode, type: TypeIR) => Fit {
       case "record":
         return fitRecord(node, type.fields);
       case "json":
-        return { ok: true, value: plainValue(node), cost: 0, mends: [] };
+        return fitJson(node);
       case "string":
-        return fitText(node, exactly(type));
+        return fitText(node, exactly(type), type.pattern !== undefined);
       case "null":
         return fitNull(node);
       case "int":
@@ -95,9 +95,15 @@ export function fitter(types: Types): (node: LooseNode, type: TypeIR) => Fit {
     }
   }
 
-  function fitText(node: LooseNode, fits: (value: unknown) => boolean): Fit {
+  function fitText(node: LooseNode, fits: (value: unknown) => boolean, hasForm: boolean): Fit {
     if (node.kind !== "text" && node.kind !== "word") return NO;
-    if (node.kind === "text") return fits(node.text) ? { ok: true, value: node.text, cost: 0, mends: [] } : NO;
+    if (node.kind === "text") {
+      if (fits(node.text)) return { ok: true, value: node.text, cost: 0, mends: [] };
+      // A text of a certain form may stand in marks, or behind words that lead to it.
+      const plain = hasForm ? plainText(node.text) : "";
+      const value = [plain, plain.replace(/\.$/, "")].find((each) => each !== "" && fits(each));
+      return value === undefined ? NO : { ok: true, value, cost: 3 * LIGHT, mends: ["removed the text around the value"] };
+    }
     if (scalar(node.text)?.value === null) return NO;
     return fits(node.text) ? { ok: true, value: node.text, cost: 2 * LIGHT, mends: ["put quotes around the text"] } : NO;
   }
@@ -130,7 +136,10 @@ export function fitter(types: Types): (node: LooseNode, type: TypeIR) => Fit {
       value.length >= (type.min ?? 0) && value.length <= (type.max ?? Number.POSITIVE_INFINITY);
     if (node.kind === "list") {
       const all = together(node.of.map((each) => fit(each, type.of)));
-      return all.ok && fits(all.value) ? all : all.ok ? NO : all;
+      if (all.ok) return fits(all.value) ? all : NO;
+      const [only, second] = node.of;
+      if (all.ambiguous !== undefined || only?.kind !== "list" || second !== undefined) return all;
+      return dearer(fit(only, type), HEAVY, "took the only element out of the list around it");
     }
     const decoded = decode(node);
     if (decoded?.kind === "list") return dearer(fit(decoded, type), HEAVY, "took the JSON out of the text");
@@ -157,8 +166,16 @@ export function fitter(types: Types): (node: LooseNode, type: TypeIR) => Fit {
   function fitMap(node: LooseNode, of: TypeIR): Fit {
     const decoded = decode(node);
     if (decoded?.kind === "record") return dearer(fitMap(decoded, of), HEAVY, "took the JSON out of the text");
-    if (node.kind === "record") return entries([...node.fields].map(([key, each]) => [key, fit(each, of)]));
+    if (node.kind === "record") {
+      const found = entries([...node.fields].map(([key, each]) => [key, fit(each, of)]));
+      const [[key, inner] = []] = node.fields;
+      const isAround = inner?.kind === "record" && node.fields.size === 1 && key !== undefined && wrappers.has(spelling(key));
+      return found.ok || !isAround ? found : dearer(fitMap(inner, of), HEAVY, "took the value out of the record around it");
+    }
     if (node.kind !== "list" || node.of.length === 0) return NO;
+    const [only] = node.of;
+    if (node.of.length === 1 && only?.kind === "record" && !only.fields.has("value"))
+      return dearer(fitMap(only, of), HEAVY, "took the only element out of the list around it");
     const pairs: [string, Fit][] = [];
     for (const each of node.of) {
       const key = each.kind === "record" && each.fields.size === 2 ? (each.fields.get("key") ?? each.fields.get("name")) : undefined;
@@ -320,6 +337,21 @@ function scalar(text: string): { readonly value: unknown; readonly mend: string 
 /** Whether digits of a whole number would be lost. */
 function isImprecise(text: string, value: unknown): boolean {
   return typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && /^[+-]?[\d,_]+$/.test(text.trim());
+}
+
+/** Any JSON as it is written; what had to be rewritten is told, and digits that would be lost are not taken. */
+function fitJson(node: LooseNode): Fit {
+  const mends = new Set<string>();
+  const isWhole = (each: LooseNode): boolean => {
+    if (each.kind === "list") return each.of.every(isWhole);
+    if (each.kind === "record") return [...each.fields.values()].every(isWhole);
+    if (each.kind === "text") return true;
+    const known = scalar(each.text);
+    if (known === undefined) mends.add("put quotes around the text");
+    else if (known.mend !== undefined) mends.add(known.mend);
+    return !isImprecise(each.text, known?.value);
+  };
+  return isWhole(node) ? { ok: true, value: plainValue(node), cost: 0, mends: [...mends] } : NO;
 }
 
 /** What a node is without a type. */

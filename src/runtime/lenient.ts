@@ -91,6 +91,8 @@ function readEnded(text: string, type: TypeIR, types: Types): Read {
     return told(lines ?? { ok: false, reason: best });
   }
   if (best?.ok) {
+    if (!fences && standsBeside(answer, found.candidates, best.value, type, types, fit))
+      return told({ ok: false, reason: "the answer has another value that fits in a line of its own, one is expected" });
     const lines = found.candidates.length > 1 ? linesAsList(answer, found, type, fit, types) : undefined;
     return told(lines ?? { ok: true, value: best.value, mends: best.mends });
   }
@@ -232,6 +234,34 @@ function linesAsList(
   if (!read.ok) return undefined;
   const mends = new Set([...found.candidates.flatMap((each) => each.mends), ...read.mends, RECORDS]);
   return { ok: true, value: read.value, mends: [...mends] };
+}
+
+/**
+ * Whether a single value is wanted and the first or last line is another one than what was found in brackets: then those
+ * may be part of the text around it.
+ */
+function standsBeside(
+  text: string,
+  candidates: readonly Candidate[],
+  value: unknown,
+  type: TypeIR,
+  types: Types,
+  fit: (node: LooseNode, type: TypeIR) => Fit,
+): boolean {
+  const wanted = resolved(type, types);
+  const members = wanted.kind === "union" ? wanted.of.map((member) => resolved(member, types)) : [wanted];
+  if (members.some(({ kind }) => kind === "list" || kind === "record" || kind === "map" || kind === "json")) return false;
+  const isText = members.some((member) => member.kind === "string");
+  const first = { from: 0, to: text.indexOf("\n") };
+  const last = { from: text.lastIndexOf("\n") + 1, to: text.length };
+  return [first, last].some(({ from, to }) => {
+    if (to < 0 || candidates.some(({ start, end }) => start < to && from < end)) return false;
+    const line = text.slice(from, to).trim();
+    // Any line is a text; only one that is written as a value counts.
+    if (line === "" || (isText && parseStrict(line) === undefined)) return false;
+    const read = readSentence(line, type, types, fit);
+    return read?.ok === true && !deepEqual(read.value, value);
+  });
 }
 
 function resolved(type: TypeIR, types: Types): TypeIR {

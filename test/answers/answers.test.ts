@@ -6,7 +6,7 @@ import { fileHost } from "../../src/host/files.js";
 import type { TypeIR } from "../../src/plan/ir.js";
 import { type Read, readAs } from "../../src/runtime/lenient.js";
 import { deepEqual } from "../../src/runtime/values.js";
-import { around, type Case, corpus, type Group, REFUSED } from "./corpus.js";
+import { around, type Case, corpus, formsOf, type Group, REFUSED } from "./corpus.js";
 
 interface Typed {
   readonly type: TypeIR;
@@ -46,7 +46,7 @@ function isLess(found: unknown, expected: unknown): boolean {
 
 const all = corpus.map((group) => {
   const cases: Case[] = around.map(([form, write]) => [form, write(group.plain), JSON.parse(group.plain)]);
-  return { group, of: typed(group), cases: [...cases, ...group.cases] };
+  return { group, of: typed(group), cases: [...cases, ...formsOf(group), ...group.cases] };
 });
 
 describe("the corpus of answers", () => {

@@ -400,6 +400,7 @@ export const corpus: readonly Group[] = [
       ["two", '{"a": 1} {"a": 2}', REFUSED],
       ["prose", "nothing", REFUSED],
       ["Python", "{'a': True}", { a: true }],
+      ["digits beyond precision", '{"a": 12345678901234567890}', REFUSED],
     ],
   },
   {
@@ -464,7 +465,8 @@ export const corpus: readonly Group[] = [
     plain: '"AB-12"',
     cases: [
       ["without quotes", "AB-12", "AB-12"],
-      ["code", "`AB-12`", REFUSED],
+      ["code", "`AB-12`", "AB-12"],
+      ["lead", "The answer is AB-12.", "AB-12"],
       ["record around", '{"id": "AB-12"}', "AB-12"],
       ["another form", '"ab12"', REFUSED],
     ],
@@ -544,3 +546,111 @@ export const corpus: readonly Group[] = [
     ],
   },
 ];
+
+// ------------------------------------------------------------------------------------------------ forms over every type
+
+type Fields = Readonly<Record<string, unknown>>;
+const isRecord = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+const isWord = (text: string): boolean => /^[A-Za-z]\w*$/.test(text) && !["true", "false", "null"].includes(text);
+
+interface Style {
+  readonly name?: (key: string) => string;
+  readonly text?: (value: string) => string;
+  readonly number?: (value: number) => string;
+  readonly word?: (value: boolean | null) => string;
+  readonly comma?: string;
+  readonly last?: string;
+}
+
+/** JSON as a writer of some style writes it. */
+function styled(value: unknown, style: Style): string {
+  const { name = JSON.stringify, text = JSON.stringify, number = String, word = String, comma = ", ", last = "" } = style;
+  if (typeof value === "string") return text(value);
+  if (typeof value === "number") return number(value);
+  if (typeof value === "boolean" || value === null) return word(value);
+  const end = (parts: readonly string[]): string => parts.join(comma) + (parts.length === 0 ? "" : last);
+  if (Array.isArray(value)) return `[${end(value.map((each) => styled(each, style)))}]`;
+  return `{${end(Object.entries(value as Fields).map(([key, each]) => `${name(key)}: ${styled(each, style)}`))}}`;
+}
+
+const holds = (value: unknown, what: (each: unknown) => boolean): boolean =>
+  what(value) || (typeof value === "object" && value !== null && Object.values(value).some((each) => holds(each, what)));
+const isFilled = (value: unknown): boolean => typeof value === "object" && value !== null && Object.keys(value).length > 0;
+const single = (text: string): string => `'${text.replaceAll("'", "\\'")}'`;
+
+/** Undefined where a form means nothing for a value. */
+const forms: readonly (readonly [form: string, write: (value: unknown) => string | undefined])[] = [
+  ["comments", (value) => (isFilled(value) ? `// as asked\n${styled(value, { comma: ", /* and */ ", last: " // done\n" })}` : undefined)],
+  ["trailing commas", (value) => (isFilled(value) ? styled(value, { last: "," }) : undefined)],
+  ["missing commas", (value) => (isFilled(value) ? styled(value, { comma: "\n" }) : undefined)],
+  [
+    "single quotes",
+    (value) =>
+      holds(value, (each) => typeof each === "string" || isRecord(each)) ? styled(value, { name: single, text: single }) : undefined,
+  ],
+  ["unquoted names", (value) => (holds(value, isRecord) ? styled(value, { name: (key) => key }) : undefined)],
+  [
+    "unquoted texts",
+    (value) =>
+      holds(value, (each) => typeof each === "string" && isWord(each))
+        ? styled(value, { text: (each) => (isWord(each) ? each : JSON.stringify(each)) })
+        : undefined,
+  ],
+  ["closers that are missing", (value) => (isFilled(value) ? styled(value, {}).replace(/[\]}\s]+$/, "") : undefined)],
+  [
+    "numbers as text",
+    (value) => (holds(value, (each) => typeof each === "number") ? styled(value, { number: (each) => `"${each}"` }) : undefined),
+  ],
+  [
+    "words of Python",
+    (value) =>
+      holds(value, (each) => typeof each === "boolean" || each === null)
+        ? styled(value, { word: (each) => (each === null ? "None" : each ? "True" : "False") })
+        : undefined,
+  ],
+  [
+    "names in another spelling",
+    (value) => (isRecord(value) ? styled(value, { name: (key) => `"${key.charAt(0).toUpperCase()}${key.slice(1)}"` }) : undefined),
+  ],
+  ["texts in capitals", (value) => (typeof value === "string" ? JSON.stringify(value.toUpperCase()) : undefined)],
+  ["a lone value for a list", (value) => (Array.isArray(value) && value.length === 1 ? styled(value[0], {}) : undefined)],
+  ["a list around", (value) => `[${styled(value, {})}]`],
+  ["a record around", (value) => `{"answer": ${styled(value, {})}}`],
+  ["JSON in a text", (value) => JSON.stringify(styled(value, {}))],
+  ["an example that does not fit before it", (value) => `For example [[["no"]]] would be wrong.\n\n${styled(value, {})}`],
+  ["the same twice", (value) => `${styled(value, {})}\n\nOr, in one line: ${styled(value, {})}`],
+];
+
+/** What is read where a form means something else for a type. */
+const otherwise: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  // Whatever is written is JSON of some form.
+  json: {
+    "numbers as text": { a: ["1", "x", null] },
+    "names in another spelling": { A: [1, "x", null] },
+    "a list around": [{ a: [1, "x", null] }],
+    "a record around": { answer: { a: [1, "x", null] } },
+    "JSON in a text": '{"a": [1, "x", null]}',
+    "an example that does not fit before it": REFUSED,
+  },
+  // Names of a map are values.
+  "map<int>": { "names in another spelling": { A: 1, B: 2 } },
+  "map<string[]>": { "names in another spelling": { A: ["x", "y"], B: [] } },
+  "int | string": { "numbers as text": "42", "JSON in a text": "42", "the same twice": "42\n\nOr, in one line: 42" },
+};
+
+/** Answers in every form that means something for a type, around its plain value. */
+export function formsOf({ type, plain }: Group): readonly Case[] {
+  const value: unknown = JSON.parse(plain);
+  return forms.flatMap(([form, write]): Case[] => {
+    const answer = write(value);
+    if (answer === undefined) return [];
+    const other = otherwise[type];
+    if (other !== undefined && form in other) return [[form, answer, other[form]]];
+    // A word or a number may go on behind the cut, and so may a list that has only begun.
+    if (form === "closers that are missing") return [[form, answer, /["\]}]$/.test(answer) ? value : REFUSED]];
+    // A lone value that stands beside something else is not known to be the answer.
+    const isSingle = typeof value !== "object" || value === null;
+    const isBeside = form === "the same twice" || form === "an example that does not fit before it";
+    return [[form, answer, isSingle && isBeside ? REFUSED : value]];
+  });
+}
