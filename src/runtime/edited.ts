@@ -47,6 +47,8 @@ function placesIn(graph: Graph, ref: CalleeRef, path: string, places: Set<string
   const ir = declarationOf(graph, ref);
   for (const other of ir.policies.fallback ?? []) placesIn(graph, other, `${path}/${declarationOf(graph, other).name}`, places);
   if (ir.kind === "flow") placesOf(graph, ir.body, path, places);
+  if (ir.kind === "capability")
+    for (const other of ir.implementations) placesIn(graph, other, `${path}/${declarationOf(graph, other).name}`, places);
   if (ir.kind === "agent")
     for (const tool of ir.tools) {
       const name = declarationOf(graph, tool).name;

@@ -4,6 +4,7 @@
  * that the program itself still works with what it got.
  */
 import type { Graph } from "../plan/ir.js";
+import { keyForms } from "./key-forms.js";
 import { type Fields, isPlain, setField } from "./values.js";
 
 export interface Scrub {
@@ -16,21 +17,6 @@ const hidden = "[redacted]";
 
 /** A secret shorter than this is no key, and would be found everywhere. */
 const SHORTEST = 6;
-
-/** Keys of model providers, code hosts, clouds, chats and payments; signed tokens; private keys. */
-const forms = [
-  "\\b(?:sk|rk|pk)[-_](?:ant-|proj-|live_|test_|or-)?[A-Za-z0-9_-]{20,}",
-  "\\bgh[pousr]_[A-Za-z0-9]{30,}",
-  "\\bgithub_pat_[A-Za-z0-9_]{30,}",
-  "\\bglpat-[A-Za-z0-9_-]{20,}",
-  "\\b(?:AKIA|ASIA)[0-9A-Z]{16}\\b",
-  "\\bAIza[0-9A-Za-z_-]{35}",
-  "\\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
-  "\\bhf_[A-Za-z0-9]{30,}",
-  "\\bnpm_[A-Za-z0-9]{36}\\b",
-  "\\beyJ[A-Za-z0-9_-]{8,}\\.eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}",
-  "-----BEGIN [A-Z ]*PRIVATE KEY-----[\\s\\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
-];
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
@@ -48,7 +34,7 @@ export function scrubber(secrets: Iterable<string>): Scrub {
     for (const form of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]) words.add(form);
   }
   const known = [...words].sort((a, b) => b.length - a.length).map(escaped);
-  const pattern = new RegExp([...known, ...forms].join("|"), "g");
+  const pattern = new RegExp([...known, ...Object.values(keyForms)].join("|"), "g");
   const text = (whole: string): string => (whole.length < SHORTEST ? whole : whole.replace(pattern, hidden));
   const value = (found: unknown): unknown => {
     if (typeof found === "string") return text(found);

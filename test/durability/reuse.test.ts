@@ -9,6 +9,7 @@ import { virtualClock } from "../../src/host/clock.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { Graph } from "../../src/plan/ir.js";
 import { type Keeping, runKept } from "../../src/runtime/durable.js";
+import { vanished } from "../../src/runtime/edited.js";
 import { reusing } from "../../src/runtime/reuse.js";
 import type { RunResult } from "../../src/runtime/run.js";
 import type { Store, StoredRun } from "../../src/runtime/store.js";
@@ -213,5 +214,28 @@ describe("retention", () => {
     expect(store.prune(wall + 1, 1)).toBe(0);
     expect(store.prune(wall + 1)).toBe(1);
     expect(store.list().map((run) => run.run)).toEqual(["going"]);
+  });
+});
+
+describe("effects that were carried out, after an edit", () => {
+  const withImplementations = (...names: readonly string[]) => ({
+    source: `${durableHead}capability Store(x: int) -> int
+${names.map((name, i) => `@quality(${90 - i}%) effect tool ${name}(x: int) -> int implements Store = module("./tools.ts", export: "put")\n`).join("")}flow main() -> int {
+  let a = Store(1)
+  let b = map x in range(2) { if x > 0 { put(x) } else { 0 } }
+  let c = try { put(7) } recover err { post(8) }
+  a + sum(b) + c
+}
+`,
+  });
+
+  test("have a place in the same program, behind capabilities too, and lose it with their implementation", async () => {
+    const of = withImplementations("fast", "safe");
+    const tools = { fast: ({ x }: { readonly x?: unknown }) => x, safe: ({ x }: { readonly x?: unknown }) => x };
+    const { result, stored } = await carry(graphOf(of), of, world(), undefined, undefined, tools);
+    expect(result).toMatchObject({ status: "completed", value: 9 });
+    expect(vanished(stored, graphOf(of))).toEqual([]);
+    expect(vanished(stored, graphOf(withImplementations("fast")))).toEqual([]);
+    expect(vanished(stored, graphOf(withImplementations("safe")))).toEqual(["main/Store/fast"]);
   });
 });

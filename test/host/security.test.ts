@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile as compileProgram } from "../../src/compile.js";
 import { fileHost } from "../../src/host/files.js";
+import { cleaner } from "../../src/host/recording/questions.js";
 import { compile, memoryStore, type RunError, type RunEvent, run } from "../../src/index.js";
+import { keyForms } from "../../src/runtime/key-forms.js";
 import { scrubber } from "../../src/runtime/scrub.js";
 
 const folder = (): string => realpathSync(mkdtempSync(join(tmpdir(), "weave-sec-")));
@@ -15,21 +17,52 @@ const codesOf = (source: string): readonly string[] =>
     .problems.filter((p) => p.severity === "error")
     .map((p) => p.code);
 
-/** Forms of keys, put together here so that no scanner takes them for real ones. */
-const keys: Readonly<Record<string, string>> = {
-  "model provider": ["sk", "ant", "api03", "A".repeat(40)].join("-"),
-  "code host": `ghp_${"a1B2".repeat(9)}`,
-  cloud: `AKIA${"ABCD1234".repeat(2)}`,
-  chat: ["xoxb", "123456789012", "abcdefABCDEF"].join("-"),
-  token: [`eyJ${"a".repeat(20)}`, `eyJ${"b".repeat(20)}`, "c".repeat(20)].join("."),
-  "private key": ["-----BEGIN RSA PRIVATE", "KEY-----\nMIIEow\n-----END RSA PRIVATE", "KEY-----"].join(" "),
+/** A key of each form, put together here so that no scanner takes it for a real one. */
+const keys: Readonly<Record<string, readonly string[]>> = {
+  models: [
+    ["sk", "ant", "api03", "A".repeat(40)].join("-"),
+    ["sk", "or", "v1", "b".repeat(40)].join("-"),
+    ["sk", "proj", "c".repeat(40)].join("-"),
+    ["sk", "live", "d".repeat(24)].join("_"),
+  ],
+  google: [`AIza${"b".repeat(35)}`, `AIza${"b".repeat(30)}`],
+  github: [`ghp_${"a1B2".repeat(9)}`],
+  githubFine: [`github_pat_${"d_".repeat(20)}`],
+  gitlab: [`glpat-${"x".repeat(20)}`],
+  aws: [`AKIA${"ABCD1234".repeat(2)}`, `ASIA${"ABCD1234".repeat(2)}`],
+  slack: [["xoxb", "123456789012", "abcdefABCDEF"].join("-"), `xoxo-${"1".repeat(12)}`],
+  huggingFace: [`hf_${"a".repeat(34)}`],
+  npm: [`npm_${"a".repeat(36)}`, `npm_${"a".repeat(30)}`],
+  signed: [[`eyJ${"a".repeat(20)}`, `eyJ${"b".repeat(20)}`, "c".repeat(20)].join(".")],
+  private: [
+    ["-----BEGIN RSA PRIVATE", "KEY-----\nMIIEow\n-----END RSA PRIVATE", "KEY-----"].join(" "),
+    ["-----BEGIN PRIVATE", "KEY-----\nMIIEow\n-----END PRIVATE", "KEY-----"].join(" "),
+  ],
 };
+const forms = Object.entries(keys).flatMap(([name, each]) => each.map((key) => [name, key] as const));
 
 describe("keys", () => {
-  test.each(Object.entries(keys))("of a %s are taken out, with the text around them left", (_name, key) => {
+  test("have a sample here of every form", () => {
+    expect([...Object.keys(keys), "bearer"].sort()).toEqual(Object.keys(keyForms).sort());
+  });
+
+  test.each(forms)("of the form %s are taken out, with the text around them left: %s", (name, key) => {
     const { text, value } = scrubber([]);
+    expect(key).toMatch(new RegExp(`^${keyForms[name]}$`));
     expect(text(`before ${key} after`)).toBe("before [redacted] after");
     expect(value({ a: [{ b: key }], c: 1, [key]: 2 })).toEqual({ a: [{ b: "[redacted]" }], c: 1, "[redacted]": 2 });
+    expect(cleaner([])(`before ${key} after`)).toBe("before [redacted] after");
+  });
+
+  test("of headers are taken out, in what is told and in recordings", () => {
+    const header = `authorization: Bearer ${"a/b+".repeat(8)}==`;
+    expect(scrubber([]).text(header)).toBe("authorization: Bearer [redacted]");
+    expect(cleaner([])(header)).toBe("authorization: Bearer [redacted]");
+  });
+
+  test("that only end with the text are hidden to its end", () => {
+    const cut = ["-----BEGIN PRIVATE", "KEY-----\nMIIEow"].join(" ");
+    expect(scrubber([]).text(`it says ${cut}`)).toBe("it says [redacted]");
   });
 
   test("are not seen where there are none", () => {
@@ -39,7 +72,7 @@ describe("keys", () => {
   });
 
   test("that a tool logs, emits, gives or fails with are in no event, failure or journal; the program has them", async () => {
-    const key = keys["code host"] ?? "";
+    const key = keys["github"]?.[0] ?? "";
     const secret = "wool/and linen";
     const source = `let TOKEN = secret("TOKEN")
 effect tool talk(token: secret string, text: string) -> string = module("host:app")

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { FailureKind } from "../../runtime/failure.js";
 import { canonical } from "../../runtime/hash.js";
 import type { Message, ModelAnswer, ModelRequest, ToolCallRequest, Usage } from "../../runtime/provider.js";
+import { scrubber } from "../../runtime/scrub.js";
 import { isPlain } from "../../runtime/values.js";
 
 export type QuestionKind = "agent" | "tool" | "person";
@@ -178,14 +179,9 @@ const HIDDEN = "[redacted]";
 
 /** Values that are masked wherever they stand: those of secrets, and what looks like a key. */
 export function cleaner(secrets: readonly string[]): <T>(value: T) => T {
-  const known = [...new Set(secrets.filter((secret) => secret !== "" && secret !== HIDDEN))].sort((a, b) => b.length - a.length);
-  const long = known.filter((secret) => secret.length >= 6);
-  const text = (value: string): string => {
-    if (known.includes(value)) return HIDDEN;
-    let out = value;
-    for (const secret of long) out = out.replaceAll(secret, HIDDEN);
-    return KEY_HINT.test(out) ? out.replace(KEYS, HIDDEN) : out;
-  };
+  const known = new Set(secrets.filter((secret) => secret !== ""));
+  const scrub = scrubber(known);
+  const text = (value: string): string => (known.has(value) ? HIDDEN : scrub.text(value));
   const any = (value: unknown): unknown => {
     if (typeof value === "string") return text(value);
     if (Array.isArray(value)) return value.map(any);
@@ -194,8 +190,3 @@ export function cleaner(secrets: readonly string[]): <T>(value: T) => T {
   };
   return <T>(value: T): T => any(value) as T;
 }
-
-/** Keys of common services, by how they begin. */
-const KEYS =
-  /\b(?:sk-(?:ant-|proj-|or-v1-)?[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{20,}|xox[abeprs]-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----|(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}=*/g;
-const KEY_HINT = /sk-|AIza|gh[pousr]_|github_pat_|glpat-|xox|AKIA|hf_|npm_|eyJ|PRIVATE KEY|earer /;
