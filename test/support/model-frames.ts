@@ -10,7 +10,8 @@ export interface Answer {
   readonly reasoning?: string;
   /** `arguments` is sent as it is, so it need not be JSON. */
   readonly calls?: readonly { readonly id: string; readonly name: string; readonly arguments: string }[];
-  readonly finish?: "stop" | "length" | "refused";
+  /** `refused` by the model, `filtered` by what stands around it. */
+  readonly finish?: "stop" | "length" | "refused" | "filtered";
   readonly usage?: Tokens | "none";
 }
 
@@ -121,7 +122,14 @@ function anthropic({ text, reasoning, calls = [], finish = "stop" }: Answer, tok
       { type: "tool_use", id: call.id, name: call.name, input: {} },
       pieces(call.arguments).map((piece) => ({ type: "input_json_delta", partial_json: piece })),
     );
-  const reason = finish === "length" ? "max_tokens" : finish === "refused" ? "refusal" : calls.length > 0 ? "tool_use" : "end_turn";
+  const reason =
+    finish === "length"
+      ? "max_tokens"
+      : finish === "refused" || finish === "filtered"
+        ? "refusal"
+        : calls.length > 0
+          ? "tool_use"
+          : "end_turn";
   const output = {
     output_tokens: tokens?.output ?? 0,
     ...(tokens?.reasoning ? { output_tokens_details: { thinking_tokens: tokens.reasoning } } : {}),
@@ -190,6 +198,8 @@ function openai({ text, reasoning, calls = [], finish = "stop" }: Answer, tokens
         };
   if (finish === "length")
     add({ type: "response.incomplete", response: { ...response, incomplete_details: { reason: "max_output_tokens" }, usage } });
+  else if (finish === "filtered")
+    add({ type: "response.incomplete", response: { ...response, incomplete_details: { reason: "content_filter" }, usage } });
   else add({ type: "response.completed", response: { ...response, incomplete_details: null, usage } });
   return frames;
 }
@@ -212,7 +222,8 @@ function google({ text, reasoning, calls = [], finish = "stop" }: Answer, tokens
       modelVersion: "gemini-test",
     },
   });
-  const reason = finish === "length" ? "MAX_TOKENS" : finish === "refused" ? "SAFETY" : "STOP";
+  const reason =
+    finish === "length" ? "MAX_TOKENS" : finish === "refused" ? "SAFETY" : finish === "filtered" ? "PROHIBITED_CONTENT" : "STOP";
   return [
     ...(reasoning === undefined ? [] : [candidate([{ text: reasoning, thought: true }])]),
     ...(text === undefined ? [] : pieces(text).map((piece) => candidate([{ text: piece }]))),
@@ -240,11 +251,11 @@ function chat({ text, reasoning, calls = [], finish = "stop" }: Answer, tokens: 
       choices: [{ index: 0, delta, finish_reason }],
     },
   });
-  const reason = finish === "length" ? "length" : finish === "refused" ? "content_filter" : calls.length > 0 ? "tool_calls" : "stop";
+  const reason = finish === "length" ? "length" : finish === "filtered" ? "content_filter" : calls.length > 0 ? "tool_calls" : "stop";
   return [
     chunk({ role: "assistant", content: "" }),
     ...(reasoning === undefined ? [] : [chunk({ reasoning_content: reasoning })]),
-    ...(text === undefined ? [] : pieces(text).map((piece) => chunk({ content: piece }))),
+    ...(text === undefined ? [] : pieces(text).map((piece) => chunk(finish === "refused" ? { refusal: piece } : { content: piece }))),
     ...calls.flatMap((call, index) => [
       chunk({ tool_calls: [{ index, id: call.id, type: "function", function: { name: call.name, arguments: "" } }] }),
       ...pieces(call.arguments).map((piece) => chunk({ tool_calls: [{ index, function: { arguments: piece } }] })),
