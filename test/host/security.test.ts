@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, symlink
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile as compileProgram } from "../../src/compile.js";
 import { fileHost } from "../../src/host/files.js";
@@ -181,6 +182,41 @@ describe("a program", () => {
   });
 });
 
+test("a value stays in its argument of a program, whatever it holds, and there is no shell", async () => {
+  const source = `tool t(x: string, y: string) -> json = exec(["node", "-p", "JSON.stringify(process.argv.slice(1))", "--", "a{{x}}b", "{{y}}"], parse: "json")
+flow main(x: string, y: string) -> json { t(x, y) }`;
+  const program = await compile("main.weave", { sources: { "main.weave": source } });
+  const directory = folder();
+  for (const x of [
+    "",
+    "a b",
+    "$(touch made)",
+    "`touch made`",
+    "; touch made",
+    "| touch made",
+    "> made",
+    '" "',
+    "' '",
+    "\\",
+    "\n",
+    "*",
+    "{{y}}",
+  ])
+    expect((await run(program.flow("main"), { x, y: x }, { directory }).result).value, x).toEqual([`a${x}b`, x]);
+  expect(existsSync(join(directory, "made"))).toBe(false);
+});
+
+test("templates reach no prototypes, whatever names values have", async () => {
+  const source = `flow main(m: map<string>, j: json) -> string[] {
+  ["{{#each m}}{{@key}}={{this}};{{/each}}", "{{json j}}", m["constructor"] ?? "none", m["toString"] ?? "none"]
+}`;
+  const program = await compile("main.weave", { sources: { "main.weave": source } });
+  const odd = JSON.parse('{"__proto__": "p", "a": "b"}') as unknown;
+  const { value } = await run(program.flow("main"), { m: odd, j: odd }).result;
+  expect(value).toEqual(["__proto__=p;a=b;", '{"__proto__":"p","a":"b"}', "none", "none"]);
+  expect(({} as Record<string, unknown>)["a"]).toBeUndefined();
+});
+
 test("files stay in the project: through links to files, to folders, to what is not there yet, and in patterns", async () => {
   const outside = folder();
   const directory = folder();
@@ -277,6 +313,33 @@ describe("requests", () => {
       expect(seen.some((request) => request.headers.host?.includes("evil"))).toBe(false);
     },
   );
+
+  test("hold any value in the part that it stands in: of the path, the query, a header", async () => {
+    const source = `tool t(base: string, x: string) -> string = http(get: "{{base}}/one/{{x}}/two", query: { q: x })
+flow main(base: string, x: string) -> string { t(base, x) }`;
+    const program = await compile("main.weave", { sources: { "main.weave": source } });
+    const awkward = fc.string({ unit: fc.constantFrom(..."ab/\\.?#&=%;:@ +é👍\"'\n\t{}[]<>|^`~"), minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(
+        awkward.filter((x) => x !== "." && x !== ".."),
+        async (x) => {
+          seen.length = 0;
+          await run(program.flow("main"), { base: bases[0], x }).result;
+          const [path = "", query = ""] = (seen[0]?.url ?? "").split(/\?(.*)/s);
+          const parts = path.split("/");
+          expect([parts.length, parts[1], decodeURIComponent(parts[2] ?? ""), parts[3]]).toEqual([4, "one", x, "two"]);
+          expect([...new URLSearchParams(query)]).toEqual([["q", x]]);
+        },
+      ),
+      { numRuns: 40 },
+    );
+    const header = 'get: "{{base}}/a", headers: { "X-A": x }';
+    for (const x of ["a\r\nX-Evil: 1", "a\nb", "a\0b"]) {
+      seen.length = 0;
+      expect(await failing(call(header, "base: string, x: string", { base: bases[0], x }))).not.toMatch(/^no failure/);
+      expect(seen).toEqual([]);
+    }
+  });
 
   test("that are sent on to another origin leave their headers behind", async () => {
     seen.length = 0;
