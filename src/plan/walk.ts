@@ -45,11 +45,13 @@ export function innerBodies(node: NodeIR): readonly InnerBody[] {
     case "set":
     case "send":
     case "orchestrate":
-      return [];
+      return NO_BODIES;
     default:
       return unknownKind(node);
   }
 }
+
+const NO_BODIES: readonly InnerBody[] = [];
 
 /** Every body of a flow's body, itself included, outermost first. */
 export function* bodiesOf(body: Body): Generator<Body> {
@@ -110,6 +112,12 @@ function ownExpressions(node: NodeIR): readonly (ExprIR | undefined)[] {
     default:
       return unknownKind(node);
   }
+}
+
+/** Whether nothing is annotated, as nearly everywhere. */
+export function isBare(policies: Policies): boolean {
+  for (const _ in policies) return false;
+  return true;
 }
 
 /** The expressions of policies. */

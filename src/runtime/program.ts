@@ -2,8 +2,8 @@
  * Compiles a graph into what runs: bodies with slots and closures, callables with their checks, call sites with their
  * policies. Compilation is lazy, so that only what a run reaches is compiled.
  */
-import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, Policies, ToolIR } from "../plan/ir.js";
-import { declarationOf } from "../plan/walk.js";
+import type { AgentIR, Body, CalleeRef, ExprIR, FlowIR, Graph, NodeIR, ParamIR, ToolIR } from "../plan/ir.js";
+import { declarationOf, isBare, neededNodes } from "../plan/walk.js";
 import { performAgent } from "./agent.js";
 import { compileAsk } from "./ask.js";
 import { binding } from "./binding.js";
@@ -55,18 +55,22 @@ export interface Compiler {
 
 export function program(options: ProgramOptions): Program {
   const { graph, shapes, context } = options;
-  const callables = new Map<string, CompiledCallable>();
+  const callables = new Map<string, Map<string, CompiledCallable>>();
   const bodies = new Map<string, CompiledBody>();
 
   const bounded = analysis(graph);
   const compiler: Compiler = { expr: (expr, scope) => compileExpr(expr, scope, context), body: compileBody, needs: bounded.region };
 
   function callable(ref: CalleeRef): CompiledCallable {
-    const key = `${ref.kind} ${ref.id}`;
-    let found = callables.get(key);
+    let ofKind = callables.get(ref.kind);
+    if (ofKind === undefined) {
+      ofKind = new Map();
+      callables.set(ref.kind, ofKind);
+    }
+    let found = ofKind.get(ref.id);
     if (found === undefined) {
       found = compileCallable(ref);
-      callables.set(key, found);
+      ofKind.set(ref.id, found);
     }
     return found;
   }
@@ -152,14 +156,14 @@ export function program(options: ProgramOptions): Program {
   function compileBody(body: Body, outer: Layout | undefined, ids: readonly string[] = [], given?: Layout): CompiledBody {
     const scope = given ?? layout(outer, ids);
     const kept = neededNodes(body);
-    for (const node of kept) slotFor(scope, node.id);
+    const slots = kept.map((node) => slotFor(scope, node.id));
     const { dependents, pending } = edgesOf(kept);
     const ranks = ranksOf(kept, dependents);
     const nodes = kept.map(
       (node, i): CompiledNode => ({
         ir: node,
         index: i,
-        slot: slotFor(scope, node.id),
+        slot: slots[i] ?? 0,
         dependents: dependents[i] ?? [],
         rank: ranks[i] ?? 0,
         execute: compileNode(node, scope, ranks[i] ?? 0),
@@ -176,32 +180,39 @@ export function program(options: ProgramOptions): Program {
     };
   }
 
+  function compileCall(node: Extract<NodeIR, { kind: "call" }>, scope: Layout, rank: number): CompiledNode["execute"] {
+    const callee = callable(node.callee);
+    const { params, policies } = callee.ir;
+    // A call without policies of its own shares the callable's pipeline.
+    const site = isBare(node.policies)
+      ? callee.site
+      : siteFor(
+          callee,
+          [
+            { policies: node.policies, compile: (expr) => compileExpr(expr, scope, context), declared: false },
+            { policies, compile: (expr) => compileExpr(expr, callee.params, context), declared: true },
+          ],
+          rank,
+        );
+    const names: string[] = [];
+    const values: Eval[] = [];
+    for (const { param, value } of node.args) {
+      names.push(param);
+      values.push(compileExpr(value, scope, context));
+    }
+    return executeCall(site, names, values, names.length === params.length && params.every(({ name }) => names.includes(name)));
+  }
+
   function compileNode(node: NodeIR, scope: Layout, rank: number): CompiledNode["execute"] {
+    if (node.kind === "call") return compileCall(node, scope, rank);
     const expr = (inner: ExprIR) => compileExpr(inner, scope, context);
     const policies: PolicySource = { policies: node.policies, compile: expr, declared: false };
     const region = (perform: Attempt, subject: Subject, name: Parameters<typeof executeRegion>[1]) =>
-      executeRegion(isPlain(node.policies) ? guarded(perform) : pipeline([policies], subject, callable, guarded(perform)), name);
+      executeRegion(isBare(node.policies) ? guarded(perform) : pipeline([policies], subject, callable, guarded(perform)), name);
     switch (node.kind) {
       case "value": {
         const value = expr(node.value);
         return (instance, at) => nodeDone(instance, at, undefined, value(instance) ?? null);
-      }
-      case "call": {
-        const callee = callable(node.callee);
-        const declared: PolicySource = {
-          policies: callee.ir.policies,
-          compile: (inner) => compileExpr(inner, callee.params, context),
-          declared: true,
-        };
-        // A call without policies of its own shares the callable's pipeline.
-        const site = isPlain(node.policies) ? callee.site : siteFor(callee, [policies, declared], rank);
-        const given = new Set(node.args.map((arg) => arg.param));
-        return executeCall(
-          site,
-          node.args.map((arg) => arg.param),
-          node.args.map((arg) => expr(arg.value)),
-          callee.ir.params.every((param) => given.has(param.name)),
-        );
       }
       case "map":
         return region(compileMap(node, scope, compiler), "items", "map");
@@ -264,23 +275,6 @@ export function program(options: ProgramOptions): Program {
   return { graph, shapes, callable, flowBody, body: compileBody, expr: compiler.expr, analysis: bounded };
 }
 
-/** Nodes that run: those that must, and what they need the value of. */
-function neededNodes(body: Body): readonly NodeIR[] {
-  if (body.nodes.every((node) => node.needed)) return body.nodes;
-  const byId = new Map(body.nodes.map((node) => [node.id, node]));
-  const needed = new Set<string>();
-  const visit = (node: NodeIR): void => {
-    if (needed.has(node.id)) return;
-    needed.add(node.id);
-    for (const id of node.deps) {
-      const dependency = byId.get(id);
-      if (dependency !== undefined) visit(dependency);
-    }
-  };
-  for (const node of body.nodes) if (node.needed) visit(node);
-  return body.nodes.filter((node) => needed.has(node.id));
-}
-
 interface Edges {
   readonly dependents: readonly (readonly number[])[];
   readonly pending: readonly number[];
@@ -300,7 +294,8 @@ function edgesOf(nodes: readonly NodeIR[]): Edges {
     known.push(i);
     pending[i] = (pending[i] ?? 0) + 1;
   };
-  for (const [i, node] of nodes.entries()) {
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i] as NodeIR;
     for (const id of node.deps) wait(i, id);
     for (const id of node.after) wait(i, id);
   }
@@ -316,9 +311,4 @@ function ranksOf(nodes: readonly NodeIR[], dependents: readonly (readonly number
     ranks[i] = longest + (nodes[i]?.kind === "value" ? 0 : 1);
   }
   return ranks;
-}
-
-function isPlain(policies: Policies): boolean {
-  for (const _ in policies) return false;
-  return true;
 }

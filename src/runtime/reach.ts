@@ -1,6 +1,6 @@
 /** What a flow can reach: its callables and models, so that a run can load and check them before it starts. */
 import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
-import { declarationOf, innerBodies } from "../plan/walk.js";
+import { declarationOf, innerBodies, isBare } from "../plan/walk.js";
 
 /** Callables that a body calls directly or in the bodies inside it. */
 export function callsOf(body: Body): readonly CalleeRef[] {
@@ -10,10 +10,28 @@ export function callsOf(body: Body): readonly CalleeRef[] {
   ]);
 }
 
+/** A set of callables: tells whether one is new in it. */
+export function refSet(): (ref: CalleeRef) => boolean {
+  const byKind = new Map<string, Set<string>>();
+  return ({ kind, id }) => {
+    let ids = byKind.get(kind);
+    if (ids === undefined) {
+      ids = new Set();
+      byKind.set(kind, ids);
+    }
+    return ids.size < ids.add(id).size;
+  };
+}
+
 /** Whether something holds for a node or for what a declaration or node is annotated with. */
 export function somewhere(graph: Graph, holds: (node: NodeIR | undefined, policies: Policies) => boolean): boolean {
-  const inBody = (body: Body): boolean =>
-    body.nodes.some((node) => holds(node, node.policies) || innerBodies(node).some(({ body: inner }) => inBody(inner)));
+  const inBody = ({ nodes }: Body): boolean => {
+    for (const node of nodes) {
+      if (holds(node, node.policies)) return true;
+      for (const { body } of innerBodies(node)) if (inBody(body)) return true;
+    }
+    return false;
+  };
   const flows = Object.values(graph.flows);
   const declared = [...flows, ...Object.values(graph.agents), ...Object.values(graph.tools)];
   return declared.some((callable) => holds(undefined, callable.policies)) || flows.some((flow) => inBody(flow.body));
@@ -26,7 +44,8 @@ export interface Reach {
 
 /** Everything that calling these can reach; what `stops` holds for is not looked into. */
 export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: CalleeRef) => boolean = () => false): Reach {
-  const callables = new Map<string, CalleeRef>();
+  const callables: CalleeRef[] = [];
+  const isNew = refSet();
   const models = new Set<string>();
   const model = (id: string): void => {
     if (models.has(id)) return;
@@ -35,9 +54,8 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
     for (const other of [...(found?.fallback ?? []), ...(found?.balance ?? [])]) model(other);
   };
   const callee = (ref: CalleeRef): void => {
-    const key = `${ref.kind} ${ref.id}`;
-    if (callables.has(key) || ref.kind === "channel") return;
-    callables.set(key, ref);
+    if (ref.kind === "channel" || !isNew(ref)) return;
+    callables.push(ref);
     const ir = declarationOf(graph, ref);
     policies(ir.policies);
     if (stops(ref)) return;
@@ -55,11 +73,11 @@ export function reach(graph: Graph, from: readonly CalleeRef[], stops: (ref: Cal
   };
   const body = (of: Body): void => {
     for (const node of of.nodes) {
-      policies(node.policies);
+      if (!isBare(node.policies)) policies(node.policies);
       if (node.kind === "call") callee(node.callee);
       for (const inner of innerBodies(node)) body(inner.body);
     }
   };
   for (const ref of from) callee(ref);
-  return { callables: [...callables.values()], models: [...models] };
+  return { callables, models: [...models] };
 }

@@ -3,8 +3,9 @@
  * before it starts.
  */
 import type { Body, CalleeRef, Graph, NodeIR, Policies } from "../plan/ir.js";
-import { declarationOf, innerBodies } from "../plan/walk.js";
+import { declarationOf, innerBodies, isBare } from "../plan/walk.js";
 import type { Span } from "../source/source.js";
+import { refSet } from "./reach.js";
 
 export interface Unsupported {
   readonly construct: string;
@@ -33,8 +34,10 @@ export function unsupported(
     if (!seen.has(key)) found.push({ construct, needsStore, span });
     seen.add(key);
   };
-  const visited = new Set<string>();
+  const visited = refSet();
+  const models = new Set<string>();
   const visitPolicies = (policies: Policies, span: Span): void => {
+    if (isBare(policies)) return;
     if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
     if (policies.isolate?.resolve !== undefined) visitCallee(policies.isolate.resolve, span);
     if (policies.lock?.scope === "global") report("@lock across runs", span, true);
@@ -42,13 +45,12 @@ export function unsupported(
   };
   const visitModel = (id: string): void => {
     const model = graph.models[id];
-    if (model === undefined || visited.has(`model ${id}`)) return;
-    visited.add(`model ${id}`);
+    if (model === undefined || models.has(id)) return;
+    models.add(id);
     for (const other of [...(model.fallback ?? []), ...(model.balance ?? [])]) visitModel(other);
   };
   const visitCallee = (ref: CalleeRef, span: Span): void => {
-    if (visited.has(`${ref.kind} ${ref.id}`)) return;
-    visited.add(`${ref.kind} ${ref.id}`);
+    if (!visited(ref)) return;
     if (ref.kind === "channel") report("channels", span);
     else {
       const ir = declarationOf(graph, ref);
