@@ -28,7 +28,6 @@ export interface Tally {
 }
 
 export type Figures = Pick<Tally, "attempts" | "toolAttempts" | "requests" | "inputTokens" | "outputTokens" | "costUsd">;
-const FIGURES = ["attempts", "toolAttempts", "requests", "inputTokens", "outputTokens", "costUsd"] as const;
 
 export interface Tallies {
   /** Counts a call that has ended. */
@@ -44,7 +43,7 @@ const foreign: ReadonlySet<string> = new Set(["cancelled", "budget_exceeded", "d
 export function tallies(simulated: () => boolean): Tallies {
   const byHash = new Map<string, Tally>();
   /** What calls inside a call used, by the step of the outer one. */
-  const inner = new WeakMap<Step, Figures>();
+  const inner = new WeakMap<Step, { -readonly [K in keyof Figures]: number }>();
   return {
     count(step, failed, elapsedMs) {
       const ir = step.site?.callee.ir;
@@ -58,38 +57,48 @@ export function tallies(simulated: () => boolean): Tallies {
         outputTokens: bill?.outputTokens ?? 0,
         costUsd: (bill?.cost ?? 0) / 1e9,
       };
-      for (const outer of callsAround(step)) inner.set(outer, added(inner.get(outer) ?? NOTHING, own));
-      if (failed !== undefined && foreign.has(failed.kind)) return;
-      const of = byHash.get(ir.hash) ?? { hash: ir.hash, simulated: simulated(), calls: 0, succeeded: 0, latencyMs: 0, ...NOTHING };
-      const all = added(of, added(own, inner.get(step) ?? NOTHING));
-      byHash.set(ir.hash, {
-        ...of,
-        ...all,
-        calls: of.calls + 1,
-        succeeded: of.succeeded + (failed === undefined ? 1 : 0),
-        latencyMs: of.latencyMs + elapsedMs,
+      forCallsAround(step, (outer) => {
+        const sums = inner.get(outer);
+        if (sums === undefined) inner.set(outer, { ...own });
+        else addTo(sums, own);
       });
+      if (failed !== undefined && foreign.has(failed.kind)) return;
+      let of = byHash.get(ir.hash);
+      if (of === undefined) {
+        of = { hash: ir.hash, simulated: simulated(), calls: 0, succeeded: 0, latencyMs: 0, ...NOTHING };
+        byHash.set(ir.hash, of);
+      }
+      addTo(of, own);
+      const more = inner.get(step);
+      if (more !== undefined) addTo(of, more);
+      of.calls++;
+      if (failed === undefined) of.succeeded++;
+      of.latencyMs += elapsedMs;
     },
-    all: () => [...byHash.values()],
+    all: () => [...byHash.values()].map((tally) => ({ ...tally })),
   };
 }
 
-function added(a: Figures, b: Figures): Figures {
-  const out: Record<(typeof FIGURES)[number], number> = { ...NOTHING };
-  for (const name of FIGURES) out[name] = a[name] + b[name];
-  return out;
+function addTo(sums: { -readonly [K in keyof Figures]: number }, own: Figures): void {
+  sums.attempts += own.attempts;
+  sums.toolAttempts += own.toolAttempts;
+  sums.requests += own.requests;
+  sums.inputTokens += own.inputTokens;
+  sums.outputTokens += own.outputTokens;
+  sums.costUsd += own.costUsd;
 }
 
 /** Calls of agents and tools that a step is part of: tools of an agent, fallbacks. */
-function* callsAround(step: Step): Generator<Step> {
-  const seen = new Set<Step>([step]);
+function forCallsAround(step: Step, visit: (outer: Step) => void): void {
+  let last = step;
   for (let at: Scope | undefined = step.parentScope; at !== undefined; at = at.parentScope) {
     if (!("site" in at)) continue;
     const outer = rootOf(at as Step);
     const kind = outer.site?.callee.ir.kind;
-    if ((kind !== "agent" && kind !== "tool") || seen.has(outer)) continue;
-    seen.add(outer);
-    yield outer;
+    // The attempts of a call stand one inside the other.
+    if ((kind !== "agent" && kind !== "tool") || outer === last || outer === step) continue;
+    last = outer;
+    visit(outer);
   }
 }
 
@@ -100,7 +109,9 @@ export function settled({ costUsd, calls }: SpendReport, learned: Tallies | unde
 
 /** Two tallies of one definition together. */
 export function together(a: Tally, b: Tally): Tally {
-  return { ...a, ...added(a, b), calls: a.calls + b.calls, succeeded: a.succeeded + b.succeeded, latencyMs: a.latencyMs + b.latencyMs };
+  const sum = { ...a, calls: a.calls + b.calls, succeeded: a.succeeded + b.succeeded, latencyMs: a.latencyMs + b.latencyMs };
+  addTo(sum, b);
+  return sum;
 }
 
 /** What a call of a definition takes on average. */
