@@ -189,7 +189,9 @@ export function nodeDone(instance: Instance, node: CompiledNode, failed: CallFai
     instance.slots[node.slot] = value;
     if (instance.halt === running) {
       const { queue } = instance.run;
-      for (const dependent of node.dependents) {
+      const { dependents } = node;
+      for (let i = 0; i < dependents.length; i++) {
+        const dependent = dependents[i] as number;
         const waits = (instance.pending[dependent] ?? 0) - 1;
         instance.pending[dependent] = waits;
         if (waits === 0) queue.push(instance, dependent);

@@ -37,7 +37,7 @@ export function eventFeed(listener: ((event: RunEvent) => void) | undefined, ela
         listen = undefined;
       }
     }
-    for (const reader of readers) reader.push(stamped);
+    if (readers.size > 0) for (const reader of readers) reader.push(stamped);
   };
 
   const iterate = (): AsyncIterator<RunEvent> => {

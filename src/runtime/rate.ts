@@ -139,7 +139,11 @@ function takeNow(step: Step, rate: Rate, key: string, allowance: Allowance, toke
 function enter({ run, path }: Step, rate: Rate, key: string, { tokensPerMinute }: Allowance, tokens: number): Taken {
   const taken: Taken = { at: Number.POSITIVE_INFINITY, tokens, place: rate.dropped + rate.taken.length, rate };
   rate.taken.push(taken);
-  for (const window of rate.windows) window.sum += window.weigh(tokens);
+  const { windows } = rate;
+  for (let i = 0; i < windows.length; i++) {
+    const window = windows[i] as Window;
+    window.sum += window.weigh(tokens);
+  }
   if (run.commit !== undefined) run.emit({ kind: "rate.taken", path, key, ...(tokensPerMinute === undefined ? {} : { tokens }) });
   return taken;
 }
@@ -214,7 +218,11 @@ function blocking(run: Run, rate: Rate, tokens: number): Window | undefined {
 }
 
 function full(rate: Rate, tokens: number): Window | undefined {
-  for (const window of rate.windows) if (window.sum > 0 && window.sum + window.weigh(tokens) > window.most) return window;
+  const { windows } = rate;
+  for (let i = 0; i < windows.length; i++) {
+    const window = windows[i] as Window;
+    if (window.sum > 0 && window.sum + window.weigh(tokens) > window.most) return window;
+  }
   return undefined;
 }
 

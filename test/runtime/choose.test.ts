@@ -225,6 +225,23 @@ describe("a call of a capability", () => {
     expect(result.value).toEqual(["by Deep", "by Plain"]);
   });
 
+  test("spends nothing that is kept back for what must follow", async () => {
+    const source = (budget: string) => `${HEAD}agent Tell(x: string(..40)) -> string(..40) { model: big, repairs: 0, prompt: "{{x}}" }
+      @budget(${budget}) flow main(x: string(..10)) -> string {
+        let found = Look(x)
+        Tell(truncate(found, 40))
+      }`;
+    const chosen = async (budget: string) => {
+      const { result, events } = await ran(source(budget), { inputs: { x: "hello" } });
+      expect(result.status).toBe("completed");
+      return choices(events).map((event) => event.chosen);
+    };
+    // Deep and Tell cost at most about $0.016 each: with less than both, the dearer choice would eat what Tell needs.
+    expect(await chosen("$0.05")).toEqual(["Deep"]);
+    expect(await chosen("$0.025")).toEqual(["Plain"]);
+    expect(await chosen("$0.0157")).toEqual(["quick"]);
+  });
+
   test("tells what was chosen, and what speaks against the others", async () => {
     const { events } = await ran(`${HEAD}@budget($0.01)\nflow main(x: string) -> string { @max_latency(15s) Look(x) }`, {
       inputs: { x: "hello" },
