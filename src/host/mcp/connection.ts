@@ -23,7 +23,7 @@ export interface Connection {
 }
 
 /** How long a server may take until it can be used. */
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /** What a server gives is checked against the declared type, so its own schemas are not compiled. */
 const trusting: jsonSchemaValidator = {
@@ -134,8 +134,16 @@ function startFailure(server: McpServer, thrown: unknown, { program, web }: Way,
   const kind = kindOf(thrown) ?? "unavailable";
   const late = thrown instanceof McpError && thrown.code === ErrorCode.RequestTimeout;
   const how = program?.ended();
-  const reason = late ? `it did not answer within ${startMs / 1000} s` : how === undefined ? reasonOf(thrown) : `its program ${how}`;
+  const reason = late ? silence(server, startMs) : how === undefined ? reasonOf(thrown) : `its program ${how}`;
   return failure(late ? "unavailable" : kind, withWords(`${cannot}: ${reason}`, program?.lastWords() ?? ""), { committed: "no" });
+}
+
+function silence({ command }: McpServer, startMs: number): string {
+  const words = `it did not answer within ${startMs / 1000} s`;
+  // These download what they start.
+  return /^(?:npx|bunx|pnpx|uvx|pipx|docker|podman)$/.test(command?.[0] ?? "")
+    ? `${words}; \`${command?.[0]}\` may still be downloading it: run it once by hand, or install it`
+    : words;
 }
 
 /** What to do where a server lets nobody in without a token. */
