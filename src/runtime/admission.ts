@@ -22,6 +22,7 @@ import {
   draw,
   expiry,
   isClosed,
+  isNothing,
   move,
   nothing,
   release,
@@ -60,6 +61,8 @@ interface Wish extends Wanted {
 export interface Admission {
   /** Who waits for room in an account, in order. */
   readonly lines: Map<Account, Wish[]>;
+  /** Work that was begun before a crash and for which not all could be kept back: nothing is begun before it has ended. */
+  readonly owed: Set<Claim>;
   sequence: number;
   /** Something changed that those who wait should know. */
   due: boolean;
@@ -68,7 +71,7 @@ export interface Admission {
 }
 
 export function admission(): Admission {
-  return { lines: new Map(), sequence: 0, due: false, look };
+  return { lines: new Map(), owed: new Set(), sequence: 0, due: false, look };
 }
 
 /** Something that goes on under a budget and may give something back. */
@@ -183,6 +186,12 @@ export function enter(
   const kept = from !== undefined && from.account === of && covers(from.held, after);
   const own = claim(of, !kept || from.optional);
   move(from, own, after);
+  // What is done already comes first: whoever fails or lands counts it.
+  if (begun && isNothing(after)) {
+    run.admission.owed.add(own);
+    then(undefined, own);
+    return undefined;
+  }
   if (kept && !isClosed(of)) {
     then(undefined, own);
     return undefined;
@@ -196,6 +205,7 @@ export function enter(
   }
   if (begun) {
     resize(own, after);
+    if (!covers(own.held, after)) run.admission.owed.add(own);
     then(undefined, own);
     return undefined;
   }
@@ -203,7 +213,7 @@ export function enter(
     release(own, from);
     then(failed, undefined);
   };
-  if (why !== undefined && !why.mayFree) {
+  if (why !== undefined && !why.mayFree && run.admission.owed.size === 0) {
     refused(turnAway(run, wanted, why));
     return undefined;
   }
@@ -220,13 +230,21 @@ export function enter(
 /** Gives back what is left of a claim. */
 export function giveBack(run: Run, own: Claim | undefined, to?: Claim): void {
   if (own === undefined) return;
+  run.admission.owed.delete(own);
   release(own, to);
   freed(run);
 }
 
-/** Whether all that something needs could be kept back at once; it is, where it can. Nothing is told and nobody waits. */
-export function tryEnter(run: Run, of: Account, after: Amount): Claim | undefined {
+/**
+ * Whether all that something needs could be kept back at once, from a claim that holds it or from what is free; it is, where
+ * it can. Nothing is told and nobody waits.
+ */
+export function tryEnter(run: Run, of: Account, after: Amount, from?: Claim): Claim | undefined {
   const own = claim(of, true);
+  if (from?.account === of && covers(from.held, after)) {
+    move(from, own, after);
+    return own;
+  }
   const blocked = aheadOf(run, of, { fresh: true, sequence: Number.POSITIVE_INFINITY }) !== undefined;
   if (blocked || expiry(of) !== undefined || shortage(of, nothing, own, after) !== undefined) return undefined;
   draw(of, nothing, own, after);
@@ -259,11 +277,14 @@ function goesBefore(a: Pick<Wish, "fresh" | "sequence">, b: Wish): boolean {
 
 /** Nobody is overtaken, but by what is paid from what was kept back for it. */
 function mayPass(run: Run, wanted: Wanted, fresh: boolean): boolean {
-  if (run.admission.lines.size === 0) return true;
+  const { lines, owed } = run.admission;
+  if (lines.size === 0 && owed.size === 0) return true;
   const { held } = wanted.claim;
   const { amount, after } = wanted;
   const needed = { cost: amount.cost + after.cost, tokens: amount.tokens + after.tokens, calls: amount.calls + after.calls };
-  return covers(held, needed) || aheadOf(run, wanted.account, { fresh, sequence: Number.POSITIVE_INFINITY }) === undefined;
+  if (covers(held, needed)) return true;
+  if (fresh && owed.size > 0) return false;
+  return aheadOf(run, wanted.account, { fresh, sequence: Number.POSITIVE_INFINITY }) === undefined;
 }
 
 /** An account around with somebody in line who came before. */
@@ -296,6 +317,7 @@ function passes(run: Run, at: Account, line: Wish[], wish: Wish): boolean {
     end(line, wish, late);
     return true;
   }
+  if (wish.fresh && run.admission.owed.size > 0) return false;
   const why = shortage(wish.account, wish.amount, wish.claim, wish.after);
   if (why !== undefined && !why.mayFree) {
     end(line, wish, turnAway(run, wish, why));

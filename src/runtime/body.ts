@@ -8,6 +8,7 @@ import { type CallFailure, failure, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
 import { claim, move, release, resize } from "./ledger.js";
 import type { CompiledBody, CompiledNode, Context, Done, Instance, Keeping, Run } from "./machine.js";
+import { remaining } from "./past-begun.js";
 import { attach, cancelled, detach, draining, type Halt, running, type Scope, stop, stopChildren } from "./scope.js";
 
 /** The path of a node; what stands outside of any flow, as in tests, has no path of its own. */
@@ -87,9 +88,11 @@ function keepBack(instance: Instance, exact: boolean): void {
   if (keep.working === 0 || (exact && keep.working === 1)) return;
   const { claim: from, account } = context;
   const needs = keep.needs(instance);
+  const { past } = instance.run;
   const claims = body.nodes.map((node, i) => {
-    const wanted = needs.of[i];
-    if (node.ir.kind === "value" || wanted === undefined) return undefined;
+    const all = needs.of[i];
+    if (node.ir.kind === "value" || all === undefined) return undefined;
+    const wanted = remaining(past, inside(instance.path, node.ir.segment), all);
     const own = claim(account, from?.optional);
     move(from, own, wanted);
     resize(own, wanted);
@@ -118,8 +121,9 @@ function keepLess(instance: Instance, { claims, ended }: Keeping, at: number): v
     const needs = keep.needs(instance, undefined, ended);
     for (const j of later) {
       const each = claims[j];
-      const wanted = needs.of[j];
-      if (each === undefined || wanted === undefined) continue;
+      const [node, all] = [instance.body.nodes[j], needs.of[j]];
+      if (each === undefined || node === undefined || all === undefined) continue;
+      const wanted = remaining(instance.run.past, inside(instance.path, node.ir.segment), all);
       resize(each, wanted);
       each.extra = Math.min(needs.extra[j] ?? 0, each.held.cost);
     }

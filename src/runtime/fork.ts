@@ -11,6 +11,7 @@ import { gate, orderOf } from "./gate.js";
 import { type Claim, claim, move, nothing, resize } from "./ledger.js";
 import type { Attempt, CompiledBody, Context, Done, Step } from "./machine.js";
 import { passOn, withSaga } from "./notes.js";
+import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { closing, undo } from "./saga.js";
@@ -243,7 +244,7 @@ function startBranches({ step, branches, max, must, contextOf, ended }: Starting
         if (refused === undefined) launch(branch, position, own, leave);
         else refuse(refused);
       };
-      const cancel = enter(run, place, needs[position] ?? nothing, entered, wasBegun(run, place.path));
+      const cancel = enter(run, place, remaining(run.past, place.path, needs[position] ?? nothing), entered, wasBegun(run, place.path));
       if (cancel === undefined) return;
       takeBack = () => {
         cancel();

@@ -1,6 +1,7 @@
-/** The items of a `map`: their keys, and which of them need which. What needs itself, or what is not there, is named. */
-import { failure } from "./failure.js";
+/** The items of a `map`: their keys, which of them need which, which were done before a crash, and how those fail that were left out. */
+import { type CallFailure, failure } from "./failure.js";
 import { canonical, contentHash } from "./hash.js";
+import type { Step } from "./machine.js";
 import { shown } from "./values.js";
 
 /** An item that passed `where`. */
@@ -57,4 +58,24 @@ function circle(items: readonly Item[], on: readonly (readonly number[])[], left
     at = (on[at] ?? []).find((j) => (left[j] ?? 0) > 0) ?? at;
   }
   return [...way.slice(way.indexOf(at)), at].map((i) => items[i]?.key).join(" → ");
+}
+
+/** Positions of items that were done before a crash, where that matters for a budget. */
+export function knownItems(step: Step, items: readonly Item[]): Set<number> {
+  const { past } = step.run;
+  const known = new Set<number>();
+  if (past === undefined || !step.context.account.limited) return known;
+  for (const [position, { index, key }] of items.entries())
+    if (past.told({ kind: "item.completed", path: step.path, index, key })) known.add(position);
+  return known;
+}
+
+export function notStarted(hopeless: CallFailure | undefined): CallFailure {
+  return failure("skipped", hopeless?.message ?? "it was not started");
+}
+
+/** An item that was not let in; why is told once, by the region. */
+export function leftOut({ account }: CallFailure): CallFailure {
+  const of = account !== undefined && "path" in account ? ` of ${String(account.path)}` : "";
+  return failure("budget_exceeded", `it was not started, to stay within the budget${of}`, account === undefined ? {} : { account });
 }

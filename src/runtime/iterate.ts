@@ -9,6 +9,7 @@ import { type Account, type Claim, claim, move, resize, within } from "./ledger.
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { listOf } from "./map.js";
 import { type RegionNeeds, sizeOf } from "./needs.js";
+import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { draining, running, stop } from "./scope.js";
@@ -96,7 +97,7 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
         if (refused === undefined) start(own);
         else land(number, state, refused.message);
       };
-      const cancel = enter(run, { account, claim, path }, total, entered, wasBegun(run, path));
+      const cancel = enter(run, { account, claim, path }, remaining(run.past, path, total), entered, wasBegun(run, path));
       if (cancel === undefined) return;
       step.onStop = () => {
         step.onStop = undefined;

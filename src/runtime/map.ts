@@ -10,10 +10,11 @@ import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure, permanentKinds } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame, slotFor } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
-import { type Item, keyText, type Links, linksOf } from "./items.js";
+import { type Item, keyText, knownItems, type Links, leftOut, linksOf, notStarted } from "./items.js";
 import { type Account, type Amount, type Claim, expiry, claim as newClaim, nothing, resize, times, within } from "./ledger.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { withSaga } from "./notes.js";
+import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { closing } from "./saga.js";
@@ -162,12 +163,17 @@ function runItems(map: Running): void {
   let over = false;
   /** Items that wait for the budget, and how each is taken back. */
   const entering = new Map<number, () => void>();
+  /** Items that an earlier part of the run had left out, once those before them have ended. */
+  const leftOutLater: (() => void)[] = [];
   const landedBefore = links === undefined ? run.past?.landed.get(step.path) : undefined;
   const { claim } = step.context;
 
+  /** Items that an earlier part of the run had done and that this one has not come to: they need nothing more. */
+  const known = knownItems(step, items);
+
   /** What must still succeed and has not begun stays kept back. */
   const keepRest = (): void => {
-    if (claim !== undefined && !over) resize(claim, times(map.one, Math.max(0, map.required - ok - going)));
+    if (claim !== undefined && !over) resize(claim, times(map.one, Math.max(0, map.required - ok - going - known.size)));
   };
 
   const itemFailed = (position: number, problem: CallFailure): void => {
@@ -236,8 +242,17 @@ function runItems(map: Running): void {
     }
     const path = `${prefix}[${item.key}]`;
     if (landedBefore !== undefined && position >= landedBefore.after) {
-      land(failure("budget_exceeded", landedBefore.message, { path, account: step.context.account }));
-      dropped();
+      const leaveOut = (): void => {
+        entering.delete(position);
+        land(failure("budget_exceeded", landedBefore.message, { path, account: step.context.account }));
+        dropped();
+      };
+      // What was done before it counts.
+      if (ended >= landedBefore.after) leaveOut();
+      else {
+        entering.set(position, dropped);
+        leftOutLater.push(() => (entering.has(position) ? leaveOut() : undefined));
+      }
       return;
     }
     let waited = false;
@@ -257,7 +272,8 @@ function runItems(map: Running): void {
       }
       if (waited && links === undefined) feed();
     };
-    const cancel = enter(run, { account: step.context.account, claim, path, goesOn }, map.one, entered, wasBegun(run, path));
+    const needs = known.delete(position) ? nothing : remaining(run.past, path, map.one);
+    const cancel = enter(run, { account: step.context.account, claim, path, goesOn }, needs, entered, wasBegun(run, path));
     if (cancel === undefined) return;
     waited = true;
     entering.set(position, () => {
@@ -299,6 +315,7 @@ function runItems(map: Running): void {
           if (short && !map.all && within(step.context.account, problem.account as Account)) land(problem);
         }
         keepRest();
+        if (landedBefore !== undefined && ended >= landedBefore.after) for (const leaveOut of leftOutLater.splice(0)) leaveOut();
         if (links === undefined) feed();
         settle();
       }),
@@ -379,16 +396,6 @@ function runItems(map: Running): void {
   if (links === undefined) feed();
   else for (const [i, n] of (waits ?? []).entries()) if (n === 0) admit(i);
   settle();
-}
-
-function notStarted(hopeless: CallFailure | undefined): CallFailure {
-  return failure("skipped", hopeless?.message ?? "it was not started");
-}
-
-/** An item that was not let in; why is told once, by the region. */
-function leftOut({ account }: CallFailure): CallFailure {
-  const of = account !== undefined && "path" in account ? ` of ${String(account.path)}` : "";
-  return failure("budget_exceeded", `it was not started, to stay within the budget${of}`, account === undefined ? {} : { account });
 }
 
 function okValues(values: readonly unknown[], state: Uint8Array): unknown[] {

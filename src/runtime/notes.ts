@@ -50,7 +50,8 @@ export function note(step: Step, site: CallSite, value: unknown, order: number, 
   const { name } = site.callee.ir;
   const { account } = context;
   // What was done in an earlier part of the run has to be paid for again, as far as there is room.
-  const claim = step.undoing ?? (account.limited ? tryEnter(run, account, undoNeeds(run, site.callee, undo)) : undefined);
+  const claim =
+    step.undoing ?? (account.limited ? tryEnter(run, account, undoNeeds(run, site.callee, undo), step.context.claim) : undefined);
   context.saga?.notes.push({ path, name, unknown, order: order > 0 ? order : ++run.orders, undo, value, context, claim });
 }
 

@@ -1,5 +1,9 @@
-/** Which parts of a program an earlier part of the run had begun: regions, items, rounds and calls in which something was started. */
+/**
+ * Which parts of a program an earlier part of the run had begun (regions, items, rounds and calls in which something was
+ * started), and what the calls that were finished in them used.
+ */
 import type { RunEvent } from "./events.js";
+import { type Amount, nanoDollars, nothing } from "./ledger.js";
 import { around } from "./past-failures.js";
 
 /** Paths in or below which something was started. */
@@ -14,4 +18,35 @@ export function begunIn(events: readonly RunEvent[]): ReadonlySet<string> {
     }
   }
   return begun;
+}
+
+/** What the finished calls in or below each path used. */
+export function usedIn(events: readonly RunEvent[]): ReadonlyMap<string, Amount> {
+  const used = new Map<string, Amount>();
+  for (const event of events) {
+    if (event.kind !== "call.completed" || event.of === "flow") continue;
+    const cost = nanoDollars(event.bill?.costUsd ?? 0);
+    const tokens = (event.bill?.inputTokens ?? 0) + (event.bill?.outputTokens ?? 0);
+    for (const path of around(event.path)) {
+      const before = used.get(path);
+      used.set(path, {
+        cost: cost + (before?.cost ?? 0),
+        tokens: tokens + (before?.tokens ?? 0),
+        calls: 1 + (before?.calls ?? 0),
+      });
+    }
+  }
+  return used;
+}
+
+/** What something still needs of all that it needs at least, when some of it was done before: nothing, when as many calls were. */
+export function remaining(past: { readonly used: () => ReadonlyMap<string, Amount> } | undefined, path: string, all: Amount): Amount {
+  const done = past?.used().get(path);
+  if (done === undefined) return all;
+  if (done.calls >= all.calls) return nothing;
+  return {
+    cost: Math.max(0, all.cost - done.cost),
+    tokens: Math.max(0, all.tokens - done.tokens),
+    calls: all.calls - done.calls,
+  };
 }

@@ -8,8 +8,8 @@
  */
 import type { RunEvent } from "./events.js";
 import type { FailureValue } from "./failure.js";
-import { nanoDollars } from "./ledger.js";
-import { begunIn } from "./past-begun.js";
+import { type Amount, nanoDollars } from "./ledger.js";
+import { begunIn, usedIn } from "./past-begun.js";
 import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
 import { askedOf, type PastAsked } from "./past-models.js";
 import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
@@ -79,6 +79,8 @@ export interface Past {
   readonly fruitful: ReadonlySet<string>;
   /** Paths in or below which something was started. */
   readonly begun: () => ReadonlySet<string>;
+  /** What the finished calls in or below each path used. */
+  readonly used: () => ReadonlyMap<string, Amount>;
   readonly questions: ReadonlyMap<string, PastQuestion>;
   /** Answers that were given, by the path of the question. */
   readonly given: ReadonlyMap<string, unknown>;
@@ -404,6 +406,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     fruitful,
     landed,
     begun: once(() => begunIn(events)),
+    used: once(() => usedIn(events)),
     questions,
     given,
     outcomes,

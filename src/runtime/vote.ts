@@ -13,6 +13,7 @@ import { canonical } from "./hash.js";
 import { type Claim, nothing, resize, times } from "./ledger.js";
 import type { Attempt, Context } from "./machine.js";
 import { passOn, withSaga } from "./notes.js";
+import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { undo } from "./saga.js";
@@ -153,7 +154,7 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           }
         };
         const path = `${prefix}[${number}]`;
-        const cancel = enter(run, { account, claim, path }, one, entered, wasBegun(run, path));
+        const cancel = enter(run, { account, claim, path }, remaining(run.past, path, one), entered, wasBegun(run, path));
         if (cancel === undefined) return;
         takeBack = () => {
           cancel();

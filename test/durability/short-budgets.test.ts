@@ -16,6 +16,8 @@ const bodies: Readonly<Record<string, string>> = {
     "@budget(calls: 4) flow main() -> int {\n  let s = @parallel(1) settle map x in range(6) { slow(x) }\n  t(len(s.ok))\n}",
   "a map whose items have two steps":
     "@budget(calls: 5) flow main() -> int {\n  let xs = @parallel(1) @min_success(1) map x in range(6) { t(slow(x)) }\n  len(xs)\n}",
+  "a settled map and two reports":
+    "@budget(calls: 6) flow main() -> int {\n  let s = @parallel(1) settle map x in range(6) { slow(x) }\n  t(len(s.ok)) + t(len(s.failed))\n}",
   "a loop": "@budget($0.03) flow main() -> int {\n  loop n = 1 up to 9 { next paid(n + 1) }\n}",
   "a vote": "@budget($0.03) flow main() -> int {\n  let e = @parallel(1) vote 5 { paid(1) }\n  e.runs\n}",
   "half a fork":
