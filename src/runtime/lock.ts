@@ -21,6 +21,7 @@ interface Wish {
 
 interface Lock {
   readonly key: string;
+  readonly scope: "run" | "global";
   readonly name: string;
   /** Undefined while no call of the run has it. */
   holder: Step | undefined;
@@ -105,7 +106,7 @@ function lockOf(locks: Locks, scope: "run" | "global", name: string): Lock {
   const key = `${scope} ${name}`;
   const known = locks.get(key);
   if (known !== undefined) return known;
-  const made: Lock = { key, name, holder: undefined, waiting: [], watch: undefined };
+  const made: Lock = { key, scope, name, holder: undefined, waiting: [], watch: undefined };
   locks.set(key, made);
   return made;
 }

@@ -1,6 +1,7 @@
 /**
  * In which order worktrees are merged into a tree: one at a time, in the order of the program, whichever ended first.
- * One that holds a lock which an earlier one needs goes before it, so that merges and locks never wait for each other.
+ * One that holds a lock which an earlier one needs goes before it, and so does one that holds a lock of several runs while
+ * an earlier one waits for another run: merges and locks never wait for each other.
  */
 import type { Run, Step } from "./machine.js";
 import type { Scope } from "./scope.js";
@@ -55,15 +56,21 @@ function waitsFor(run: Run, scope: Scope, entry: Isolation, seen: Set<Scope> = n
   if (seen.has(scope)) return false;
   seen.add(scope);
   if (inside(entry.step, scope)) return true;
-  for (const lock of run.locks.values())
-    if (lock.holder !== undefined && lock.waiting.some((wish) => inside(wish.step, scope)) && waitsFor(run, lock.holder, entry, seen))
-      return true;
+  for (const lock of run.locks.values()) {
+    if (!lock.waiting.some((wish) => inside(wish.step, scope))) continue;
+    // What another run has may wait for what this one shares with it.
+    if (lock.holder === undefined ? keepsOthers(run, entry) : waitsFor(run, lock.holder, entry, seen)) return true;
+  }
   for (const open of run.isolations.values())
     for (const [i, other] of open.entries())
       if (other.go !== undefined && inside(other.step, scope) && open.slice(0, i).some(({ step }) => waitsFor(run, step, entry, seen)))
         return true;
   return false;
 }
+
+/** Whether an isolation is inside of a lock that runs share. */
+const keepsOthers = (run: Run, { step }: Isolation): boolean =>
+  [...run.locks.values()].some(({ scope, holder }) => scope === "global" && holder !== undefined && inside(step, holder));
 
 export function inside(inner: Scope, outer: Scope): boolean {
   for (let at: Scope | undefined = inner; at !== undefined; at = at.parentScope) if (at === outer) return true;

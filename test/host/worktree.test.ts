@@ -285,6 +285,14 @@ describe("several at once", () => {
   });
 });
 
+const deferred = (): { readonly done: Promise<void>; readonly end: () => void } => {
+  let end: () => void = () => undefined;
+  const done = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { done, end };
+};
+
 describe("merges and locks do not wait for each other", () => {
   const source = (later: string): string => `
 effect tool note(text: string) -> string = module("./none.ts")
@@ -292,14 +300,6 @@ flow early() -> string { let a = act("waits")\n @lock("tree") note(a) }
 flow main() -> { a: string, b: string } {
   fork { a: @isolate("worktree") early(), b: ${later} }
 }`;
-  const deferred = (): { readonly done: Promise<void>; readonly end: () => void } => {
-    let end: () => void = () => undefined;
-    const done = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    return { done, end };
-  };
-
   test.each([
     ["a call", `@lock("tree") @isolate("worktree") act("holds")`],
     ["a block around it", `@lock("tree") { let x = @isolate("worktree") act("holds")\n x }`],
@@ -399,6 +399,41 @@ flow main() -> { a: string, b: string } {
     expect(text(directory, "a.txt")).toBe("user\ntwo\nthree\nsecond\nfirst\ntwo\nthree\nmine\n");
     expectClean(directory);
   });
+});
+
+test("runs that share locks do not wait for each other through merges", async () => {
+  const store = memoryStore();
+  const both = [deferred(), deferred()] as const;
+  const going = await Promise.all(
+    ["one", "other"].map(async (mine, i) => {
+      const theirs = i === 0 ? "other" : "one";
+      const source = `
+effect tool note(text: string) -> string = module("./none.ts")
+flow early() -> string { let a = act("waits")\n @lock("${theirs}", scope: "global") note(a) }
+flow main() -> { a: string, b: string } {
+  fork { a: @isolate("worktree") early(), b: @lock("${mine}", scope: "global") @isolate("worktree") act("holds") }
+}`;
+      const directory = repository();
+      const handle = await start(source, directory, {
+        store,
+        tools: {
+          act: async ({ what }, { cwd }) => {
+            writeFileSync(join(cwd, `${String(what)}.txt`), "x");
+            if (what === "holds") both[i]?.end();
+            // Each asks for the lock of the other when both are held.
+            else await Promise.all(both.map(({ done }) => done));
+            return String(what);
+          },
+          note: () => "noted",
+        },
+      });
+      return { directory, result: handle.result };
+    }),
+  );
+  for (const { directory, result } of going) {
+    expect((await result).value).toEqual({ a: "noted", b: "holds" });
+    expectClean(directory);
+  }
 });
 
 test("the user's changes during the run are kept: what they touched too is a conflict", async () => {
