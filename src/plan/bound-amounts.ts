@@ -84,11 +84,18 @@ export function oneOfBounds(all: readonly Bound[]): Bound {
     (out, each) => ({
       most: zip(out.most, each.most, larger),
       least: least(out.least, each.least),
-      keep: least(out.keep, each.keep),
+      keep: cheaper(out.keep, each.keep),
       time: { most: larger(out.time.most, each.time.most), least: Math.min(out.time.least, each.time.least) },
     }),
     first,
   );
+}
+
+/** What is kept back is enough for one as a whole, the cheaper: the least of each quantity might be enough for none. */
+function cheaper(a: Amounts<number>, b: Amounts<number>): Amounts<number> {
+  const tokens = (of: Amounts<number>): number => of.inputTokens + of.outputTokens;
+  const before = a.cost - b.cost || tokens(a) - tokens(b) || a.calls - b.calls;
+  return before > 0 ? b : a;
 }
 
 /** It may happen besides what must: only its most counts. */

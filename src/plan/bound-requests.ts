@@ -106,7 +106,8 @@ export function requestsOf(agent: AgentIR, graph: Graph, prompt: PromptBytes): R
   const output = (model: ModelIR): number => outputLimit(model, agent.maxOutput);
   const longest = longestOutput(agent.model, graph, agent.maxOutput);
   const single = askedOf(agent.model, graph, (model) => request(model, prompt.least, output(model)));
-  const first = askedOf(agent.model, graph, (model) => request(model, prompt.most, output(model)));
+  // An agent that gets short answers in its first turn, and is told that it is the last.
+  const first = askedOf(agent.model, graph, (model) => request(model, plus(prompt.most, lastBytes(agent)), output(model)));
   return {
     most: askedOf(agent.model, graph, (model) =>
       conversation(agent, model, prompt.most, longest, {
@@ -259,13 +260,12 @@ function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: nu
   // Names and ids of the tool messages repeat those of the calls.
   const refused = (REFUSED_CALLS - 1) * agent.maxCallsPerTurn * (MESSAGE_BYTES + REFUSAL_BYTES);
   const turn = MESSAGE_BYTES + 2 * turnBytes(longest) + agent.maxCallsPerTurn * result + refused;
-  const last = withTools ? utf8(LAST_TURN) + MESSAGE_BYTES : 0;
   const [large, small] = turn > repair ? [turn, repair] : [repair, turn];
   const larges = turn > repair ? toolTurns : repairs;
   const later = toolTurns + repairs;
   // A request that is too long may be paid for all the same, and is sent again with less in it.
   let total: Amounts = shrinks > 0 && agent.shrink?.some(({ how }) => how === "summarise") ? summaries(model, prompt, output) : NOTHING;
-  let bytes: Count = plus(prompt, last);
+  let bytes: Count = plus(prompt, lastBytes(agent));
   for (let at = 0; at <= later; at++) {
     const amounts = request(model, bytes, output);
     // From here on every request fills the context, or nothing is known of any.
@@ -276,6 +276,9 @@ function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: nu
   }
   return total;
 }
+
+/** What tells an agent with tools that no more can be used. */
+const lastBytes = (agent: AgentIR): number => (agent.tools.length === 0 ? 0 : utf8(LAST_TURN) + MESSAGE_BYTES);
 
 /** Every summary of a parameter: a piece is no longer than the prompt that it stands in. */
 function summaries(model: ModelIR, prompt: Count, output: number): Amounts {

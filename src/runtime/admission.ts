@@ -50,6 +50,8 @@ interface Wanted {
 }
 
 interface Wish extends Wanted {
+  /** The claim of what it is part of: what others give back to it is for whoever of them comes first. */
+  readonly from?: Claim;
   /** Work that has not begun: nothing is lost when it is refused. */
   readonly fresh: boolean;
   readonly granted: () => void;
@@ -218,7 +220,13 @@ export function enter(
     return undefined;
   }
   run.emit({ kind: "call.queued", path, for: "budget" });
-  const wish = wait(run, why?.account ?? of, { ...wanted, fresh: true, granted: () => then(undefined, own), refused });
+  const wish = wait(run, why?.account ?? of, {
+    ...wanted,
+    ...(from === undefined ? {} : { from }),
+    fresh: true,
+    granted: () => then(undefined, own),
+    refused,
+  });
   return () => {
     if (wish.gone) return;
     wish.gone = true;
@@ -318,6 +326,7 @@ function passes(run: Run, at: Account, line: Wish[], wish: Wish): boolean {
     return true;
   }
   if (wish.fresh && run.admission.owed.size > 0) return false;
+  if (wish.from !== undefined) move(wish.from, wish.claim, wish.after);
   const why = shortage(wish.account, wish.amount, wish.claim, wish.after);
   if (why !== undefined && !why.mayFree) {
     end(line, wish, turnAway(run, wish, why));

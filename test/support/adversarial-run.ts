@@ -5,7 +5,7 @@ import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Count } from "../../src/plan/bound-algebra.js";
 import { valueAt } from "../../src/plan/bound-algebra.js";
 import type { Amounts } from "../../src/plan/bounds.js";
-import type { Graph } from "../../src/plan/ir.js";
+import type { Graph, ToolIR } from "../../src/plan/ir.js";
 import { pump } from "../../src/runtime/body.js";
 import { startCall } from "../../src/runtime/call.js";
 import type { NewEvent, RunEvent } from "../../src/runtime/events.js";
@@ -14,7 +14,7 @@ import type { Account } from "../../src/runtime/ledger.js";
 import { prepare } from "../../src/runtime/prepare.js";
 import { machineOf, type RunOptions, type RunResult, rootContext, run } from "../../src/runtime/run.js";
 import { newScope } from "../../src/runtime/scope.js";
-import { adversarialTool, adversary, type Malice } from "./adversary.js";
+import { adversarialTool, adversary, diligent, diligentTool, type Malice } from "./adversary.js";
 
 export interface Tried {
   readonly result: RunResult;
@@ -101,4 +101,19 @@ export async function adversarialRun(graph: Graph, inputs: Readonly<Record<strin
     },
     at: (count) => valueAt(count, () => size),
   };
+}
+
+/** Runs the flow `main` in virtual time with models and tools that do what is asked of them, as long as it may be, and use all that they may. */
+export async function diligentRun(
+  graph: Graph,
+  inputs: Readonly<Record<string, unknown>>,
+  seed: number,
+): Promise<Pick<Tried, "result" | "events">> {
+  const events: RunEvent[] = [];
+  const options = optionsFor(graph, { seed, failing: 0, wrong: 0 }, events);
+  const provider = diligent(seed);
+  const load = (tool: ToolIR) => Promise.resolve(diligentTool(tool, graph.types, seed));
+  const result = await run(graph, "main", inputs, { ...options, models: { provider: () => provider }, tools: { ...options.tools, load } })
+    .result;
+  return { result, events };
 }

@@ -8,6 +8,7 @@ import type { Clock } from "../../src/runtime/clock.js";
 import { type FailureKind, failure } from "../../src/runtime/failure.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import type { ModelAnswer, ModelRequest, Provider, RequestContext } from "../../src/runtime/provider.js";
+import { sample } from "../../src/runtime/sample.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
 
 type Types = Graph["types"];
@@ -122,6 +123,40 @@ export function adversary(malice: Malice): Provider {
       const text = typeof value === "string" && request.schema === undefined ? value : JSON.stringify(value);
       return { text: text === "" ? "a" : text, toolCalls: [], usage, finish: "stop" };
     },
+  };
+}
+
+/** A provider whose answers fit, each as long as it may be, and that uses up what a request allows; it calls tools as long as it may. */
+export function diligent(seed: number): Provider {
+  return {
+    name: "diligent",
+    simulated: true,
+    timed: true,
+    async ask(request: ModelRequest, context: RequestContext): Promise<ModelAnswer> {
+      const random = randomFor(seed, `${request.path} ${request.attempt} ${request.turn}`);
+      await pause(context.clock, Math.floor(random() * 200), context.signal);
+      const usage = { inputTokens: request.inputBound, outputTokens: request.maxOutput };
+      const { limits, tools, types } = request;
+      const tool = tools[Math.floor(random() * tools.length)];
+      if (limits.turns > 0 && tool !== undefined && random() < 0.7) {
+        const fields = tool.parameterTypes.map((param) => ({ ...param, optional: false, type: shorter(param.type) }));
+        const given = sample({ kind: "record", fields }, { types, random });
+        return { text: "", toolCalls: [{ id: "one", name: tool.name, arguments: given }], usage, finish: "tools" };
+      }
+      const value = sample(request.answer, { types, random, full: true });
+      const text = typeof value === "string" && request.schema === undefined ? value : JSON.stringify(value);
+      return { text: text === "" ? "a" : text, toolCalls: [], usage, finish: "stop" };
+    },
+  };
+}
+
+/** A tool that gives as much as it may. */
+export function diligentTool(tool: { readonly result: TypeIR }, types: Types, seed: number): ToolFunction {
+  return async (_args, context) => {
+    const random = randomFor(seed, `${context.call} ${context.attempt}`);
+    context.clock.release();
+    await pause(context.clock, Math.floor(random() * 150), context.signal).finally(() => context.clock.hold());
+    return sample(tool.result, { types, random, full: true });
   };
 }
 
