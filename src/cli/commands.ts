@@ -106,14 +106,8 @@ export async function execute(argv: readonly string[], version: string, to: Term
       ),
     );
 
-  withInputs(program.command("run <file> [flow]"))
+  withOutside(withInputs(program.command("run <file> [flow]")))
     .description("run a flow; its parameters are options: --dir src --size 10000")
-    .option("--sim", "answer every agent from the simulator: no key, no network, no cost")
-    .option("--sim-faults <kinds>", "let the simulator fail, for example rate_limit:5%,timeout:1%")
-    .option("--seed <n>", "seed of the simulator and of random numbers", number)
-    .option("--model <name=provider/model>", "use another model", collect)
-    .option("--allow-path <dir>", "let file tools reach outside the project", collect)
-    .option("--allow-host <host>", "let images and documents come from a host that is not public, as name or name:port", collect)
     .option("--confirm-above <usd>", "ask before a run that may cost more, at a terminal; $1.00 unless told", number)
     .option("--reuse <run>", "use results of another run where definition and inputs are the same")
     .option("--record <file>", "write what models, tools and people answer to a recording")
@@ -231,28 +225,24 @@ export async function execute(argv: readonly string[], version: string, to: Term
     .option("-w, --watch", "test again whenever a file changes")
     .action(does(async (files: string[], options: TestOptions) => (await import("./test.js")).test(files, options, to)));
 
-  program
-    .command("eval [file] [flow]")
-    .description("run a flow over the cases of a dataset, score, grade and compare; without a file, list what was evaluated")
-    .option("--data <file>", "the cases: JSON Lines or CSV, with a field for each parameter and `expected`")
-    .option("--score <scorer>", "exact, contains, numeric:TOLERANCE, schema:TYPE or judge:NAME; a field may follow: exact.label", collect)
-    .option("--repeat <n>", "run each case so often", number)
-    .option("--threshold <x>", "the score from which a run passes; 0.5 unless told", number)
-    .option("--parallel <n>", "runs at once; 4 unless told", number)
-    .option("--budget <usd>", "what all runs and judges may cost together", number)
-    .option("--target-time <seconds>", "what a run should stay within, for the grade", number)
-    .option("--target-cost <usd>", "what a run should cost, for the grade", number)
-    .option("--baseline <id>", "compare with this evaluation; the last one unless told, `none` for none")
-    .option("--require <grade>", "fail when the grade is below: excellent, good, fair or poor")
-    .option("--resume [id]", "go on with an evaluation that was stopped")
-    .option("--sim", "answer every agent from the simulator: no key, no network, no cost")
-    .option("--sim-faults <kinds>", "let the simulator fail, for example rate_limit:5%,timeout:1%")
-    .option("--seed <n>", "seed of the simulator and of random numbers", number)
-    .option("--model <name=provider/model>", "use another model", collect)
+  withOutside(
+    program
+      .command("eval [file] [flow]")
+      .description("run a flow over the cases of a dataset, score, grade and compare; without a file, list what was evaluated")
+      .option("--data <file>", "the cases: JSON Lines or CSV, with a field for each parameter and `expected`")
+      .option("--score <scorer>", "exact, contains, numeric:TOLERANCE, schema:TYPE or judge:NAME; a field may follow: exact.label", collect)
+      .option("--repeat <n>", "run each case so often", number)
+      .option("--threshold <x>", "the score from which a run passes; 0.5 unless told", number)
+      .option("--parallel <n>", "runs at once; 4 unless told", number)
+      .option("--budget <usd>", "what all runs and judges may cost together", number)
+      .option("--target-time <seconds>", "what a run should stay within, for the grade", number)
+      .option("--target-cost <usd>", "what a run should cost, for the grade", number)
+      .option("--baseline <id>", "compare with this evaluation; the last one unless told, `none` for none")
+      .option("--require <grade>", "fail when the grade is below: excellent, good, fair or poor")
+      .option("--resume [id]", "go on with an evaluation that was stopped"),
+  )
     .option("--record <file>", "write what models and tools answer to a recording")
     .option("--replay <file>", "answer from a recording; with --record, ask only for what is missing")
-    .option("--allow-path <dir>", "let file tools reach outside the project", collect)
-    .option("--allow-host <host>", "let images and documents come from a host that is not public, as name or name:port", collect)
     .option("--store <file>", "keep the evaluation in this store")
     .option("--json", "print everything as data")
     .action(
@@ -314,6 +304,17 @@ export async function execute(argv: readonly string[], version: string, to: Term
 }
 
 /** A flow's parameters are options that are known only when the file has been read. */
+/** What a run gets from outside, in the commands that make real ones. */
+function withOutside(command: Command): Command {
+  return command
+    .option("--sim", "answer every agent from the simulator: no key, no network, no cost")
+    .option("--sim-faults <kinds>", "let the simulator fail, for example rate_limit:5%,timeout:1%")
+    .option("--seed <n>", "seed of the simulator and of random numbers", number)
+    .option("--model <name=provider/model>", "use another model", collect)
+    .option("--allow-path <dir>", "let file tools reach outside the project", collect)
+    .option("--allow-host <host>", "let images and documents come from a host that is not public, as name or name:port", collect);
+}
+
 function withInputs(command: Command): Command {
   return command
     .option("--input <file>", "inputs as a JSON object; `-` reads standard input")
