@@ -190,16 +190,16 @@ describe("tables", () => {
   test("commands: every one and every option of it, and none besides", () => {
     const source = readFileSync(join(root, "src", "cli", "commands.ts"), "utf8");
     const parts = source
-      .slice(0, source.indexOf("for (const command of program.commands)"))
-      .split(/(?=withInputs\(program|(?<!withInputs\()program\s*\.command\(")/);
-    const inputs = /function withInputs[\s\S]*?\n}/.exec(source)?.[0] ?? "";
+      .slice(source.indexOf("export async function execute"), source.indexOf("for (const command of program.commands)"))
+      .split(/\n(?= {2}(?:const \w+ = )?(?:with\w+\(\s*)*program\s*\.command\(")/);
     const flagsOf = (text: string): readonly string[] =>
       [...text.matchAll(/(?:\.option|new Option)\(\s*"((?:-\w, )?--[\w-]+)/g)].map(([, flag = ""]) => flag);
+    /** The options that a function of the file adds to several commands. */
+    const added = (name: string): readonly string[] => flagsOf(new RegExp(`function ${name}\\([\\s\\S]*?\\n}`).exec(source)?.[0] ?? "");
     const commands = parts.flatMap((part) => {
-      const [, name] = /\.command\("(\w+)/.exec(part) ?? [];
-      return name === undefined
-        ? []
-        : [{ name, flags: [...flagsOf(part), ...(part.startsWith("withInputs(program") ? flagsOf(inputs) : [])] }];
+      const [, around = "", name] = /^\s*(?:const \w+ = )?((?:with\w+\(\s*)*)program\s*\.command\("(\w+)/.exec(part) ?? [];
+      if (name === undefined) return [];
+      return [{ name, flags: [...flagsOf(part), ...[...around.matchAll(/with\w+/g)].flatMap(([helper]) => added(helper))] }];
     });
     expect(sorted([...textOf("docs/cli.md").matchAll(/^## weave (\w+)/gm)].map(([, name = ""]) => name))).toEqual(
       sorted(commands.map(({ name }) => name)),
