@@ -9,7 +9,7 @@ import { pump } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { gate } from "./gate.js";
 import { type Account, type Amount, account, claim, dimensions, emptyPot, fillPot, move, type Shortage } from "./ledger.js";
-import type { Attempt, Run } from "./machine.js";
+import type { Attempt, Context, Run } from "./machine.js";
 import type { Read } from "./retry.js";
 import { cancelled, detach, type Scope, stop } from "./scope.js";
 import { attemptOf } from "./step.js";
@@ -151,8 +151,15 @@ export function withParallel(max: Read, next: Attempt): Attempt {
 }
 
 export function withPriority(priority: number, next: Attempt): Attempt {
+  // Calls of one region share what is around them, and so what this makes of it.
+  let around: Context | undefined;
+  let made: Context | undefined;
   return (step, done) => {
-    step.context = { ...step.context, priority };
+    if (made === undefined || around !== step.context) {
+      around = step.context;
+      made = { ...around, priority };
+    }
+    step.context = made;
     next(step, done);
   };
 }
