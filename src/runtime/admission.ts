@@ -34,6 +34,7 @@ import {
   within,
 } from "./ledger.js";
 import type { Run, Step } from "./machine.js";
+import { remaining } from "./past-begun.js";
 import { stopped } from "./step.js";
 
 /** What is to be reserved now, and what is to be kept back for the same work after it. */
@@ -163,11 +164,6 @@ export interface Entering {
   readonly goesOn?: () => boolean;
 }
 
-/** Whether an earlier part of the run had let something in: it goes on with what there is, and what is done costs nothing. */
-export function wasBegun({ past }: Run, path: string): boolean {
-  return past?.begun().has(path) === true;
-}
-
 /**
  * Lets in a piece of work that was not begun: all that it needs is taken from the claim of what it is part of, or kept
  * back now or when there is room; what was begun before is let in as it is. Gives the claim that is its own; undefined where
@@ -176,15 +172,17 @@ export function wasBegun({ past }: Run, path: string): boolean {
 export function enter(
   run: Run,
   { account: of, claim: from, path, goesOn }: Entering,
-  after: Amount,
+  needs: Amount,
   then: (failed: CallFailure | undefined, own: Claim | undefined) => void,
-  begun = false,
 ): (() => void) | undefined {
   const late = expiry(of);
   if (late !== undefined || !of.limited) {
     then(late, undefined);
     return undefined;
   }
+  // An earlier part of the run had let it in: it goes on with what there is, and what is done costs nothing.
+  const begun = run.past?.begun().has(path) === true;
+  const after = begun ? remaining(run.past, path, needs) : needs;
   const kept = from !== undefined && from.account === of && covers(from.held, after);
   const own = claim(of, !kept || from.optional);
   move(from, own, after);

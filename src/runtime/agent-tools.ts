@@ -6,7 +6,7 @@ import type { AgentIR, CalleeRef, Json } from "../plan/ir.js";
 import { parametersSchema } from "../plan/json-schema.js";
 import { mediaTaken } from "../plan/media.js";
 import { TOOL_ERROR_BYTES } from "../plan/request-size.js";
-import { beginWork, endWork, enter, giveBack, rest, type Worker, wake, wasBegun } from "./admission.js";
+import { beginWork, endWork, enter, giveBack, rest, type Worker, wake } from "./admission.js";
 import { pump } from "./body.js";
 import { startCall, withDefaults } from "./call.js";
 import { type CallFailure, failureValue } from "./failure.js";
@@ -180,7 +180,7 @@ function callTool(step: Step, callee: CompiledCallable, args: Readonly<Record<st
     if (refused === undefined) start(own);
     else end(refused, null);
   };
-  const takeBack = enter(run, { account, claim: undefined, path }, needs, entered, wasBegun(run, path));
+  const takeBack = enter(run, { account, claim: undefined, path }, needs, entered);
   if (takeBack !== undefined)
     scope.onStop = () => {
       takeBack();

@@ -3,7 +3,7 @@
  * others. Both end only when all their branches have.
  */
 import type { NodeIR } from "../plan/ir.js";
-import { enter, giveBack, wasBegun } from "./admission.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import type { Layout } from "./frame.js";
@@ -11,7 +11,6 @@ import { gate, orderOf } from "./gate.js";
 import { type Claim, claim, move, nothing, resize } from "./ledger.js";
 import type { Attempt, CompiledBody, Context, Done, Step } from "./machine.js";
 import { passOn, withSaga } from "./notes.js";
-import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { closing, undo } from "./saga.js";
@@ -244,7 +243,7 @@ function startBranches({ step, branches, max, must, contextOf, ended }: Starting
         if (refused === undefined) launch(branch, position, own, leave);
         else refuse(refused);
       };
-      const cancel = enter(run, place, remaining(run.past, place.path, needs[position] ?? nothing), entered, wasBegun(run, place.path));
+      const cancel = enter(run, place, needs[position] ?? nothing, entered);
       if (cancel === undefined) return;
       takeBack = () => {
         cancel();

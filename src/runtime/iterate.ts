@@ -1,6 +1,6 @@
 /** Regions that go step by step: `loop` (bounded refinement), `fold` (left to right) and `reduce` (a tree, in parallel). */
 import type { ExprIR, NodeIR } from "../plan/ir.js";
-import { enter, giveBack, wasBegun } from "./admission.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf, stopSignal } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { type Layout, slotFor } from "./frame.js";
@@ -9,7 +9,6 @@ import { type Account, type Claim, claim, move, resize, within } from "./ledger.
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { listOf } from "./map.js";
 import { type RegionNeeds, sizeOf } from "./needs.js";
-import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { draining, running, stop } from "./scope.js";
@@ -97,7 +96,7 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
         if (refused === undefined) start(own);
         else land(number, state, refused.message);
       };
-      const cancel = enter(run, { account, claim, path }, remaining(run.past, path, total), entered, wasBegun(run, path));
+      const cancel = enter(run, { account, claim, path }, total, entered);
       if (cancel === undefined) return;
       step.onStop = () => {
         step.onStop = undefined;

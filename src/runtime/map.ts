@@ -5,7 +5,7 @@
  * with those before it, if they are enough.
  */
 import type { NodeIR } from "../plan/ir.js";
-import { enter, giveBack, wasBegun } from "./admission.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure, permanentKinds } from "./failure.js";
 import { type Frame, type Layout, layout, newFrame, slotFor } from "./frame.js";
@@ -14,7 +14,6 @@ import { type Item, keyText, knownItems, type Links, leftOut, linksOf, notStarte
 import { type Account, type Amount, type Claim, expiry, claim as newClaim, nothing, resize, times, within } from "./ledger.js";
 import type { Attempt, CompiledBody, Done, Step } from "./machine.js";
 import { withSaga } from "./notes.js";
-import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { closing } from "./saga.js";
@@ -272,8 +271,8 @@ function runItems(map: Running): void {
       }
       if (waited && links === undefined) feed();
     };
-    const needs = known.delete(position) ? nothing : remaining(run.past, path, map.one);
-    const cancel = enter(run, { account: step.context.account, claim, path, goesOn }, needs, entered, wasBegun(run, path));
+    const needs = known.delete(position) ? nothing : map.one;
+    const cancel = enter(run, { account: step.context.account, claim, path, goesOn }, needs, entered);
     if (cancel === undefined) return;
     waited = true;
     entering.set(position, () => {

@@ -4,7 +4,7 @@
  * was seen first in the order of runs. Under a budget it ends with the runs that could be let in, if they are enough.
  */
 import type { NodeIR } from "../plan/ir.js";
-import { enter, giveBack, wasBegun } from "./admission.js";
+import { enter, giveBack } from "./admission.js";
 import { begin, instanceOf } from "./body.js";
 import { type CallFailure, failure, failureValue, type ItemFailure } from "./failure.js";
 import { type Layout, layout, newFrame } from "./frame.js";
@@ -13,7 +13,6 @@ import { canonical } from "./hash.js";
 import { type Claim, nothing, resize, times } from "./ledger.js";
 import type { Attempt, Context } from "./machine.js";
 import { passOn, withSaga } from "./notes.js";
-import { remaining } from "./past-begun.js";
 import type { Compiler } from "./program.js";
 import { attemptPath } from "./region.js";
 import { undo } from "./saga.js";
@@ -154,7 +153,7 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           }
         };
         const path = `${prefix}[${number}]`;
-        const cancel = enter(run, { account, claim, path }, remaining(run.past, path, one), entered, wasBegun(run, path));
+        const cancel = enter(run, { account, claim, path }, one, entered);
         if (cancel === undefined) return;
         takeBack = () => {
           cancel();
