@@ -69,6 +69,7 @@ function absorbed(from: State, text: string): State {
 
 /** JSON with the fields of records in order of their names, so that equal values have equal texts. */
 export function canonical(value: unknown): string {
+  if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   const record = value as Readonly<Record<string, unknown>>;

@@ -48,13 +48,15 @@ export function compileMap(node: MapNode, scope: Layout, compiler: Compiler): At
     const values = listOf(over(step.frame));
     const scratch = newFrame(inner, step.frame);
     const items: Item[] = [];
-    const seen = new Map<string, number>();
+    const seen = new Set<string>();
+    const repeated = new Map<string, number>();
     for (let index = 0; index < values.length; index++) {
       bind(scratch, slots, values[index], index);
       if (where !== undefined && where(scratch) !== true) continue;
       const text = key === undefined ? keyText(values[index]) : keyText(key(scratch));
-      const count = (seen.get(text) ?? 0) + 1;
-      seen.set(text, count);
+      const isNew = seen.size < seen.add(text).size;
+      const count = isNew ? 1 : (repeated.get(text) ?? 1) + 1;
+      if (!isNew) repeated.set(text, count);
       if (count > 1 && needs !== undefined) throw failure("assertion", `two items have the key ${shown(text)}`, { path: step.path });
       items.push({ index, key: count > 1 ? `${text}#${count}` : text, value: values[index] });
     }
