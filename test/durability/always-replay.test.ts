@@ -1,7 +1,6 @@
 /**
  * Law 5 at its limit: a run that forgets everything whenever a result is safe gives the same value, makes the same calls
- * and bills the same as one that never forgets. `ALWAYS_REPLAY=1 npx vitest run test/runtime test/laws` runs all tests of
- * the runtime this way.
+ * and bills the same as one that never forgets. `npm run always-replay` runs all tests of the runtime this way.
  */
 
 import fc from "fast-check";
@@ -14,13 +13,14 @@ import { alwaysReplayed } from "../support/always-replay.js";
 import { carry, graphOf, optionsIn, world } from "../support/crashing.js";
 import { durablePrograms } from "../support/durable-programs.js";
 import * as f from "../support/flows.js";
+import { shortBudgets } from "../support/short-budgets.js";
 
 const runs = Number(process.env["LAW_RUNS"] ?? 40);
 /** Every result is a life, and every life begins with all that was before it. */
 const MOST_CALLS = 25;
 
 describe("a run that forgets everything at every result", () => {
-  test.each([...durablePrograms])("%s: same value, same calls, same bill", async (_name, of) => {
+  test.each([...durablePrograms, ...shortBudgets])("%s: same value, same calls, same bill", async (_name, of) => {
     const graph = graphOf(of);
     const whole = world();
     const { result: first } = await carry(graph, of, whole);

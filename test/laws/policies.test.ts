@@ -6,6 +6,7 @@ import type { RunEvent } from "../../src/runtime/events.js";
 import { type CallFailure, type FailureKind, failure, failureKinds, transientKinds } from "../../src/runtime/failure.js";
 import type { Provider } from "../../src/runtime/provider.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
+import { livesOn } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
 
 const runs = Number(process.env["LAW_RUNS"] ?? 100);
@@ -77,7 +78,7 @@ const retries = (times: number, backoff: number, factor: number, max: number, ji
 });
 const count = (events: readonly RunEvent[], kind: RunEvent["kind"]): number => events.filter((event) => event.kind === kind).length;
 
-describe("@retry", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@retry", () => {
   it("makes at most its attempts, repeats only what may pass, and never asks before the other side said", async () => {
     await holds(
       fc.asyncProperty(
@@ -151,7 +152,7 @@ describe("@retry", () => {
   });
 });
 
-describe("@timeout", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@timeout", () => {
   it("gives each attempt its time and no more, whether a tool heeds its signal or not", async () => {
     await holds(
       fc.asyncProperty(fc.array(fc.tuple(ms, fc.boolean()), { minLength: 1, maxLength: 5 }), ms, fc.nat(4), async (list, after, times) => {
@@ -206,7 +207,7 @@ describe("@fallback", () => {
   });
 });
 
-describe("@breaker", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@breaker", () => {
   const cooldown = 3000;
   const window = 2000;
 
@@ -305,7 +306,7 @@ describe("@hedge", () => {
   });
 });
 
-describe("@rate", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@rate", () => {
   it("is never exceeded in any window, makes nobody wait without need, and forgets nobody", async () => {
     await holds(
       fc.asyncProperty(fc.array(fc.nat(5000), { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 8 }), async (at, perSecond) => {
@@ -328,7 +329,7 @@ describe("@rate", () => {
   });
 });
 
-describe("@priority", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@priority", () => {
   it("is served first where a limit is full, and whoever has waited long enough overtakes it: nobody starves", async () => {
     const priorities = ["low", "normal", "high", "urgent"] as const;
     const ageing = 30_000;
@@ -384,7 +385,7 @@ describe("@priority", () => {
   });
 });
 
-describe("@lock", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@lock", () => {
   it("lets one in at a time for each name, in the order of asking, whatever holders do; it is never lost", async () => {
     const asked = fc.record({ at: fc.nat(2000), name: fc.nat(2), does: doing });
     await holds(
@@ -429,7 +430,7 @@ describe("@lock", () => {
   });
 });
 
-describe("@cache", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("@cache", () => {
   it("calls once for equal inputs within its time, at the same time or later, and keeps no failure", async () => {
     const ttl = 2000;
     const asked = fc.record({ at: fc.nat(6000), input: fc.nat(2), fails: fc.boolean() });
@@ -476,7 +477,7 @@ describe("@cache", () => {
   });
 });
 
-describe("groups of models", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("groups of models", () => {
   const asking = (group: object, n: number, up: readonly (FailureKind | undefined)[]) => {
     const ids = up.map((_, i) => `m${i}`);
     const seen: string[] = [];
@@ -524,7 +525,7 @@ describe("groups of models", () => {
   });
 });
 
-describe("policies together", () => {
+describe.skipIf(livesOn("the clocks and queues of one process, in hundreds of calls"))("policies together", () => {
   it("nest in one order, whatever the order they are written in, and idle ones change nothing", async () => {
     const all: Policies = {
       cache: { ttl: f.k(60_000) },
