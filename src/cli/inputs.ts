@@ -34,6 +34,11 @@ export async function inputsOf(
   const { flowSpan, spanOf } = places(program, flow);
   const values = new Map<string, unknown>();
   if (file !== undefined) for (const [name, value] of await fromFile(file, found)) values.set(name, value);
+  if (found.hasErrors()) {
+    // What stands in a file that cannot be read is not missing.
+    showProblems(found.list(), program.compiled.files, to);
+    return undefined;
+  }
   const given = readOptions(args, flow, flowSpan, found);
 
   const types = program.compiled.graph?.types ?? {};

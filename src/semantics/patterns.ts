@@ -172,32 +172,37 @@ function inRange(range: { readonly low: number | undefined; readonly high: numbe
 
 function cover(type: Type, interval: Interval, intervals: Interval[]): readonly Type[] {
   intervals.push(interval);
-  return gap(type, intervals) === undefined ? [] : [type];
+  return gaps(type, intervals).length === 0 ? [] : [type];
 }
 
-/** The first number of a numeric type that no interval covers. */
-function gap(type: Type, intervals: readonly Interval[]): number | undefined {
+/** The numbers of a numeric type that no interval covers. */
+function gaps(type: Type, intervals: readonly Interval[]): readonly Interval[] {
   const t = expand(type);
-  if (t.kind !== "int" && t.kind !== "float") return undefined;
+  if (t.kind !== "int" && t.kind !== "float") return [];
   const step = t.kind === "int" ? 1 : 0;
-  let at = t.min ?? Number.NEGATIVE_INFINITY;
   const max = t.max ?? Number.POSITIVE_INFINITY;
+  const found: Interval[] = [];
+  let at = t.min ?? Number.NEGATIVE_INFINITY;
   for (const { low, high } of [...intervals].sort((a, b) => a.low - b.low)) {
-    if (low > at) return at;
+    if (low > at) found.push({ low: at, high: Math.min(max, low - step) });
     if (high >= at) at = high + step;
-    if (at > max || (step === 0 && high >= max) || high === Number.POSITIVE_INFINITY) return undefined;
+    if (at > max || (step === 0 && high >= max) || high === Number.POSITIVE_INFINITY) return found;
   }
-  return at > max ? undefined : at;
+  return at > max ? found : [...found, { low: at, high: max }];
 }
 
 function caseText(type: Type, intervals: readonly Interval[]): string {
   const t = expand(type);
-  if ((t.kind === "int" || t.kind === "float") && intervals.length > 0) {
-    const at = gap(type, intervals);
-    if (at !== undefined && Number.isFinite(at)) return `${at}..`;
-    if (at === Number.NEGATIVE_INFINITY) return `numbers below ${Math.min(...intervals.map((i) => i.low))}`;
-  }
-  return typeText(type);
+  if ((t.kind !== "int" && t.kind !== "float") || intervals.length === 0) return typeText(type);
+  const whole = t.kind === "int";
+  const text = ({ low, high }: Interval): string => {
+    if (low === Number.NEGATIVE_INFINITY)
+      return high === Number.POSITIVE_INFINITY ? typeText(type) : `numbers ${whole ? "up to" : "below"} ${high}`;
+    if (high === Number.POSITIVE_INFINITY) return `${low}..`;
+    return low === high ? String(low) : `${low}..${high}`;
+  };
+  const all = gaps(type, intervals).map(text);
+  return all.length <= 3 ? all.join(", ") : `${all.slice(0, 3).join(", ")} and more`;
 }
 
 /** Whether a pattern could ever match the type at all, whatever came before. */

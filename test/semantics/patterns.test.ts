@@ -20,6 +20,16 @@ test("what is missing is told with the values that are left", () => {
   expect(found.label).toBe('missing: `{ kind: "c", n: int }`');
 });
 
+test.each([
+  ["int(0..10)", "1 => 1\n4..6 => 2", "0, 2..3, 7..10"],
+  ["int(0..10)", "0..9 => 1", "10"],
+  ["float(0..1)", "0.2..0.5 => 1", "0..0.2, 0.5..1"],
+  ["int", "5 => 1\n7.. => 2", "numbers up to 4, 6"],
+  ["int(0..9)", "1 => 1\n3 => 1\n5 => 1\n7 => 1", "0, 2, 4 and more"],
+])("numbers of a %s that are left out by %j are told", (type, arms, missing) => {
+  expect(problem(match(type, arms), "W0361").label).toBe(`missing: \`${missing}\``);
+});
+
 test("a misspelt case is one mistake", () => {
   expect(codes(match('"bug" | "feature"', '"bug" => 1\n"featur" => 2'))).toEqual(['W0364 «"featur"»']);
 });
