@@ -19,6 +19,7 @@ import { templateHelpers } from "../src/semantics/templates.js";
 import { sourceFile } from "../src/source/source.js";
 import { parse } from "../src/syntax/parser.js";
 import { root } from "./support/cli.js";
+import { crashPrograms } from "./support/crash-programs.js";
 import { type Block, blocksOf, compiled, pages, textOf, worked } from "./support/pages.js";
 
 const environment = (): undefined => undefined;
@@ -217,6 +218,18 @@ describe("tables", () => {
     );
     const [, list = ""] = textOf("docs/language/README.md").split("## What a run refuses");
     expect(sorted([...list.matchAll(/^- (.+)$/gm)].map(([, name = ""]) => name))).toEqual(sorted(refused));
+  });
+
+  test("the 35 faults name tests that are there", () => {
+    const rows = [...textOf("docs/reliability.md").matchAll(/^\| (\d+) \|.*\|([^|]*)\|$/gm)];
+    expect(rows.map(([, n]) => Number(n))).toEqual(Array.from({ length: 35 }, (_, i) => i + 1));
+    for (const [, n, tested = ""] of rows) {
+      let source = "";
+      for (const [, file, name] of tested.matchAll(/`([^`]+)`|"([^"]+)"/g)) {
+        if (file?.startsWith("test/")) source = readFileSync(join(root, file), "utf8");
+        else if (name !== undefined) expect([n, name, source.includes(name) || crashPrograms.has(name)]).toEqual([n, name, true]);
+      }
+    }
   });
 
   test("the glossary leads to files that are there", () => {

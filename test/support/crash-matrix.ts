@@ -203,19 +203,21 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
   const ended = endedIn(before);
   const last = await finish(await carriedOn(died, before, cwd, server), program, cwd, server);
   const problems: string[] = [];
+  const inFlight = came - endings(before);
+  // An attempt whose intent was journaled is spent, also when the process died before it was made.
+  const mayDiffer = program.racing === true || (program.short === true && (inFlight > 0 || attemptsOpen(before)));
+  if (last.code === 4 && program.short === true && mayDiffer)
+    return { killed, repeated: [], lost: lostIn(before, stored(cwd)), again: 0, problems };
   if (last.code !== 0) return { killed, repeated: [], lost: ["all"], again: 0, problems: [`exit code ${last.code}: ${last.err}`] };
   const result = resultOf(last);
   const after = stored(cwd);
   const later = server.arrivals.slice(came);
   const repeated = later.filter((arrival) => arrival.of === "tool" && ended.has(arrival.path)).map((arrival) => arrival.id);
   const lost = lostIn(before, after);
-  const inFlight = came - endings(before);
-  const mayDiffer = program.racing === true || (program.short === true && inFlight > 0);
   if (!mayDiffer && JSON.stringify(result.value) !== JSON.stringify(whole.value))
     lost.push(`value ${JSON.stringify(result.value)}${failuresIn(after)}`);
   const extra = server.arrivals.length - whole.arrivals.length;
-  if (!program.racing && extra > Math.max(0, inFlight))
-    problems.push(`${extra} calls more than without a death, ${inFlight} were in flight`);
+  if (!mayDiffer && extra > Math.max(0, inFlight)) problems.push(`${extra} calls more than without a death, ${inFlight} were in flight`);
   const billed = server.arrivals.reduce((sum, arrival) => sum + arrival.billed, 0);
   if (result.spend.cost_usd < billed - 1e-9) problems.push(`${result.spend.cost_usd} was charged, ${billed} was billed`);
   // A request whose intent was journaled counts as its worst case, also when the process died before it was sent.
@@ -223,7 +225,7 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
     (n, { kind }) => n + (kind === "model.requested" ? 1 : /^model\.(answered|failed)$/.test(kind) ? -1 : 0),
     0,
   );
-  if (!program.racing && inFlight <= 0 && intended <= 0 && Math.abs(result.spend.cost_usd - whole.costUsd) > 1e-9)
+  if (!mayDiffer && inFlight <= 0 && intended <= 0 && Math.abs(result.spend.cost_usd - whole.costUsd) > 1e-9)
     problems.push(`${result.spend.cost_usd} was charged, ${whole.costUsd} without a death`);
   problems.push(...broken(after?.events ?? []), ...twice(server.arrivals, program));
   return { killed, repeated, lost, again: Math.max(0, extra), problems };
@@ -270,6 +272,16 @@ function endings(run: StoredRun | undefined): number {
         count++;
   }
   return count;
+}
+
+/** Whether an attempt was about to be made whose end is not in the journal. */
+function attemptsOpen(run: StoredRun | undefined): boolean {
+  const open = new Set<string>();
+  for (const event of run?.events ?? []) {
+    if (event.kind === "call.attempted") open.add(event.path);
+    if (event.kind === "call.completed" || event.kind === "call.failed" || event.kind === "call.attempt_failed") open.delete(event.path);
+  }
+  return open.size > 0;
 }
 
 /** What failed or ended early in a run, to tell where another value may come from. */

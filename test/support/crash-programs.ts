@@ -162,3 +162,6 @@ export const crashPrograms: ReadonlyMap<string, CrashProgram> = new Map(
     return [name, { ...program, source: `${HEAD}${program.source}\n` }];
   }),
 );
+
+/** 100 calls, 50 at once. */
+export const fanOut: CrashProgram = { source: `${HEAD}flow main() -> int[] { @parallel(50) map n in range(100) { work(n) } }\n` };
