@@ -64,19 +64,20 @@ describe("a run that is killed", () => {
     expect([resumed.code, files(cwd), made(), left(cwd)]).toEqual([0, after, 1, []]);
   });
 
-  test("between the intent to merge and its plan loses nothing, also when the doctor came before the resume", async () => {
+  test.each([
+    ["", false],
+    [", also when the doctor came before the resume", true],
+  ])("between the intent to merge and its plan loses nothing%s", async (_, doctored) => {
     // Snapshots: of the tree for the worktree, of the worktree, of the tree before and after the intent.
-    for (const doctored of [false, true]) {
-      const { cwd, env, log, made } = killedAt("add -A", 4);
-      await weave(["run", "main.weave", "--log", log], { cwd, env });
-      expect(files(cwd)).toEqual(before);
-      if (doctored) {
-        const { out } = await weave(["doctor"], { cwd, env });
-        expect(out).toMatch(/1 worktree of r\w+ waits to be merged: `weave resume r\w+` does it/);
-      }
-      const resumed = await weave(["resume"], { cwd, env });
-      expect([resumed.code, files(cwd), made(), left(cwd)]).toEqual([0, after, 1, []]);
+    const { cwd, env, log, made } = killedAt("add -A", 4);
+    await weave(["run", "main.weave", "--log", log], { cwd, env });
+    expect(files(cwd)).toEqual(before);
+    if (doctored) {
+      const { out } = await weave(["doctor"], { cwd, env });
+      expect(out).toMatch(/1 worktree of r\w+ waits to be merged: `weave resume r\w+` does it/);
     }
+    const resumed = await weave(["resume"], { cwd, env });
+    expect([resumed.code, files(cwd), made(), left(cwd)]).toEqual([0, after, 1, []]);
   });
 
   test("and given up is tidied by the doctor, which finishes what was begun", async () => {
