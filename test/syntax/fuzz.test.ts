@@ -74,12 +74,15 @@ function compiles(text: string): void {
 }
 
 describe("the compiler survives", () => {
-  test("programs with words dropped, doubled, swapped and inserted", { timeout: 60_000 + RUNS * 100 }, () => {
+  test("programs with words dropped, doubled, swapped and inserted", { timeout: 60_000 + RUNS * 200 }, () => {
     fc.assert(fc.property(mutated, compiles), { numRuns: Math.ceil(RUNS / 4) });
   });
 });
 
-describe("the front end survives", () => {
+/** A long run takes as long as it takes. */
+const LONG = { timeout: 20_000 + RUNS * 50 };
+
+describe("the front end survives", LONG, () => {
   test("programs with words dropped, doubled, swapped and inserted", () => {
     fc.assert(fc.property(mutated, survives), { numRuns: RUNS });
   });
