@@ -6,6 +6,7 @@
 import { beginWork, endWork } from "./admission.js";
 import { askOutcome } from "./ask.js";
 import { contextAt, inside, nodeDone, pump } from "./body.js";
+import { inMicros } from "./clock.js";
 import type { Bill } from "./events.js";
 import { type CallFailure, causes, failure, failureValue, type KeptFailure, located, thrownMessage } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
@@ -170,7 +171,7 @@ function finishCall(
   const { ref, ir } = site.callee;
   const attempts = step.attempts;
   const ended = failed === undefined ? undefined : located(asBudget(step, failed), step.path, attempts);
-  const elapsedMs = run.clock.now() - step.startedAt;
+  const elapsedMs = inMicros(run.clock.now() - step.startedAt);
   run.tallies?.count(step, failed, elapsedMs);
   detach(step);
   const bill = billReport(step);

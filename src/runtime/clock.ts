@@ -13,3 +13,6 @@ export interface Clock {
   hold(): void;
   release(): void;
 }
+
+/** Milliseconds in whole microseconds: what is written down of a time is no longer than it is exact. */
+export const inMicros = (ms: number): number => Math.round(ms * 1000) / 1000;

@@ -1,5 +1,6 @@
 /** How a region is carried out: as a step with its policies around it, told when it starts and ends. */
 import { contextAt, inside, nodeDone, pump } from "./body.js";
+import { inMicros } from "./clock.js";
 import type { NewEvent } from "./events.js";
 import { failureValue, located, toFailure } from "./failure.js";
 import type { Attempt, CompiledNode, Done, Instance, Step } from "./machine.js";
@@ -29,7 +30,7 @@ export function executeRegion(attempt: Attempt, name: Region | undefined): Compi
       detach(step);
       const ended = failed === undefined ? undefined : located(asBudget(step, failed), step.path, Math.max(1, step.attempts));
       if (name !== undefined) {
-        const elapsedMs = run.clock.now() - step.startedAt;
+        const elapsedMs = inMicros(run.clock.now() - step.startedAt);
         if (ended === undefined) run.emit({ kind: "region.completed", path: step.path, region: name, elapsedMs });
         else run.emit({ kind: "region.failed", path: step.path, region: name, failure: failureValue(ended), elapsedMs });
       }

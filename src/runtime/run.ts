@@ -10,6 +10,7 @@ import { admission } from "./admission.js";
 import { asked, asksPeople } from "./ask.js";
 import { pump } from "./body.js";
 import { startCall, withDefaults } from "./call.js";
+import { inMicros } from "./clock.js";
 import type { EvalContext } from "./evaluate.js";
 import type { NewEvent, RunEvent, SpendReport } from "./events.js";
 import { type CallFailure, causes, failure, failureValue } from "./failure.js";
@@ -98,7 +99,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
           kept.record(event);
           listener?.(event);
         };
-  const feed = eventFeed(listen, () => clock.now() - startedAt + (past?.elapsedMs ?? 0), past?.nextSeq);
+  const feed = eventFeed(listen, () => inMicros(clock.now() - startedAt + (past?.elapsedMs ?? 0)), past?.nextSeq);
   const emit =
     past === undefined
       ? feed.emit
@@ -134,7 +135,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     const misses = options.tape?.takeMisses() ?? [];
     const ended = misses.length === 0 ? outcome : missed(misses);
     if (misses.length > 0) made.interrupted = false;
-    const concludedAs = concluded(made, ended, prepared.simulated, clock.now() - startedAt + (past?.elapsedMs ?? 0));
+    const concludedAs = concluded(made, ended, prepared.simulated, inMicros(clock.now() - startedAt + (past?.elapsedMs ?? 0)));
     const result = misses.length === 0 ? concludedAs : { ...concludedAs, problems: notRecorded(misses, graph, options.tape?.remedy ?? "") };
     // Nothing goes on after the end of a run, whatever still comes back.
     made.dead = true;
