@@ -132,7 +132,7 @@ describe("@budget", () => {
           for (const event of refused) expect(event.needed).toBeGreaterThan(event.left);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: Number(process.env["LAW_RUNS"] ?? 60) },
     );
   });
 
