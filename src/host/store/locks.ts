@@ -55,8 +55,9 @@ export interface Around {
 export function takeTurn(rows: LockRows, { name, back, waiting, dead }: LockTurn, { run, fence, now, hasEnded }: Around): LockAnswer {
   const before = rows.holder(name);
   if (back !== undefined && before?.run === run && before.path === back) rows.free(name);
+  const wanted = new Set(waiting);
   const mine = rows.waits(name).filter((row) => row.run === run);
-  for (const row of mine) if (!waiting.includes(row.path)) rows.leave(row);
+  for (const row of mine) if (!wanted.has(row.path)) rows.leave(row);
   const next = waiting[0];
   if (next === undefined) return { kind: "free" };
 
@@ -78,7 +79,7 @@ export function takeTurn(rows: LockRows, { name, back, waiting, dead }: LockTurn
   const isNext = held?.run === run || first === undefined || first.run === run;
   const known = new Set(mine.map((row) => row.path));
   if (taken === undefined && isNext) {
-    const path = held?.run === run && waiting.includes(held.path) ? held.path : next;
+    const path = held?.run === run && wanted.has(held.path) ? held.path : next;
     const lost = held !== undefined && held.run !== run ? held.run : undefined;
     if (lost !== undefined) rows.fenceOff(lost);
     rows.hold({ name, run, path, fence });
