@@ -9,6 +9,7 @@ import { drawingJson } from "../plan/draw.js";
 import { drawingOf } from "../plan/drawing.js";
 import type { FlowIR, Graph } from "../plan/ir.js";
 import { outline } from "../plan/outline.js";
+import { reach } from "../runtime/reach.js";
 import type { RunOptions } from "./commands.js";
 import { counted } from "./figures.js";
 import { chooseFlow } from "./flow.js";
@@ -45,6 +46,7 @@ export async function plan(
   const history = options.store === false ? undefined : histories(options.store)(file, graph);
   const mean = history === undefined ? undefined : expected(graph, flow, inputs, history.means, history.simulated);
   const asked = askedBy(graph, flow);
+  const modules = modulesOf(graph, flow);
   let reused: Reused | undefined;
   if (options.reuse !== undefined) {
     reused = await wouldReuse(file, options.reuse, graph, flow, inputs, options, to);
@@ -55,7 +57,7 @@ export async function plan(
   const drawing = drawingOf(graph, flow);
   if (options.json) {
     const steps = JSON.parse(drawingJson(drawing)) as Readonly<Record<string, unknown>>;
-    const more = { expected: expectedData(mean), asked, reused: reused === undefined ? null : reusedData(reused) };
+    const more = { expected: expectedData(mean), asked, modules, reused: reused === undefined ? null : reusedData(reused) };
     to.out(`${JSON.stringify({ ...steps, ...boundData(bound), ...more }, null, 2)}\n`);
     return EXIT.done;
   }
@@ -67,7 +69,17 @@ export async function plan(
   to.out(`${boundTable(bound, loud, faint, mean)}\n\n${counted(drawing.depth, "call")} in the longest chain\n`);
   if (reused !== undefined) to.out(`${reusedText(reused)}\n`);
   if (asked.length > 0) to.out(`\n${loud("a person is asked")}\n${asked.map(askedText).join("\n")}\n`);
+  if (modules.length > 0) to.out(`\n${loud("run with your rights")}\n${modules.map((path) => `  ${path}`).join("\n")}\n`);
   return EXIT.done;
+}
+
+/** The modules that its tools are functions of: they can do whatever who starts the run can. */
+function modulesOf(graph: Graph, flow: FlowIR): readonly string[] {
+  const files = reach(graph, [{ kind: "flow", id: flow.id }]).callables.flatMap(({ kind, id }) => {
+    const binding = kind === "tool" ? graph.tools[id]?.binding : undefined;
+    return binding?.kind === "module" && !binding.file.startsWith("std:") ? [binding.file] : [];
+  });
+  return [...new Set(files)].sort();
 }
 
 const askedText = ({ kind, question, answer, by }: Asked): string =>

@@ -119,6 +119,19 @@ describe("weave graph, plan and dump", () => {
     expect((await weave(["plan", "a.weave"], { cwd })).out).toContain("main(a: int(1..5), name: string) -> string");
   });
 
+  test("a plan names the modules that run with the user's rights", async () => {
+    const source = `tool step(n: int) -> int = module("./lib/step.ts")
+tool other(n: int) -> int = module("./other.ts")
+flow helper(n: int) -> int { step(n) }
+flow main(n: int) -> int { helper(n) }
+`;
+    const cwd = project({ "a.weave": source });
+    expect((await weave(["plan", "a.weave"], { cwd })).out).toContain("\n\nrun with your rights\n  lib/step.ts\n");
+    expect(JSON.parse((await weave(["plan", "a.weave", "--json"], { cwd })).out)).toMatchObject({ modules: ["lib/step.ts"] });
+    const pure = project({ "a.weave": "flow main(n: int) -> int { n }\n" });
+    expect((await weave(["plan", "a.weave"], { cwd: pure })).out).not.toContain("rights");
+  });
+
   test("show every stage", async () => {
     const cwd = project({ "a.weave": FLOW });
     for (const stage of ["tokens", "ast", "names", "types", "graph"]) {
