@@ -249,6 +249,8 @@ function endedIn(run: StoredRun | undefined): ReadonlySet<string> {
   return ended;
 }
 
+const HERE: ReadonlySet<string> = new Set(["glob", "read_text", "make_dir", "seen"]);
+
 /** How many calls of tools and models have an end in a journal; every attempt counts. */
 function endings(run: StoredRun | undefined): number {
   let count = 0;
@@ -256,6 +258,8 @@ function endings(run: StoredRun | undefined): number {
   const fellBack = new Set<string>();
   const cached = new Set<string>();
   for (const event of run?.events ?? []) {
+    // What is done on this machine does not come to the server.
+    if ("callee" in event && HERE.has(event.callee)) continue;
     if (event.kind === "call.fell_back") fellBack.add(event.path);
     else if (event.kind === "call.cached") cached.add(event.path);
     // What was known was not asked for.
