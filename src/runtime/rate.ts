@@ -64,12 +64,13 @@ const LONG = 1024;
 export function withRate(perSecond: number, next: Attempt, shared?: string): Attempt {
   const allowance: Allowance = { perSecond, tokensPerMinute: undefined };
   return (step, done) => {
-    const working = beginWork(step.run, step.context.account);
     const { run } = step;
+    const working = beginWork(run, step.context.account);
     const key = shared ?? step.site?.callee.ref.id ?? step.path;
-    const free = run.commit === undefined ? takeNow(step, rateOf(run, key, allowance), key, allowance, 0) : undefined;
-    if (free !== undefined) {
-      use(run, free);
+    const rate = rateOf(run, key, allowance);
+    if (run.commit === undefined && rate.waiting.peek() === undefined && blocking(run, rate, 0) === undefined) {
+      // Used at once, so nobody can wait for it to be used.
+      enter(step, rate, key, allowance, 0).at = run.clock.now();
       next(step, done);
       endWork(run, working);
       return;

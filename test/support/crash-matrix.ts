@@ -86,6 +86,7 @@ export async function crashMatrix(): Promise<Matrix> {
       const first = await command(["run", "a.weave", "--seed", "3", "--json"], cwd, server, `count ${count}`).ended;
       const commits = Number(readFileSync(count, "utf8"));
       const last = await finish(first, program, cwd, server);
+      if (last.code !== 0) throw new Error(`without a death it ended with ${last.code}: ${last.out}${last.err}`);
       const result = resultOf(last);
       const events = stored(cwd)?.events.length ?? 0;
       const found = { value: result.value, costUsd: result.spend.cost_usd, commits, arrivals: [...server.arrivals], events };
