@@ -2,7 +2,7 @@
  * The innermost part of every call of a tool or agent: it passes the limits of the regions around it, innermost first,
  * then the attempt is counted, and what the callable itself costs is paid.
  */
-import { beginWork, endWork, request } from "./admission.js";
+import { beginWork, endWork, request, type Worker } from "./admission.js";
 import { pump } from "./body.js";
 import type { CallFailure } from "./failure.js";
 import { orderOf, type Waiting } from "./gate.js";
@@ -15,33 +15,40 @@ export function withAdmission(tool: boolean, next: Attempt): Attempt {
   return (step, done) => {
     const { gates } = step.context;
     if (gates === undefined) admitted(step, tool, next, done);
-    else {
-      throughGates(step, gates, (failed, leave) => {
-        const end: Done = (problem, value) => {
-          leave();
-          done(problem, value);
-        };
-        if (failed === undefined) admitted(step, tool, next, end);
-        else end(failed, null);
-      });
-    }
+    else gated(step, gates, tool, next, done);
   };
+}
+
+function gated(step: Step, gates: GateChain, tool: boolean, next: Attempt, done: Done): void {
+  throughGates(step, gates, (failed, leave) => {
+    const end: Done = (problem, value) => {
+      leave();
+      done(problem, value);
+    };
+    if (failed === undefined) admitted(step, tool, next, end);
+    else end(failed, null);
+  });
 }
 
 function admitted(step: Step, tool: boolean, next: Attempt, done: Done): void {
   const { run, context } = step;
   const working = beginWork(run, context.account);
-  if (working === undefined) {
-    // No budget is around: there is nothing to wait for.
-    if (step.halt !== running) done(stopped(step), null);
-    else if (run.suspense?.pausing() !== true) {
-      const cost = costOf(step);
-      if (cost > 0) spend(context.account, { cost, tokens: 0, calls: 1 });
-      counted(step, tool, cost);
-      next(step, done);
-    }
+  if (working !== undefined) {
+    underBudget(step, working, tool, next, done);
     return;
   }
+  // No budget is around: there is nothing to wait for.
+  if (step.halt !== running) done(stopped(step), null);
+  else if (run.suspense?.pausing() !== true) {
+    const cost = costOf(step);
+    if (cost > 0) spend(context.account, { cost, tokens: 0, calls: 1 });
+    counted(step, tool, cost);
+    next(step, done);
+  }
+}
+
+function underBudget(step: Step, working: Worker, tool: boolean, next: Attempt, done: Done): void {
+  const { run, context } = step;
   step.context = { ...context, worker: working };
   // What follows from the end happens before those who wait are told that there is less to wait for.
   const end: Done = (failed, value) => {

@@ -5,12 +5,12 @@
  * a callable or model in a run, and kept when the run is carried on.
  */
 import type { ModelIR } from "../plan/ir.js";
-import { beginWork, endWork, settleRequest } from "./admission.js";
+import { beginWork, endWork, settleRequest, type Worker } from "./admission.js";
 import { pump } from "./body.js";
 import type { CallFailure } from "./failure.js";
 import { type Line, line, orderOf, type Waiting } from "./gate.js";
 import { type Amount, nothing } from "./ledger.js";
-import type { Attempt, Run, Step } from "./machine.js";
+import type { Attempt, Done, Run, Step } from "./machine.js";
 import { cancelled } from "./scope.js";
 import { stopped } from "./step.js";
 
@@ -63,18 +63,9 @@ const LONG = 1024;
 /** `shared` names what has the rate, where that is not the callable itself. */
 export function withRate(perSecond: number, next: Attempt, shared?: string): Attempt {
   const allowance: Allowance = { perSecond, tokensPerMinute: undefined };
-  return (step, done) => {
+  // Functions of their own for the rare ways, so that the usual one allocates nothing for them.
+  const waiting = (step: Step, key: string, working: Worker | undefined, done: Done): void => {
     const { run } = step;
-    const working = beginWork(run, step.context.account);
-    const key = shared ?? step.site?.callee.ref.id ?? step.path;
-    const rate = rateOf(run, key, allowance);
-    if (run.commit === undefined && rate.waiting.peek() === undefined && blocking(run, rate, 0) === undefined) {
-      // Used at once, so nobody can wait for it to be used.
-      enter(step, rate, key, allowance, 0).at = run.clock.now();
-      next(step, done);
-      endWork(run, working);
-      return;
-    }
     take(step, key, allowance, 0, (taken) => {
       if (!("rate" in taken)) {
         done(taken, null);
@@ -95,6 +86,20 @@ export function withRate(perSecond: number, next: Attempt, shared?: string): Att
         });
       }
     });
+  };
+  return (step, done) => {
+    const { run } = step;
+    const working = beginWork(run, step.context.account);
+    const key = shared ?? step.site?.callee.ref.id ?? step.path;
+    const rate = rateOf(run, key, allowance);
+    if (run.commit !== undefined || rate.waiting.peek() !== undefined || blocking(run, rate, 0) !== undefined) {
+      waiting(step, key, working, done);
+      return;
+    }
+    // Used at once, so nobody can wait for it to be used.
+    enter(step, rate, key, allowance, 0).at = run.clock.now();
+    next(step, done);
+    endWork(run, working);
   };
 }
 
