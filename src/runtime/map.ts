@@ -174,7 +174,10 @@ function runItems(map: Running): void {
 
   /** What must still succeed and has not begun stays kept back. */
   const keepRest = (): void => {
-    if (claim !== undefined && !over) resize(claim, times(map.one, Math.max(0, map.required - ok - going - known.size)));
+    if (claim === undefined || over) return;
+    // Never more than there is still to begin: what failed is not made up for.
+    const left = step.halt === running ? Math.min(map.required - ok - going - known.size, items.length - ended - going) : 0;
+    resize(claim, times(map.one, Math.max(0, left)));
   };
 
   const itemFailed = (position: number, problem: CallFailure): void => {
