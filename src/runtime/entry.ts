@@ -2,7 +2,7 @@
  * The innermost part of every call of a tool or agent: it passes the limits of the regions around it, innermost first,
  * then the attempt is counted, and what the callable itself costs is paid.
  */
-import { beginWork, endWork, request, type Worker } from "./admission.js";
+import { beginWork, endWork, request } from "./admission.js";
 import { pump } from "./body.js";
 import type { CallFailure } from "./failure.js";
 import { orderOf, type Waiting } from "./gate.js";
@@ -32,9 +32,8 @@ function gated(step: Step, gates: GateChain, tool: boolean, next: Attempt, done:
 
 function admitted(step: Step, tool: boolean, next: Attempt, done: Done): void {
   const { run, context } = step;
-  const working = beginWork(run, context.account);
-  if (working !== undefined) {
-    underBudget(step, working, tool, next, done);
+  if (context.account.capped) {
+    underBudget(step, tool, next, done);
     return;
   }
   // No budget is around: there is nothing to wait for.
@@ -47,8 +46,9 @@ function admitted(step: Step, tool: boolean, next: Attempt, done: Done): void {
   }
 }
 
-function underBudget(step: Step, working: Worker, tool: boolean, next: Attempt, done: Done): void {
+function underBudget(step: Step, tool: boolean, next: Attempt, done: Done): void {
   const { run, context } = step;
+  const working = beginWork(run, context.account);
   step.context = { ...context, worker: working };
   // What follows from the end happens before those who wait are told that there is less to wait for.
   const end: Done = (failed, value) => {
@@ -114,12 +114,6 @@ function countAttempt(step: Step, tool: boolean, then: (failed: CallFailure | un
   const cost = costOf(step);
   const amount: Amount = { cost, tokens: 0, calls: 1 };
   const { account: held, claim } = context;
-  if (!held.capped) {
-    if (cost > 0) spend(held, amount);
-    counted(step, tool, cost);
-    then(undefined);
-    return;
-  }
   // What was kept back for it is there at once.
   if (claim !== undefined && expiry(held) === undefined && payFrom(claim, amount)) {
     counted(step, tool, cost);

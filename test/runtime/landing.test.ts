@@ -346,6 +346,22 @@ describe("a budget of time", () => {
     const waited = await f.finish(backoff, { provider: failing, inputs: xs(4) });
     expect(waited.result).toMatchObject({ status: "completed", value: 4, elapsedMs: 250 });
   });
+
+  test("lets nothing begin any more once it is over", async () => {
+    const late = `@budget(time: 250ms) flow main(xs: string(..40)[]) -> string {
+        let all = settle map x in xs { A(x) }
+        look(if len(all.ok) > 0 { "some" } else { "none" })
+      }
+      tool look(x: string(..40)) -> string(..40) = module("./t.ts")`;
+    const { result, events } = await f.finish(graphOf(late), {
+      provider: greedy({ ms: () => 10_000 }),
+      inputs: xs(2),
+      tools: { look: () => "fine" },
+    });
+    expect(result.failure?.kind).toBe("budget_exceeded");
+    expect(kinds(events, "call.completed")).toEqual([]);
+    expect(result.spend.toolCalls).toBe(0);
+  });
 });
 
 describe("more than was reserved", () => {
