@@ -303,7 +303,6 @@ export async function execute(argv: readonly string[], version: string, to: Term
   return code;
 }
 
-/** A flow's parameters are options that are known only when the file has been read. */
 /** What a run gets from outside, in the commands that make real ones. */
 function withOutside(command: Command): Command {
   return command
@@ -315,6 +314,7 @@ function withOutside(command: Command): Command {
     .option("--allow-host <host>", "let images and documents come from a host that is not public, as name or name:port", collect);
 }
 
+/** A flow's parameters are options that are known only when the file has been read. */
 function withInputs(command: Command): Command {
   return command
     .option("--input <file>", "inputs as a JSON object; `-` reads standard input")

@@ -127,15 +127,14 @@ export function show(named: string | undefined, options: StoreOptions & { readon
   });
 }
 
-/** What a run had spent when it ended last; undefined for one that has not. */
-function spendOf(events: StoredRun["events"]) {
+/** How a run ended last, and what it had spent then; undefined for one that has not. */
+function endOf(events: StoredRun["events"]) {
   const last = events.findLast((event) => event.kind.startsWith("run.") && "spend" in event);
-  return last !== undefined && "spend" in last ? last.spend : undefined;
+  return { last, spend: last !== undefined && "spend" in last ? last.spend : undefined };
 }
 
 function shownJson({ start, status, events }: StoredRun): unknown {
-  const last = events.findLast((event) => event.kind.startsWith("run.") && "spend" in event);
-  const spend = spendOf(events);
+  const { last, spend } = endOf(events);
   return {
     run: start.run,
     status,
@@ -180,7 +179,7 @@ function shownText({ start, status, events, damaged }: StoredRun, to: Terminal):
     if (call.failure !== undefined) lines.push(`           ${red(call.failure.kind, color)}: ${call.failure.message}`);
     for (const note of call.notes) lines.push(dim(`           ${note}`, color));
   }
-  const spend = spendOf(events);
+  const { spend } = endOf(events);
   if (spend !== undefined && spend.inputTokens + spend.outputTokens > 0)
     lines.push(dim(`${tokensText(spend, events.reduce(withParts, noParts))} · ${money(spend.costUsd)}`, color));
   for (const [path, text] of openQuestions(events)) lines.push(yellow(`? ${path}: ${text}`, color));

@@ -377,13 +377,6 @@ function settled(
   return { body: { ...run(declared), shape: declared }, state: declared };
 }
 
-/** How many groups of more than one there are on all levels of the tree over so many items. */
-function treeCalls(items: number, size: number): number {
-  let calls = 0;
-  for (let width = items; width > 1; width = Math.ceil(width / size)) calls += Math.floor(width / size) + (width % size > 1 ? 1 : 0);
-  return calls;
-}
-
 function reduceBound(node: Extract<NodeIR, { kind: "reduce" }>, place: Place): Region {
   const { scope } = place;
   const items = sized(shapeOf(node.over, scope), node.size, node.over, place);
@@ -413,7 +406,7 @@ function reduceBound(node: Extract<NodeIR, { kind: "reduce" }>, place: Place): R
   const calls = groupCalls(items.max, size);
   const known = size === largest && items.min === items.max;
   const fewest = items.min <= 1 ? 0 : Number.isFinite(largest) ? Math.ceil((items.min - 1) / (largest - 1)) : 1;
-  const least = known ? treeCalls(items.min, size) : fewest;
+  const least = known && isNumber(calls) ? calls : fewest;
   const depth: Count =
     isNumber(items.max) && Number.isFinite(items.max) ? Math.ceil(Math.log(Math.max(1, items.max)) / Math.log(size) - 1e-9) : calls;
   const shape = items.min > 0 ? body.shape : join(body.shape, NULL);

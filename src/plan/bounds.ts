@@ -132,6 +132,7 @@ function analysis(graph: Graph, inputs: Inputs | undefined, means?: Means): Boun
       return minimumsOf(body, { ...nowhere, scope: { ...nowhere.scope, names: new Map(known) } });
     },
     call: (ref, args) => callBound(ref, args, {}, nowhere, spanOf(graph)).bound,
+    // In a world of its own, since budgets that are met are noted in it.
     inside: (ref, args) => callBound(ref, args, { budget: {} }, placeIn(worldOf(graph)), spanOf(graph)).bound,
   };
 }

@@ -67,40 +67,30 @@ export async function useTools(
   numbers: Numbers,
 ): Promise<readonly Used[]> {
   const { run, context } = step;
-  // The tools stand for the agent meanwhile.
-  rest(run, context.worker);
-  try {
-    return await useEach(step, ir, tools, calls, numbers);
-  } finally {
-    wake(run, context.worker);
-  }
-}
-
-async function useEach(
-  step: Step,
-  ir: AgentIR,
-  tools: readonly AgentTool[],
-  calls: readonly ToolCallRequest[],
-  numbers: Numbers,
-): Promise<readonly Used[]> {
   const byName = new Map(tools.map((tool) => [tool.description.name, tool]));
   const limit = ir.maxCallsPerTurn;
   const one = async (call: ToolCallRequest, i: number): Promise<Used> => {
     if (i >= limit) return toolFailed(call, `At most ${limit} tool calls are allowed in one turn; this one was not made.`);
     const tool = byName.get(call.name);
     if (tool === undefined) return toolFailed(call, `There is no tool ${call.name}. The tools are: ${[...byName.keys()].join(", ")}.`);
-    const working = beginWork(step.run, step.context.account);
+    const working = beginWork(run, context.account);
     try {
-      return await useTool(step, ir, tool.callee, call, numbers, working);
+      return await useTool(step, ir, tool, call, numbers, working);
     } finally {
-      endWork(step.run, working);
-      pump(step.run);
+      endWork(run, working);
+      pump(run);
     }
   };
-  if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return Promise.all(calls.map(one));
-  const used: Used[] = [];
-  for (const [i, call] of calls.entries()) used.push(await one(call, i));
-  return used;
+  // The tools stand for the agent meanwhile.
+  rest(run, context.worker);
+  try {
+    if (!calls.some((call) => byName.get(call.name)?.callee.effect === "effect")) return await Promise.all(calls.map(one));
+    const used: Used[] = [];
+    for (const [i, call] of calls.entries()) used.push(await one(call, i));
+    return used;
+  } finally {
+    wake(run, context.worker);
+  }
 }
 
 function toolFailed(call: ToolCallRequest, text: string, short?: string): Used {
@@ -114,16 +104,15 @@ function toolMessage(call: ToolCallRequest, text: string, failed: boolean): Mess
 async function useTool(
   step: Step,
   ir: AgentIR,
-  callee: CompiledCallable,
+  { callee, description }: AgentTool,
   call: ToolCallRequest,
   { attempt, counts }: Numbers,
   working: Worker | undefined,
 ): Promise<Used> {
   const { run } = step;
   if (call.invalid !== undefined) return toolFailed(call, `The arguments are not JSON: ${call.invalid}`);
-  const fields = callee.ir.params.map((param) => ({ name: param.name, type: param.type, optional: param.default !== undefined }));
   const given = typeof call.arguments === "object" && call.arguments !== null ? call.arguments : {};
-  const present = fields.filter((field) => !field.optional || Object.hasOwn(given, field.name));
+  const present = description.parameterTypes.filter((field) => !field.optional || Object.hasOwn(given, field.name));
   const checked = await fitted(run, { kind: "record", fields: present.map((field) => ({ ...field, optional: false })) }, given);
   if (!checked.ok) return toolFailed(call, `The arguments do not fit: ${checked.message}`);
   const count = (counts.get(callee.ir.name) ?? 0) + 1;
@@ -176,11 +165,10 @@ function callTool(step: Step, callee: CompiledCallable, args: Readonly<Record<st
     });
   };
   const needs = account.limited ? run.program.analysis.call(callee.ref, args) : nothing;
-  const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
+  const takeBack = enter(run, { account, claim: undefined, path }, needs, (refused, own) => {
     if (refused === undefined) start(own);
     else end(refused, null);
-  };
-  const takeBack = enter(run, { account, claim: undefined, path }, needs, entered);
+  });
   if (takeBack !== undefined)
     scope.onStop = () => {
       takeBack();

@@ -238,12 +238,11 @@ function startBranches({ step, branches, max, must, contextOf, ended }: Starting
       }
       let takeBack: (() => void) | undefined;
       const place = { account, claim: from, path: `${prefix}/${branch.name}` };
-      const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
+      const cancel = enter(run, place, needs[position] ?? nothing, (refused, own) => {
         if (takeBack !== undefined) entering.delete(takeBack);
         if (refused === undefined) launch(branch, position, own, leave);
         else refuse(refused);
-      };
-      const cancel = enter(run, place, needs[position] ?? nothing, entered);
+      });
       if (cancel === undefined) return;
       takeBack = () => {
         cancel();

@@ -91,12 +91,11 @@ export function compileLoop(node: LoopNode, scope: Layout, compiler: Compiler): 
       }
       // A round that could not be ended is not begun.
       const { total } = body.keep.needs({ slots: [], parent: step.frame }, new Map([[node.state, sizeOf(state)]]));
-      const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
+      const cancel = enter(run, { account, claim, path }, total, (refused, own) => {
         step.onStop = undefined;
         if (refused === undefined) start(own);
         else land(number, state, refused.message);
-      };
-      const cancel = enter(run, { account, claim, path }, total, entered);
+      });
       if (cancel === undefined) return;
       step.onStop = () => {
         step.onStop = undefined;

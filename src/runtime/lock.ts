@@ -5,9 +5,11 @@
 import { pump } from "./body.js";
 import { failure } from "./failure.js";
 import type { Journal } from "./journal.js";
+import { cycleOf, type Holding } from "./lock-cycle.js";
 import type { Attempt, Done, Run, Step } from "./machine.js";
 import { advanceAll, inside } from "./merge-order.js";
 import type { Read } from "./retry.js";
+import type { Scope } from "./scope.js";
 import { stopped } from "./step.js";
 import type { LockTaken } from "./store.js";
 
@@ -70,9 +72,15 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
       hold();
       return;
     }
-    const cycle = cycleOf(run.locks, lock, step);
+    const cycle = cycleOf<Lock, Scope>(step, lock, holding(run.locks));
     if (cycle !== undefined) {
-      done(waitsForItself(cycle, step), null);
+      done(
+        waitsForItself(
+          cycle.map((each) => each.name),
+          step,
+        ),
+        null,
+      );
       return;
     }
     const wish: Wish = {
@@ -191,20 +199,9 @@ function silent(run: Run, watch: Watch | undefined): LockTaken | undefined {
   return run.clock.now() - watch.since >= enough ? taken : undefined;
 }
 
-/** The locks on the way from one back to a lock that the asking step is inside of. */
-function cycleOf(locks: Locks, wanted: Lock, asking: Step): readonly string[] | undefined {
-  const visit = (lock: Lock, way: readonly Lock[]): readonly string[] | undefined => {
-    const { holder } = lock;
-    if (holder === undefined || way.includes(lock)) return undefined;
-    const longer = [...way, lock];
-    if (inside(asking, holder)) return [...longer, wanted].map(({ name }) => name);
-    for (const other of locks.values()) {
-      if (other.waiting.some((wish) => inside(wish.step, holder))) {
-        const found = visit(other, longer);
-        if (found !== undefined) return found;
-      }
-    }
-    return undefined;
-  };
-  return visit(wanted, []);
-}
+/** How the locks of a run stand. */
+const holding = (locks: Locks): Holding<Lock, Scope> => ({
+  holderOf: ({ holder }) => holder,
+  wantedInside: (holder) => [...locks.values()].filter(({ waiting }) => waiting.some((wish) => inside(wish.step, holder))),
+  inside,
+});

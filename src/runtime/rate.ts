@@ -91,13 +91,12 @@ export function withRate(perSecond: number, next: Attempt, shared?: string): Att
     const { run } = step;
     const working = beginWork(run, step.context.account);
     const key = shared ?? step.site?.callee.ref.id ?? step.path;
-    const rate = rateOf(run, key, allowance);
-    if (run.commit !== undefined || rate.waiting.peek() !== undefined || blocking(run, rate, 0) !== undefined) {
+    const free = run.commit === undefined ? takeNow(step, rateOf(run, key, allowance), key, allowance, 0) : undefined;
+    if (free === undefined) {
       waiting(step, key, working, done);
       return;
     }
-    // Used at once, so nobody can wait for it to be used.
-    enter(step, rate, key, allowance, 0).at = run.clock.now();
+    use(run, free);
     next(step, done);
     endWork(run, working);
   };

@@ -49,13 +49,8 @@ export function withRetry(policy: RetryPolicy, next: Attempt): Attempt {
     });
   };
   return (step, done) => {
-    const { past } = step.run;
-    const before = past === undefined ? undefined : past.attempts.get(step.path);
-    if (before === undefined)
-      next(step, (failed, value) => {
-        if (failed === undefined) done(undefined, value);
-        else after(step, 1, failed, done);
-      });
+    const before = step.run.past?.attempts.get(step.path);
+    if (before === undefined) again(step, 1, done);
     else resumed(policy, step, before, done, (attempt) => again(step, attempt, done));
   };
 }

@@ -99,7 +99,8 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
           kept.record(event);
           listener?.(event);
         };
-  const feed = eventFeed(listen, () => inMicros(clock.now() - startedAt + (past?.elapsedMs ?? 0)), past?.nextSeq);
+  const elapsed = (): number => inMicros(clock.now() - startedAt + (past?.elapsedMs ?? 0));
+  const feed = eventFeed(listen, elapsed, past?.nextSeq);
   const emit =
     past === undefined
       ? feed.emit
@@ -135,7 +136,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     const misses = options.tape?.takeMisses() ?? [];
     const ended = misses.length === 0 ? outcome : missed(misses);
     if (misses.length > 0) made.interrupted = false;
-    const concludedAs = concluded(made, ended, prepared.simulated, inMicros(clock.now() - startedAt + (past?.elapsedMs ?? 0)));
+    const concludedAs = concluded(made, ended, prepared.simulated, elapsed());
     const result = misses.length === 0 ? concludedAs : { ...concludedAs, problems: notRecorded(misses, graph, options.tape?.remedy ?? "") };
     // Nothing goes on after the end of a run, whatever still comes back.
     made.dead = true;

@@ -43,7 +43,7 @@ const foreign: ReadonlySet<string> = new Set(["cancelled", "budget_exceeded", "d
 export function tallies(simulated: () => boolean): Tallies {
   const byHash = new Map<string, Tally>();
   /** What calls inside a call used, by the step of the outer one. */
-  const inner = new WeakMap<Step, { -readonly [K in keyof Figures]: number }>();
+  const inner = new WeakMap<Step, Figures>();
   return {
     count(step, failed, elapsedMs) {
       const ir = step.site?.callee.ir;
@@ -79,7 +79,7 @@ export function tallies(simulated: () => boolean): Tallies {
   };
 }
 
-function addTo(sums: { -readonly [K in keyof Figures]: number }, own: Figures): void {
+function addTo(sums: Figures, own: Figures): void {
   sums.attempts += own.attempts;
   sums.toolAttempts += own.toolAttempts;
   sums.requests += own.requests;

@@ -35,19 +35,12 @@ export function unsupported(
     seen.add(key);
   };
   const visited = refSet();
-  const models = new Set<string>();
   const visitPolicies = (policies: Policies, span: Span): void => {
     if (isBare(policies)) return;
     if (policies.compensate !== undefined) visitCallee(policies.compensate.callee, span);
     if (policies.isolate?.resolve !== undefined) visitCallee(policies.isolate.resolve, span);
     if (policies.lock?.scope === "global") report("@lock across runs", span, true);
     for (const ref of policies.fallback ?? []) visitCallee(ref, span);
-  };
-  const visitModel = (id: string): void => {
-    const model = graph.models[id];
-    if (model === undefined || models.has(id)) return;
-    models.add(id);
-    for (const other of [...(model.fallback ?? []), ...(model.balance ?? [])]) visitModel(other);
   };
   const visitCallee = (ref: CalleeRef, span: Span): void => {
     if (!visited(ref)) return;
@@ -58,10 +51,7 @@ export function unsupported(
       if (stops(ref)) return;
       if (ir.kind === "flow") visitBody(ir.body);
       if (ir.kind === "capability") for (const implementation of ir.implementations) visitCallee(implementation, ir.span);
-      if (ir.kind === "agent") {
-        visitModel(ir.model);
-        for (const tool of ir.tools) visitCallee(tool, ir.span);
-      }
+      if (ir.kind === "agent") for (const tool of ir.tools) visitCallee(tool, ir.span);
     }
   };
   const visitBody = (body: Body): void => {

@@ -142,7 +142,8 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
           return;
         }
         let takeBack: (() => void) | undefined;
-        const entered = (refused: CallFailure | undefined, own: Claim | undefined): void => {
+        const path = `${prefix}[${number}]`;
+        const cancel = enter(run, { account, claim, path }, one, (refused, own) => {
           if (takeBack !== undefined) entering.delete(takeBack);
           if (refused === undefined && landed === undefined) launch(number, own, leave);
           else {
@@ -151,9 +152,7 @@ export function compileVote(node: VoteNode, scope: Layout, compiler: Compiler): 
             leave?.();
             ended(number, refused ?? stopped(step), null);
           }
-        };
-        const path = `${prefix}[${number}]`;
-        const cancel = enter(run, { account, claim, path }, one, entered);
+        });
         if (cancel === undefined) return;
         takeBack = () => {
           cancel();

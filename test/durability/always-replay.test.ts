@@ -6,7 +6,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { virtualClock } from "../../src/host/clock.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import { answer, block, program } from "../laws/random-program.js";
 import { alwaysReplayed } from "../support/always-replay.js";
@@ -14,6 +13,7 @@ import { carry, graphOf, optionsIn, world } from "../support/crashing.js";
 import { durablePrograms } from "../support/durable-programs.js";
 import * as f from "../support/flows.js";
 import { shortBudgets } from "../support/short-budgets.js";
+import { functionsOnly } from "../support/tools.js";
 
 const runs = Number(process.env["LAW_RUNS"] ?? 40);
 /** Every result is a life, and every life begins with all that was before it. */
@@ -58,22 +58,15 @@ describe("a run that forgets everything at every result", () => {
             clock: virtualClock(),
             environment: () => undefined,
             models: { provider: () => ({ missing: "provider", known: [] }) },
-            tools: {
-              load: () =>
-                Promise.resolve(async ({ x }, context) => {
-                  made.set(context.call, (made.get(context.call) ?? 0) + 1);
-                  const latency = Math.floor(randomFor(seed, context.call)() * 100);
-                  if (latency > 10) await f.onClock(context.clock, latency, context);
-                  if (failing(Number(x))) throw new Error("made to fail");
-                  return answer(Number(x));
-                }),
-              exec: () => Promise.reject(new Error("no programs here")),
-              http: () => Promise.reject(new Error("no network here")),
-              mcp: () => Promise.reject(new Error("no servers here")),
-              close: () => Promise.resolve(),
-              directory: process.cwd(),
-              worktrees: temporaryWorktrees,
-            },
+            tools: functionsOnly(() =>
+              Promise.resolve(async ({ x }, context) => {
+                made.set(context.call, (made.get(context.call) ?? 0) + 1);
+                const latency = Math.floor(randomFor(seed, context.call)() * 100);
+                if (latency > 10) await f.onClock(context.clock, latency, context);
+                if (failing(Number(x))) throw new Error("made to fail");
+                return answer(Number(x));
+              }),
+            ),
           },
         );
         const result = await running.handle.result;

@@ -8,7 +8,6 @@ import { expect, test } from "vitest";
 import { compile } from "../../src/compile.js";
 import { fileHost } from "../../src/host/files.js";
 import { simulator } from "../../src/host/providers/sim.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { RunEvent } from "../../src/runtime/events.js";
 import { hash53 } from "../../src/runtime/hash.js";
 import type { RunOptions } from "../../src/runtime/options.js";
@@ -18,6 +17,7 @@ import { longest } from "../support/adversary.js";
 import { carry, world } from "../support/crashing.js";
 import { broken } from "../support/invariants.js";
 import { randomOf, runnableProgram } from "../support/runnable-programs.js";
+import { functionsOnly } from "../support/tools.js";
 
 const runs = Number(process.env["SIM_RUNS"] ?? 30);
 const DEATHS = 3;
@@ -41,19 +41,12 @@ function outside(graph: Parameters<typeof carry>[0], seed: number): Partial<RunO
   };
   return {
     models: { provider: () => provider },
-    tools: {
-      load: (tool) =>
-        Promise.resolve((_, { call, attempt }) => {
-          if (fails(`${call} ${attempt}`)) throw Object.assign(new Error("made to fail"), { kind: "unavailable", committed: "no" });
-          return longest(tool.result, graph.types, randomOf(hash53(call, seed)));
-        }),
-      exec: () => Promise.reject(new Error("no programs here")),
-      http: () => Promise.reject(new Error("no network here")),
-      mcp: () => Promise.reject(new Error("no servers here")),
-      close: () => Promise.resolve(),
-      directory: process.cwd(),
-      worktrees: temporaryWorktrees,
-    },
+    tools: functionsOnly((tool) =>
+      Promise.resolve((_, { call, attempt }) => {
+        if (fails(`${call} ${attempt}`)) throw Object.assign(new Error("made to fail"), { kind: "unavailable", committed: "no" });
+        return longest(tool.result, graph.types, randomOf(hash53(call, seed)));
+      }),
+    ),
   };
 }
 

@@ -7,7 +7,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { virtualClock } from "../../src/host/clock.js";
 import { memoryStore } from "../../src/host/store/memory.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph, ModelIR } from "../../src/plan/ir.js";
 import { resumeKept, runKept } from "../../src/runtime/durable.js";
 import type { RunEvent } from "../../src/runtime/events.js";
@@ -16,6 +15,7 @@ import type { RunResult } from "../../src/runtime/run.js";
 import type { StoreRecord } from "../../src/runtime/store.js";
 import { livesOn } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
+import { functionsOnly } from "../support/tools.js";
 
 interface Limits {
   readonly rate: number | undefined;
@@ -242,15 +242,7 @@ async function kept(
     clock,
     environment: () => undefined,
     models: { provider: () => provider },
-    tools: {
-      load: () => Promise.reject(new Error("no tools here")),
-      exec: () => Promise.reject(new Error("no programs here")),
-      http: () => Promise.reject(new Error("no network here")),
-      mcp: () => Promise.reject(new Error("no servers here")),
-      close: () => Promise.resolve(),
-      directory: process.cwd(),
-      worktrees: temporaryWorktrees,
-    },
+    tools: functionsOnly(),
   };
   const keeping = { store, owner: "test", soon: setImmediate, beatMs: 1e12 };
   if (records === undefined) {

@@ -6,7 +6,6 @@ import { renderProblems } from "../../src/diagnostics/render.js";
 import { virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
 import { memoryStore } from "../../src/host/store/memory.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import { isNumber } from "../../src/plan/bound-algebra.js";
 import { bounds, expected } from "../../src/plan/bounds.js";
 import type { FlowIR, Graph } from "../../src/plan/ir.js";
@@ -17,6 +16,7 @@ import type { RunResult } from "../../src/runtime/run.js";
 import type { Store } from "../../src/runtime/store.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
 import { onClock } from "../support/flows.js";
+import { functionsOnly } from "../support/tools.js";
 
 const HEAD = `
 model m { provider: "sim", name: "m", price: { input: $1.00, output: $5.00 }, context: 20k, max_output: 500 }
@@ -71,15 +71,7 @@ function carryOut(
     { xs },
     {
       clock,
-      tools: {
-        load: (tool) => Promise.resolve(usual[tool.name] ?? (() => null)),
-        exec: () => Promise.reject(new Error("none")),
-        http: () => Promise.reject(new Error("none")),
-        mcp: () => Promise.reject(new Error("none")),
-        close: () => Promise.resolve(),
-        directory: process.cwd(),
-        worktrees: temporaryWorktrees,
-      },
+      tools: functionsOnly((tool) => Promise.resolve(usual[tool.name] ?? (() => null))),
       models: { provider: () => provider },
       environment: () => undefined,
     },

@@ -1,7 +1,6 @@
 /** A run with models and tools at their worst, and what it used, to be compared with a bound. */
 
 import { virtualClock } from "../../src/host/clock.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Count } from "../../src/plan/bound-algebra.js";
 import { valueAt } from "../../src/plan/bound-algebra.js";
 import type { Amounts } from "../../src/plan/bounds.js";
@@ -15,6 +14,7 @@ import { prepare } from "../../src/runtime/prepare.js";
 import { machineOf, type RunOptions, type RunResult, rootContext, run } from "../../src/runtime/run.js";
 import { newScope } from "../../src/runtime/scope.js";
 import { adversarialTool, adversary, diligent, diligentTool, type Malice } from "./adversary.js";
+import { functionsOnly } from "./tools.js";
 
 export interface Tried {
   readonly result: RunResult;
@@ -38,15 +38,7 @@ function optionsFor(graph: Graph, malice: Malice, events: RunEvent[]): RunOption
   return {
     clock: virtualClock(),
     seed: malice.seed,
-    tools: {
-      load: (tool) => Promise.resolve(adversarialTool(tool, graph.types, malice)),
-      exec: () => Promise.reject(new Error("no programs here")),
-      http: () => Promise.reject(new Error("no network here")),
-      mcp: () => Promise.reject(new Error("no servers here")),
-      close: () => Promise.resolve(),
-      directory: process.cwd(),
-      worktrees: temporaryWorktrees,
-    },
+    tools: functionsOnly((tool) => Promise.resolve(adversarialTool(tool, graph.types, malice))),
     models: { provider: () => provider },
     environment: () => undefined,
     onEvent: (event) => {

@@ -9,7 +9,6 @@ import { type VirtualClock, virtualClock } from "../../src/host/clock.js";
 import { fileHost } from "../../src/host/files.js";
 import { simulator } from "../../src/host/providers/sim.js";
 import { memoryStore } from "../../src/host/store/memory.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph } from "../../src/plan/ir.js";
 import type { Question } from "../../src/runtime/ask.js";
 import { type Keeping, resumeKept, runKept } from "../../src/runtime/durable.js";
@@ -20,6 +19,7 @@ import { type Store, type StoredRun, StoreError, type StoreRecord } from "../../
 import type { ToolFunction } from "../../src/runtime/tool.js";
 import type { DurableProgram } from "./durable-programs.js";
 import { onClock } from "./flows.js";
+import { functionsOnly } from "./tools.js";
 
 export function graphOf(program: DurableProgram): Graph {
   const compiled = compile("durable.weave", fileHost(new Map([["durable.weave", program.source]])));
@@ -102,18 +102,10 @@ export function optionsIn(
     clock,
     environment: () => undefined,
     models: { provider: () => provider },
-    tools: {
-      load: (tool) => {
-        const found = functions[tool.name];
-        return found === undefined ? Promise.reject(new Error(`no function for ${tool.name}`)) : Promise.resolve(found);
-      },
-      exec: () => Promise.reject(new Error("no programs here")),
-      http: () => Promise.reject(new Error("no network here")),
-      mcp: () => Promise.reject(new Error("no servers here")),
-      close: () => Promise.resolve(),
-      directory: process.cwd(),
-      worktrees: temporaryWorktrees,
-    },
+    tools: functionsOnly((tool) => {
+      const found = functions[tool.name];
+      return found === undefined ? Promise.reject(new Error(`no function for ${tool.name}`)) : Promise.resolve(found);
+    }),
     ask: answerOf,
   };
 }

@@ -1,7 +1,6 @@
 /** Programs written by hand as graphs, with tools that are JavaScript functions, and a way to run them. */
 
 import { realClock, virtualClock } from "../../src/host/clock.js";
-import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type {
   AgentIR,
   BindingIR,
@@ -24,6 +23,7 @@ import type { Provider } from "../../src/runtime/provider.js";
 import type { RunHandle, RunOptions, RunResult } from "../../src/runtime/run.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
 import { running as runningNow } from "./always-replay.js";
+import { functionsOnly } from "./tools.js";
 
 export const span = { file: "test.weave", start: 0, end: 0 };
 export const json: TypeIR = { kind: "json" };
@@ -243,18 +243,10 @@ export function start(of: Graph, running: Running = {}): { readonly handle: RunH
   const events: RunEvent[] = [];
   const options: RunOptions = {
     clock: running.clock ?? virtualClock(),
-    tools: {
-      load: (wanted) => {
-        const found = running.tools?.[wanted.id];
-        return found === undefined ? Promise.reject(new Error(`no function for ${wanted.id}`)) : Promise.resolve(found);
-      },
-      exec: () => Promise.reject(new Error("no programs here")),
-      http: () => Promise.reject(new Error("no network here")),
-      mcp: () => Promise.reject(new Error("no servers here")),
-      close: () => Promise.resolve(),
-      directory: process.cwd(),
-      worktrees: temporaryWorktrees,
-    },
+    tools: functionsOnly((wanted) => {
+      const found = running.tools?.[wanted.id];
+      return found === undefined ? Promise.reject(new Error(`no function for ${wanted.id}`)) : Promise.resolve(found);
+    }),
     models: { provider: () => running.provider ?? { missing: "provider", known: [] } },
     environment: () => undefined,
     onEvent: (event) => events.push(event),

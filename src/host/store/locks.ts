@@ -3,6 +3,7 @@
  * first, whichever run it is of. A lock belongs to a call of a run and is held as long as that run has an owner that gives
  * signs of life, or waits for a person. When a run loses a lock its fencing number goes up: it writes nothing more.
  */
+import { cycleOf, type Holding } from "../../runtime/lock-cycle.js";
 import { type LockAnswer, type LockTurn, type StoredStatus, StoreError } from "../../runtime/store.js";
 
 /** A call that has a lock, or waits for one. */
@@ -88,7 +89,7 @@ export function takeTurn(rows: LockRows, { name, back, waiting, dead }: LockTurn
     return { kind: "held", path, from: lost };
   }
   for (const path of waiting) if (!known.has(path)) rows.wait({ name, run, path });
-  const cycle = cycleOf(rows, run, name);
+  const cycle = ownCycle(rows, run, name);
   if (cycle !== undefined) {
     rows.leave({ name, run, path: cycle.path });
     return { kind: "cycle", ...cycle };
@@ -106,23 +107,17 @@ function inside(inner: LockRow, outer: LockRow): boolean {
 }
 
 /** A call of the run that waits for a lock whose holder waits for one that the call is inside of, over any number of steps. */
-function cycleOf(rows: LockRows, run: string, name: string): { readonly path: string; readonly names: readonly string[] } | undefined {
+function ownCycle(rows: LockRows, run: string, name: string): { readonly path: string; readonly names: readonly string[] } | undefined {
   const { held, waits } = rows.all();
-  const holderOf = new Map(held.map((row) => [row.name, row]));
+  const holders = new Map(held.map((row) => [row.name, row]));
+  const holding: Holding<string, LockRow> = {
+    holderOf: (lock) => holders.get(lock),
+    wantedInside: (holder) => waits.filter((wait) => inside(wait, holder)).map((wait) => wait.name),
+    inside,
+  };
   for (const asking of waits) {
     if (asking.run !== run || asking.name !== name) continue;
-    const visit = (wanted: string, way: readonly string[]): readonly string[] | undefined => {
-      const holder = holderOf.get(wanted);
-      if (holder === undefined || way.includes(wanted)) return undefined;
-      const longer = [...way, wanted];
-      if (inside(asking, holder)) return [...longer, name];
-      for (const wait of waits) {
-        const found = inside(wait, holder) ? visit(wait.name, longer) : undefined;
-        if (found !== undefined) return found;
-      }
-      return undefined;
-    };
-    const names = visit(name, []);
+    const names = cycleOf(asking, name, holding);
     if (names !== undefined) return { path: asking.path, names };
   }
   return undefined;

@@ -92,9 +92,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const locks = lockRows(sql, seals);
   const own = (run: string, fence: number): void => {
     const row = sql("SELECT fence FROM runs WHERE id = ?").get(run);
+    if (row?.["fence"] === fence) return;
     const standing = locks.standing(run);
-    if (row === undefined || standing === undefined) throw new StoreError("io", `the run ${run} is not in the store`);
-    if (row["fence"] !== fence) throw fenced(run, standing);
+    throw standing === undefined ? new StoreError("io", `the run ${run} is not in the store`) : fenced(run, standing);
   };
 
   /** The last row that was written; nobody else writes to a run under the same fencing number. */
