@@ -239,6 +239,7 @@ export async function execute(argv: readonly string[], version: string, to: Term
       .option("--target-cost <usd>", "what a run should cost, for the grade", number)
       .option("--baseline <id>", "compare with this evaluation; the last one unless told, `none` for none")
       .option("--require <grade>", "fail when the grade is below: excellent, good, fair or poor")
+      .option("--ignore <figure>", "no grade and no regression by score, errors, time or cost; may be repeated", collect)
       .option("--resume [id]", "go on with an evaluation that was stopped"),
   )
     .option("--record <file>", "write what models and tools answer to a recording")

@@ -10,7 +10,7 @@ import { type Evaluation, type Evaluations, evaluationsIn } from "../host/store/
 import { findStore, storeFor } from "../host/store/place.js";
 import type { FileOptions } from "../host/tools/files.js";
 import type { FlowIR, Graph, TypeIR } from "../plan/ir.js";
-import { compare, type Grade, grades, type Row, summarize, type Targets } from "../runtime/evals/results.js";
+import { compare, type Grade, grades, ignorable, type Metric, type Row, summarize, type Targets } from "../runtime/evals/results.js";
 import { parseScorer, type Scorer } from "../runtime/evals/scorers.js";
 import { canonical, contentHash, runId } from "../runtime/hash.js";
 import type { RunOptions as RuntimeOptions } from "../runtime/run.js";
@@ -39,6 +39,7 @@ export interface EvalOptions extends Omit<RunOptions, "store" | "reuse" | "event
   readonly targetCost?: number;
   readonly baseline?: string;
   readonly require?: string;
+  readonly ignore?: readonly string[];
   readonly resume?: string | boolean;
   readonly store?: string;
 }
@@ -129,8 +130,9 @@ export async function evaluate(file: string | undefined, name: string | undefine
     const rows = store.rows(began.id).filter((row) => cases.some((each) => each.key === row.case) && row.repeat <= plan.repeat);
     const before = baseline === undefined ? [] : store.rows(baseline.id);
     const targets = targetsOf(plan.targets, before);
-    const summary = summarize(rows, plan.threshold, targets);
-    const comparison = baseline === undefined ? undefined : compare(before, rows, plan.threshold, plan.seed);
+    const ignored = (options.ignore ?? []) as readonly Metric[];
+    const summary = summarize(rows, plan.threshold, targets, ignored);
+    const comparison = baseline === undefined ? undefined : compare(before, rows, plan.threshold, plan.seed, ignored);
     const left = cases.length * plan.repeat - rows.length;
     if (left === 0) store.end(began.id, comparison?.regression === true ? "regressed" : "done", summary.grade);
     store.tidy();
@@ -216,6 +218,8 @@ function planOf(file: string, graph: Graph, flow: FlowIR, typed: Typed, options:
   }
   if (options.require !== undefined && !grades.some((grade) => grade === options.require))
     return `${options.require} is no grade; grades are ${grades.join(", ")}`;
+  const unknown = options.ignore?.find((figure) => !ignorable.some((each) => each === figure));
+  if (unknown !== undefined) return `--ignore takes ${ignorable.join(", ")}; ${unknown} is none of them`;
   const judging = withJudges(
     graph,
     flow,

@@ -95,6 +95,12 @@ describe("a grade", () => {
     expect(summarize(rows, 0.5, {}).grades.success).toBe(grade);
   });
 
+  test("leaves out of the grade what is ignored", () => {
+    const rows = keys(4).map((key) => row(key, { ms: 1000 }));
+    expect(summarize(rows, 0.5, { ms: 100 }).grade).toBe("poor");
+    expect(summarize(rows, 0.5, { ms: 100 }, ["time"])).toMatchObject({ grade: "excellent", grades: { time: "poor" } });
+  });
+
   test("a run that failed scores 0, one without a judgement scores nothing", () => {
     expect(scoreOfRow(failed("a"))).toBe(0);
     const unscored = row("b", { scores: {}, unscored: "the judge failed" });
@@ -137,6 +143,12 @@ describe("a comparison", () => {
     // A difference that is sure and too small to matter.
     const little = before.map((each) => ({ ...each, ms: each.ms * 1.02 }));
     expect(compare(before, little, 0.5, 1).regression).toBe(false);
+    const quick = before.map((each, i) => ({ ...each, ms: 10 + i / 100 }));
+    const busy = quick.map((each) => ({ ...each, ms: each.ms * 3 }));
+    expect(compare(quick, busy, 0.5, 1).regression).toBe(false);
+    expect(compare(before, slower, 0.5, 1).regression).toBe(true);
+    expect(compare(before, slower, 0.5, 1, ["time"])).toMatchObject({ regression: false });
+    expect(compare(before, slower, 0.5, 1, ["time"]).differences.find(({ metric }) => metric === "time")?.verdict).toBe("worse");
     const dearer = before.map((each) => ({ ...each, costUsd: each.costUsd * 2 }));
     expect(compare(before, dearer, 0.5, 1).differences.find(({ metric }) => metric === "cost")?.verdict).toBe("worse");
   });

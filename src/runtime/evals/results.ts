@@ -43,6 +43,8 @@ export const thresholds = {
 } as const;
 
 export type Metric = keyof typeof thresholds;
+/** What a user may leave out of the grade and of what counts as a regression; how many runs pass always counts. */
+export const ignorable: readonly Metric[] = ["score", "errors", "time", "cost"];
 
 export interface Summary {
   readonly cases: number;
@@ -87,8 +89,8 @@ function graded(value: number, [excellent, good, fair]: readonly [number, number
   return reaches(excellent) ? "excellent" : reaches(good) ? "good" : reaches(fair) ? "fair" : "poor";
 }
 
-/** What the rows come to. */
-export function summarize(rows: readonly Row[], threshold: number, targets: Targets): Summary {
+/** What the rows come to; the grade leaves out what `ignored` names. */
+export function summarize(rows: readonly Row[], threshold: number, targets: Targets, ignored: readonly Metric[] = []): Summary {
   const verdicts = rows.map((row) => passes(row, threshold));
   const passed = verdicts.filter((each) => each === true).length;
   const counted = verdicts.filter((each) => each !== undefined).length;
@@ -139,8 +141,13 @@ export function summarize(rows: readonly Row[], threshold: number, targets: Targ
     judgeUsd: rows.reduce((sum, row) => sum + row.judgeUsd, 0),
     unstable,
     grades: made,
-    grade: grades[Math.max(...Object.values(made).map((grade) => grades.indexOf(grade)))] ?? "poor",
+    grade: worst(made, ignored),
   };
+}
+
+function worst(made: Summary["grades"], ignored: readonly Metric[]): Grade {
+  const counted = (Object.entries(made) as [Metric, Grade][]).filter(([metric]) => !ignored.includes(metric));
+  return grades[Math.max(...counted.map(([, grade]) => grades.indexOf(grade)))] ?? "poor";
 }
 
 function groups(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
@@ -175,6 +182,8 @@ export interface Comparison {
 export const ALPHA = 0.05;
 /** Smaller differences are no regression, however sure they are: points, points, points, ratio, ratio. */
 const LEAST: Readonly<Record<Metric, number>> = { success: 0.01, score: 0.01, errors: 0.01, time: 0.1, cost: 0.05 };
+/** Milliseconds: a busy machine adds as much to every case, and no test of chance knows of it. */
+const LEAST_MS = 50;
 
 type PerCase = ReadonlyMap<string, number>;
 
@@ -191,8 +200,14 @@ const share = (yes: boolean | undefined): number | undefined => (yes === undefin
 /** Times and costs are compared as ratios, so their logarithms are; nothing is the same as next to nothing. */
 const log = (value: number): number => Math.log(Math.max(value, 1e-9));
 
-/** Compares with an earlier evaluation: by case where both have it. */
-export function compare(before: readonly Row[], now: readonly Row[], threshold: number, seed: number): Comparison {
+/** Compares with an earlier evaluation: by case where both have it. What `ignored` names is compared, but is no regression. */
+export function compare(
+  before: readonly Row[],
+  now: readonly Row[],
+  threshold: number,
+  seed: number,
+  ignored: readonly Metric[] = [],
+): Comparison {
   const shared = [...groups(now).keys()].filter((key) => groups(before).has(key));
   const isPaired = shared.length > 0 && shared.length * 2 >= Math.min(groups(now).size, groups(before).size);
   const once = [before, now].every((rows) => [...groups(rows).values()].every((of) => of.length === 1));
@@ -257,13 +272,14 @@ export function compare(before: readonly Row[], now: readonly Row[], threshold: 
     const isRatio = each.metric === "time" || each.metric === "cost";
     const size = isRatio ? each.now / Math.max(each.before, 1e-12) - 1 : each.now - each.before;
     const worse = each.metric === "success" || each.metric === "score" ? size < 0 : size > 0;
-    const counts = p < ALPHA && Math.abs(size) >= LEAST[each.metric];
+    const isLarge = Math.abs(size) >= LEAST[each.metric] && (each.metric !== "time" || Math.abs(each.now - each.before) >= LEAST_MS);
+    const counts = p < ALPHA && isLarge;
     return { ...each, p, verdict: counts ? (worse ? "worse" : "better") : "same" };
   });
   return {
     paired: isPaired ? shared.length : 0,
     differences,
-    regression: differences.some(({ verdict }) => verdict === "worse"),
+    regression: differences.some(({ verdict, metric }) => verdict === "worse" && !ignored.includes(metric)),
     note: isPaired && shared.length < 6 ? `${shared.length} common cases are too few for any difference to be more than chance` : undefined,
   };
 }
