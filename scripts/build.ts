@@ -49,7 +49,7 @@ async function script(name: string, plugins: Plugin[]): Promise<void> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["src/cli/main.ts"],
-    plugins,
+    plugins: [...plugins, lazySpawn],
     write: false,
     metafile: true,
     bundle: true,
@@ -74,6 +74,19 @@ async function script(name: string, plugins: Plugin[]): Promise<void> {
   const text = outputFiles[0]?.text ?? "";
   writeFileSync(join(out, `${name}.cjs`), `//${createHash("sha256").update(text).digest("hex").slice(0, 16)}\n${text}`);
 }
+
+/** The reader of arguments can start other programs, which nothing here asks of it: what that takes is loaded when it is. */
+const lazySpawn: Plugin = {
+  name: "lazy spawn",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes("commander") ? { path: "spawn", namespace: "lazy" } : undefined,
+    );
+    onLoad({ filter: /./, namespace: "lazy" }, () => ({
+      contents: 'module.exports = { get spawn() { return require("node:child_process").spawn; } };',
+    }));
+  },
+};
 
 const compiling: Plugin = {
   name: "compiling",

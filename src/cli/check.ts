@@ -71,7 +71,7 @@ async function checkAll(named: readonly string[], { online = false }: CheckOptio
       seen.add(key);
     }
     if (graph === undefined || !program.ok) continue;
-    const history = historyIn(entry, graph);
+    const history = await historyIn(entry, graph);
     for (const [name, id] of Object.entries(graph.entries)) {
       const flow = graph.flows[id];
       if (flow === undefined) continue;

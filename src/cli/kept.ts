@@ -1,5 +1,6 @@
 /** What commands that have to do with stored runs share: the store, who asks a person, and how a run that goes on is shown. */
-import { findStore, openStore, ownerHere, storeFor } from "../host/store/place.js";
+import { openStore, ownerHere } from "../host/store/open.js";
+import { findStore, storeFor } from "../host/store/place.js";
 import type { Question } from "../runtime/ask.js";
 import type { Keeping } from "../runtime/durable.js";
 import type { RunHandle } from "../runtime/run.js";

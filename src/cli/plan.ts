@@ -43,7 +43,7 @@ export async function plan(
     if (inputs === undefined) return EXIT.usage;
   }
   const bound = bounds(graph, inputs).of(flow);
-  const history = options.store === false ? undefined : histories(options.store)(file, graph);
+  const history = options.store === false ? undefined : await histories(options.store)(file, graph);
   const mean = history === undefined ? undefined : expected(graph, flow, inputs, history.means, history.simulated);
   const asked = askedBy(graph, flow);
   const modules = modulesOf(graph, flow);

@@ -5,7 +5,7 @@
 
 import { problems } from "../diagnostics/problems.js";
 import { virtualClock } from "../host/clock.js";
-import { takeOver } from "../host/store/place.js";
+import { takeOver } from "../host/store/open.js";
 import type { Graph } from "../plan/ir.js";
 import { pastOfRun, resumeKept } from "../runtime/durable.js";
 import { vanished } from "../runtime/edited.js";

@@ -1,6 +1,7 @@
 /** History and control of stored runs: `weave runs`, `show`, `pause`, `cancel`, `answer`, `doctor`. */
 import { existsSync } from "node:fs";
-import { findStore, hasEnded, lookAt, openStore, takeOver } from "../host/store/place.js";
+import { hasEnded, lookAt, openStore, takeOver } from "../host/store/open.js";
+import { findStore } from "../host/store/place.js";
 import { resumeKept } from "../runtime/durable.js";
 import { intendedMerges } from "../runtime/isolate.js";
 import { evolve, initialState } from "../runtime/state.js";

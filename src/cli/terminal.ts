@@ -3,6 +3,7 @@
  * what is written after it is dropped, and whoever asked is told. Colours and the live view need a terminal, and yield
  * to NO_COLOR and CI.
  */
+import { fstatSync, writeSync } from "node:fs";
 import type { Writable } from "node:stream";
 
 /** Exit codes of every command. */
@@ -27,54 +28,111 @@ export interface Terminal {
   readonly onClosed: (callback: () => void) => void;
 }
 
+/** One of the two ways out of the process. */
+interface Outlet {
+  readonly write: (text: string) => void;
+  readonly isTTY: boolean;
+  readonly columns: number | undefined;
+}
+
+/** What opens Node's own streams, and those that are open. */
+const openers: (() => void)[] = [];
+const opened: Writable[] = [];
+
+/**
+ * A file or a pipe is written to at once: Node's own stream loads all that a network needs, a tenth of a small check. A
+ * terminal needs that stream, a pipe of Windows too, and whoever must not wait for a slow reader: see `doNotWait`.
+ */
+function outlet(fd: 1 | 2, broken: (error: unknown) => void): Outlet {
+  let stream: NodeJS.WriteStream | undefined;
+  const open = (): void => {
+    if (stream !== undefined) return;
+    stream = fd === 1 ? process.stdout : process.stderr;
+    stream.on("error", broken);
+    opened.push(stream);
+  };
+  if (process.platform === "win32" || fstatSync(fd).isCharacterDevice()) open();
+  else openers.push(open);
+  const write = (text: string): void => {
+    if (stream !== undefined) {
+      stream.write(text);
+      return;
+    }
+    try {
+      writeAll(fd, Buffer.from(text));
+    } catch (error) {
+      broken(error);
+    }
+  };
+  return { write, isTTY: stream?.isTTY === true, columns: stream?.columns };
+}
+
+/** Writes everything, however full the pipe is. */
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if (!hasCode(error, "EAGAIN")) throw error;
+      // Somebody made the pipe one that does not let a writer wait.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+/** From here on nothing waits for whoever reads the output: a run goes on, and the modules of its tools may print too. */
+export function doNotWait(): void {
+  for (const open of openers.splice(0)) open();
+}
+
 /** The terminal of this process. */
 export function terminal(): Terminal {
   const closed: (() => void)[] = [];
   let open = true;
   const broken = (error: unknown): void => {
-    if (!isClosedPipe(error)) throw error;
+    if (!hasCode(error, "EPIPE") && !hasCode(error, "ERR_STREAM_DESTROYED")) throw error;
     if (!open) return;
     open = false;
     for (const callback of closed) callback();
   };
-  process.stdout.on("error", broken);
-  process.stderr.on("error", broken);
+  const out = outlet(1, broken);
+  const err = outlet(2, broken);
   const env = process.env;
-  const colorOf = (stream: { isTTY?: boolean }): boolean => {
+  const colorOf = ({ isTTY }: Outlet): boolean => {
     if (env["NO_COLOR"]) return false;
     if (env["FORCE_COLOR"]) return env["FORCE_COLOR"] !== "0";
-    return stream.isTTY === true && env["TERM"] !== "dumb";
+    return isTTY && env["TERM"] !== "dumb";
   };
   return {
     out: (text) => {
-      if (open) process.stdout.write(text);
+      if (open) out.write(text);
     },
-    err: (text) => {
-      process.stderr.write(text);
-    },
-    color: colorOf(process.stderr),
-    outColor: colorOf(process.stdout),
-    width: process.stderr.columns || 120,
-    live: process.stderr.isTTY === true && env["TERM"] !== "dumb" && !env["CI"],
-    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true && !env["CI"],
+    err: err.write,
+    color: colorOf(err),
+    outColor: colorOf(out),
+    width: err.columns || 120,
+    live: err.isTTY && env["TERM"] !== "dumb" && !env["CI"],
+    // Standard input is not opened where nobody could be asked.
+    interactive: err.isTTY && !env["CI"] && process.stdin.isTTY === true,
     onClosed: (callback) => {
-      closed.push(callback);
+      if (open) closed.push(callback);
+      else callback();
     },
   };
 }
 
-function isClosedPipe(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED");
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
 
-/** Waits until both streams have passed on what was written. */
+/** Waits until everything that was written has been passed on. */
 export async function drained(): Promise<void> {
   const flush = (stream: Writable): Promise<void> =>
     new Promise((done) => {
       if (stream.destroyed) done();
       else stream.write("", () => done());
     });
-  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  await Promise.all(opened.map(flush));
 }
 
 const paint =

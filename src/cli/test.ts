@@ -18,9 +18,8 @@ import { coverageOf, coverageText } from "./coverage.js";
 import { counted, seconds } from "./figures.js";
 import { junit } from "./junit.js";
 import { showProblems } from "./problems.js";
-
 import { loadProgram } from "./program.js";
-import { bold, dim, EXIT, type ExitCode, green, red, type Terminal } from "./terminal.js";
+import { bold, dim, doNotWait, EXIT, type ExitCode, green, red, type Terminal } from "./terminal.js";
 import { placeOf, type TestedFile } from "./tested.js";
 import { whenChanged } from "./watch.js";
 
@@ -46,6 +45,7 @@ interface Tested {
 
 /** Runs the tests of files, or of all files below this folder. */
 export async function test(named: readonly string[], options: TestOptions, to: Terminal): Promise<ExitCode> {
+  doNotWait();
   const first = await testAll(named, options, to);
   if (options.watch) {
     const again = async (): Promise<void> => {

@@ -45,13 +45,13 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
 }
 
 const NAME = "[A-Za-z_][A-Za-z0-9_]*";
-const PLAIN_VALUE = new RegExp(`^\\s*(${NAME}(?:\\.${NAME})*)\\s*$`);
+const PLAIN_VALUE = new RegExp(`^\\s*(${NAME}(?:\\.${NAME})*)((?:\\s+${NAME}(?:\\.${NAME})*)*)\\s*$`);
 const PLAIN_BLOCK = new RegExp(`^(${NAME})\\s+(${NAME}(?:\\.${NAME})*)(?:\\s+as\\s+\\|(${NAME}(?: ${NAME})*)\\|)?\\s*$`);
 const WORDS: ReadonlySet<string> = new Set(["this", "else", "true", "false", "null", "undefined", "as"]);
 const NO_STRIP: Strip = { open: false, close: false };
 
 /**
- * The tree of a template that has only plain values, blocks over a plain path, and `else`, as Handlebars' parser would
+ * The tree of a template that has only plain values, helpers of plain paths, blocks over one, and `else`, as Handlebars' parser would
  * make it: most prompts are like that, and its parser would take longer over them than all the rest of checking. It is
  * undefined for anything else. What white space the tags take with them is left to Handlebars in any case.
  */
@@ -72,9 +72,11 @@ function plainProgram(tags: readonly Tag[], text: string): Program | undefined {
     const inner = text.slice(start, tag.end - 2);
     const last = open[open.length - 1];
     if (tag.kind === "value") {
-      const path = plainPath(PLAIN_VALUE.exec(inner)?.[1], inner, start);
-      if (path === undefined) return undefined;
-      body.push({ type: "MustacheStatement", path, params: [], strip: NO_STRIP, loc: place(tag.start, tag.end) });
+      const [, first = "", rest = ""] = PLAIN_VALUE.exec(inner) ?? [];
+      const path = plainPath(first, inner, start);
+      const params = plainPaths(rest, start + inner.indexOf(first) + first.length);
+      if (path === undefined || params === undefined) return undefined;
+      body.push({ type: "MustacheStatement", path, params, strip: NO_STRIP, loc: place(tag.start, tag.end) });
     } else if (tag.kind === "open") {
       const [, name = "", value, params] = PLAIN_BLOCK.exec(inner) ?? [];
       const helper = plainPath(name, inner, start);
@@ -106,6 +108,17 @@ function plainPath(path: string | undefined, inner: string, start: number, from 
   if (parts.some((part) => WORDS.has(part))) return undefined;
   const at = start + inner.indexOf(path, from);
   return { type: "PathExpression", data: false, depth: 0, parts, original: path, loc: place(at, at + path.length) };
+}
+
+/** Paths with white space before each, from some place on. */
+function plainPaths(text: string, start: number): Path[] | undefined {
+  const paths: Path[] = [];
+  for (const { 0: word, index } of text.matchAll(/\S+/g)) {
+    const path = plainPath(word, word, start + index);
+    if (path === undefined) return undefined;
+    paths.push(path);
+  }
+  return paths;
 }
 
 /** Where something stands, all in one line. */

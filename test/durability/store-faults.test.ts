@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MIGRATIONS } from "../../src/host/store/migrations.js";
-import { readOnlyStore } from "../../src/host/store/place.js";
+import { readOnlyStore } from "../../src/host/store/open.js";
 import { salvage } from "../../src/host/store/salvage.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { RunEvent } from "../../src/runtime/events.js";

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { EVALUATION_TABLES } from "../../src/host/store/evaluation-rows.js";
 import { type EvaluationStart, evaluationsIn } from "../../src/host/store/evaluations.js";
 import { MIGRATIONS } from "../../src/host/store/migrations.js";
-import { openStore } from "../../src/host/store/place.js";
+import { openStore } from "../../src/host/store/open.js";
 import { salvage } from "../../src/host/store/salvage.js";
 import type { Row } from "../../src/runtime/evals/results.js";
 

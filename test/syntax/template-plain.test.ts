@@ -17,6 +17,9 @@ const parsed = (value: string): Template => {
 const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,5}$/);
 const part = fc.oneof(
   fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => `{{${names.join(".")}}}`),
+  fc
+    .tuple(fc.constantFrom("len", "json", "f"), fc.array(name, { minLength: 1, maxLength: 3 }), name)
+    .map(([helper, names, last]) => `{{ ${helper} ${names.join(".")}  ${last}}}`),
   fc.constantFrom("text", " ", "\n", "{", "}", "a { b }", "é", "😀", "\\\\", "\t"),
 );
 
@@ -33,14 +36,14 @@ test("a plain template is what Handlebars reads", () => {
     fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
       const text = parts.join("");
       // Single braces that meet may open a tag that nothing closes.
-      fc.pre(/\{\{/.test(text) && !/\\\{\{|\{\{\{|\}\}\}|\{\{(?![a-z_.0-9]+\}\})/.test(text));
+      fc.pre(/\{\{/.test(text) && !/\\\{\{|\{\{\{|\}\}\}|\{\{(?![a-z_.0-9 ]+\}\})/.test(text));
       expect(parsed(text).parts).toEqual(throughHandlebars(text).parts);
     }),
   );
 });
 
 const space = fc.constantFrom("", "\n", " \n", "\n  ", "\r\n", " ", "text", "text\n", "\ntext", "\t\n\n ");
-const value = fc.constantFrom("{{this}}", "{{ this.name }}", "{{a.b}}", "{{x}}");
+const value = fc.constantFrom("{{this}}", "{{ this.name }}", "{{a.b}}", "{{x}}", "{{len xs}}", "{{f a.b  this}}");
 const { inside } = fc.letrec<{ inside: string; block: string }>((tie) => ({
   inside: fc.array(fc.oneof({ maxDepth: 3 }, space, value, tie("block")), { maxLength: 5 }).map((parts) => parts.join("")),
   block: fc

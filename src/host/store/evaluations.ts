@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Row } from "../../runtime/evals/results.js";
 import { StoreError } from "../../runtime/store.js";
 import { evaluationSum, isWhole } from "./evaluation-rows.js";
-import { openStore } from "./place.js";
+import { openStore } from "./open.js";
 import { openText, SEALED, sealing } from "./sealing.js";
 
 export interface EvaluationStart {

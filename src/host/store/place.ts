@@ -1,14 +1,9 @@
 /** Where the store of a program is: `.weave/weave.db` in the nearest folder upwards that has one, else where it is made. */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
-import { type Lease, type Store, StoreError } from "../../runtime/store.js";
-import { sqliteStore } from "./sqlite.js";
 
-const FOLDER = ".weave";
-const FILE = "weave.db";
+export const FOLDER = ".weave";
+export const FILE = "weave.db";
 
 /** The store that is nearest upwards from a folder. */
 export function findStore(folder: string): string | undefined {
@@ -26,71 +21,4 @@ export function storeFor(program: string): string {
   if (found !== undefined) return found;
   const inside = !relative(process.cwd(), folder).startsWith("..");
   return join(inside ? process.cwd() : folder, FOLDER, FILE);
-}
-
-/** Opens a store, made when it is not there; its folder keeps itself out of version control. */
-export function openStore(file: string): Store {
-  const folder = dirname(resolve(file));
-  if (!existsSync(folder) && folder.endsWith(FOLDER)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, ".gitignore"), "*\n");
-  }
-  // What is kept as a result is what the events hide: all of it is sealed.
-  return sqliteStore(file, { sensitive: () => true, hasEnded });
-}
-
-/** A store that is only looked at: also one in a place that may not be written. */
-export function lookAt(file: string): Store {
-  try {
-    return openStore(file);
-  } catch (thrown) {
-    if (!(thrown instanceof StoreError) || thrown.reason !== "read_only" || !existsSync(file)) throw thrown;
-    return readOnlyStore(file);
-  }
-}
-
-/** The runs of a store in a place that may not be written. */
-export function readOnlyStore(file: string): Store {
-  return sqliteStore(file, { database: readOnly });
-}
-
-/** The database as it is, from a copy where a log beside it holds more. */
-function readOnly(file: string): DatabaseSync {
-  let at = file;
-  if (existsSync(`${file}-wal`)) {
-    at = join(mkdtempSync(join(tmpdir(), "weave-store-")), FILE);
-    for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${at}${end}`);
-    return new DatabaseSync(at);
-  }
-  const url = pathToFileURL(at);
-  url.search = "?mode=ro&immutable=1";
-  return new DatabaseSync(url, { readOnly: true });
-}
-
-/** Who carries runs out here, for those who ask. */
-export function ownerHere(): string {
-  return `process ${process.pid} on ${hostname()}`;
-}
-
-/** Takes a run over; from a process of this machine that has ended without waiting for its time to pass. */
-export function takeOver(store: Store, run: string, leaseMs: number): Lease {
-  const first = store.acquire(run, ownerHere(), leaseMs);
-  if (first.kind === "held" || !hasEnded(first.owner)) return first;
-  const inItsPlace = store.acquire(run, first.owner, leaseMs);
-  if (inItsPlace.kind === "held") store.release(run, inItsPlace.fence);
-  return store.acquire(run, ownerHere(), leaseMs);
-}
-
-/** Whether a process of this machine has ended; false of those elsewhere. */
-export function hasEnded(owner: string): boolean {
-  const match = /^process (\d+) on (.*)$/.exec(owner);
-  if (match === null || match[2] !== hostname()) return false;
-  try {
-    process.kill(Number(match[1]), 0);
-    // One that was killed and not yet buried by its parent answers all the same.
-    const stat = `/proc/${match[1]}/stat`;
-    return existsSync(stat) && /\) Z /.test(readFileSync(stat, "utf8"));
-  } catch (thrown) {
-    return thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH";
-  }
 }
