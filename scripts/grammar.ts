@@ -6,8 +6,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { grammar } from "../src/syntax/parser.js";
+import { serializeGrammar } from "chevrotain";
+import { recordedGrammar } from "../src/syntax/parser.js";
 import { CONTEXTUAL, RESERVED } from "../src/syntax/tokens.js";
+import { choicesFile } from "./choices.js";
 
 /** A part of a rule, as Chevrotain writes it down. */
 interface Part {
@@ -60,7 +62,10 @@ function shapeOf(part: Part): Shape {
 }
 
 function rules(): { readonly name: string; readonly shape: Shape }[] {
-  const made = (grammar() as unknown as readonly Rule[]).map((rule) => ({ name: rule.name, shape: sequence(rule.definition) }));
+  const made = (serializeGrammar(Object.values(recordedGrammar())) as unknown as readonly Rule[]).map((rule) => ({
+    name: rule.name,
+    shape: sequence(rule.definition),
+  }));
   // Files first: the parser defines the rules of types and expressions before those of declarations.
   const files = made.findIndex((rule) => rule.name === "module");
   made.unshift(...made.splice(files));
@@ -387,15 +392,16 @@ function colourFile(): string {
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
-/** The files of `grammar/`. */
+/** The files that are made from the grammar, by their path. */
 export function grammarFiles(): readonly { readonly name: string; readonly text: string }[] {
   return [
-    { name: "weave.ebnf", text: ebnfFile() },
-    { name: "railroad.html", text: railroadFile() },
-    { name: "weave.tmLanguage.json", text: colourFile() },
+    { name: "grammar/weave.ebnf", text: ebnfFile() },
+    { name: "grammar/railroad.html", text: railroadFile() },
+    { name: "grammar/weave.tmLanguage.json", text: colourFile() },
+    { name: "src/syntax/choices.ts", text: choicesFile() },
   ];
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  for (const { name, text } of grammarFiles()) writeFileSync(join(import.meta.dirname, "../grammar", name), text);
+  for (const { name, text } of grammarFiles()) writeFileSync(join(import.meta.dirname, "..", name), text);
 }

@@ -1,108 +1,64 @@
 /**
- * Which token begins what: the lookahead of the parser. Chevrotain's own enumerates paths for any number of tokens; one
- * token is enough here, so the first tokens of each rule are collected once, when a choice is first met, and every choice is
- * a look into a table. It makes the parser ready sooner, which is what a small file spends most on. The checks of the
- * grammar stay Chevrotain's.
+ * Which token begins what: the lookahead of the parser. One token is enough, so every choice is a look into a table. The
+ * tables stand in `choices.ts`, which `npm run grammar` makes from the grammar as Chevrotain records it: without them each
+ * start would record it anew, which takes longer than all else in the check of a small file.
  */
+import { CHOICES } from "./choices.js";
 import type { TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
 
-/** The tokens that can begin something, and whether nothing at all will do as well. */
-interface First {
-  readonly tokens: ReadonlySet<TokenType>;
-  readonly empty: boolean;
+type Lookahead = (this: T.Ahead) => number | boolean | undefined;
+type SetLookahead = (rule: string, key: number, lookahead: Lookahead) => void;
+
+/**
+ * A choice as text: the names of the tokens that begin each alternative, `|` between alternatives; an alternative that
+ * begins with nothing, and so is always possible, has the name `*`. An optional part is one alternative and a `?`.
+ */
+type Choice = string;
+
+/** Gives the parser its lookahead, each table made when its choice is first met. */
+export function setLookahead(set: SetLookahead): void {
+  for (const [rule, choices] of Object.entries(CHOICES))
+    for (const [key, choice] of Object.entries(choices))
+      set(rule, Number(key), choice.endsWith("?") ? optional(choice) : alternatives(choice));
 }
-type Productions = readonly T.Production[];
 
-/** Lookahead by one token. Choices with conditions and parts that may be empty are left to Chevrotain. */
-export function firstTokens(): T.LookaheadStrategy {
-  const chevrotain = new T.LLkLookaheadStrategy({ maxLookahead: 1 });
-  const rules = new Map<T.Rule, First>();
-
-  /** The first tokens of productions in a row. */
-  function firstOfRow(row: Productions): First {
-    const tokens = new Set<TokenType>();
-    for (const production of row) {
-      const next = firstOf(production);
-      for (const type of next.tokens) tokens.add(type);
-      if (!next.empty) return { tokens, empty: false };
+function alternatives(choice: Choice): Lookahead {
+  let table: number[] | undefined;
+  let otherwise: number | undefined;
+  return function () {
+    if (table === undefined) {
+      table = [];
+      for (const [alternative, names] of choice.split("|").entries()) {
+        for (const index of indices(names)) table[index] ??= alternative;
+        if (!names.includes("*")) continue;
+        otherwise = alternative;
+        break;
+      }
     }
-    return { tokens, empty: true };
-  }
-
-  function firstOf(production: T.Production): First {
-    if (production instanceof T.Terminal) return { tokens: new Set([production.terminalType]), empty: false };
-    if (production instanceof T.NonTerminal) return firstOfRule(production.referencedRule);
-    if (production instanceof T.Alternation) {
-      const each = production.definition.map(firstOf);
-      return { tokens: new Set(each.flatMap((first) => [...first.tokens])), empty: each.some((first) => first.empty) };
-    }
-    const inner = firstOfRow(inside(production));
-    return production instanceof T.Alternative ? inner : { tokens: inner.tokens, empty: true };
-  }
-
-  function firstOfRule(rule: T.Rule): First {
-    let known = rules.get(rule);
-    if (known === undefined) {
-      known = firstOfRow(rule.definition);
-      rules.set(rule, known);
-    }
-    return known;
-  }
-
-  return {
-    validate: (grammar) => chevrotain.validate(grammar),
-    buildLookaheadForAlternation(options) {
-      if (options.hasPredicates) return chevrotain.buildLookaheadForAlternation(options);
-      let table: number[] | undefined;
-      let other: ReturnType<T.LookaheadStrategy["buildLookaheadForAlternation"]> | undefined;
-      return function (this: T.Ahead): number | undefined {
-        if (table === undefined) {
-          table = [];
-          const firsts = find(options.rule.definition, T.Alternation, options.prodOccurrence)?.definition.map(firstOf) ?? [];
-          if (firsts.some((first) => first.empty)) other = chevrotain.buildLookaheadForAlternation(options);
-          for (const [alternative, { tokens }] of firsts.entries())
-            for (const type of tokens) for (const index of indices(type)) table[index] ??= alternative;
-        }
-        return other === undefined ? table[this.LA(1).tokenTypeIdx] : other.call(this as never);
-      };
-    },
-    buildLookaheadForOptional(options) {
-      let table: boolean[] | undefined;
-      let other: ReturnType<T.LookaheadStrategy["buildLookaheadForOptional"]> | undefined;
-      return function (this: T.Ahead): boolean {
-        if (table === undefined) {
-          table = [];
-          const optional = find(options.rule.definition, options.prodType === "Option" ? T.Option : T.Repetition, options.prodOccurrence);
-          const first = optional === undefined ? undefined : firstOfRow(optional.definition);
-          if (first === undefined || first.empty) other = chevrotain.buildLookaheadForOptional(options);
-          else for (const type of first.tokens) for (const index of indices(type)) table[index] = true;
-        }
-        return other === undefined ? table[this.LA(1).tokenTypeIdx] === true : other.call(this as never);
-      };
-    },
+    return table[this.LA(1).tokenTypeIdx] ?? otherwise;
   };
 }
 
-function inside(production: T.Production): Productions {
-  return "definition" in production ? (production.definition as Productions) : [];
+function optional(choice: Choice): Lookahead {
+  if (choice.includes("*")) return () => true;
+  let table: boolean[] | undefined;
+  return function () {
+    if (table === undefined) {
+      table = [];
+      for (const index of indices(choice.slice(0, -1))) table[index] = true;
+    }
+    return table[this.LA(1).tokenTypeIdx] === true;
+  };
 }
 
-/** A type of token and the types of its category. */
-function indices(type: TokenType): readonly number[] {
-  return [type.tokenTypeIdx ?? 0, ...(type.categoryMatches ?? [])];
-}
+let known: ReadonlyMap<string, TokenType> | undefined;
 
-/** The production of a class with that number, anywhere in a row. */
-function find<P extends T.Production & { readonly idx: number }>(
-  row: Productions,
-  of: new (...args: never[]) => P,
-  idx: number,
-): P | undefined {
-  for (const production of row) {
-    if (production instanceof of && production.idx === idx) return production;
-    const found = production instanceof T.NonTerminal ? undefined : find(inside(production), of, idx);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** The types of tokens, and those of their categories. */
+function indices(names: string): number[] {
+  known ??= new Map(T.vocabulary.map((type) => [type.name, type]));
+  return names.split(" ").flatMap((name) => {
+    const type = known?.get(name);
+    return type === undefined ? [] : [type.tokenTypeIdx ?? 0, ...(type.categoryMatches ?? [])];
+  });
 }

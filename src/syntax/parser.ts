@@ -17,9 +17,9 @@ const { K } = T;
 
 type Bare<D> = D extends unknown ? Omit<D, "annotations" | "doc" | "span"> : never;
 class WeaveParser extends ExpressionRules {
-  constructor(validate: boolean) {
-    super(validate);
-    this.performSelfAnalysis();
+  constructor(recorded: boolean) {
+    super(recorded);
+    this.ready();
   }
 
   run(file: SourceFile, lexed: T.Lexed, problems: Problems): A.Module {
@@ -525,7 +525,7 @@ export function parse(file: SourceFile, problems: Problems): A.Module {
   }
 }
 
-/** Chevrotain's own checks of the grammar, for the tests, and the grammar as data, for the generated files. */
-export function grammar(): ReturnType<WeaveParser["getSerializedGastProductions"]> {
-  return new WeaveParser(true).getSerializedGastProductions();
+/** The grammar as Chevrotain records it, with its own checks of it: for the files that are made from it. */
+export function recordedGrammar(): Readonly<Record<string, T.Rule>> {
+  return new WeaveParser(true).getGAstProductions();
 }

@@ -13,7 +13,7 @@ import { problems as newProblems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type * as A from "./ast.js";
 import * as L from "./landmarks.js";
-import { firstTokens } from "./lookahead.js";
+import { setLookahead } from "./lookahead.js";
 import { readText } from "./text.js";
 import type { Token, TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
@@ -47,9 +47,6 @@ export const BUNDLE = list(L.atStarts, "an annotation", "annotations", "line");
 /** What a rule gives while Chevrotain records the grammar and nothing is parsed. */
 export const nothing = undefined as never;
 
-/** The methods that Chevrotain replaces while it records the grammar. */
-const RECORDED = /^(?:[A-Z_]+\d?|consume|subrule|option|or|many|atLeastOne)$/;
-
 export abstract class Recovery extends T.EmbeddedActionsParser {
   protected file = "";
   protected text = "";
@@ -73,6 +70,9 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   /** Chevrotain's index of the last token that was consumed. */
   declare protected currIdx: number;
   declare protected tokVectorLength: number;
+  declare protected selfAnalysisDone: boolean;
+  declare protected fullRuleNameToShort: Readonly<Record<string, number>>;
+  declare protected setLaFuncCache: (rule: number, key: number, lookahead: unknown) => void;
 
   /** Chevrotain's `RULE` and `OR`, with the type of the node that they give. */
   protected rule<R>(name: string, build: () => R): T.ParserMethod<[], R> {
@@ -85,19 +85,21 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     return this.or(index, alternatives);
   }
 
-  constructor(validate: boolean) {
-    super(T.vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !validate, lookaheadStrategy: firstTokens() });
+  /** Chevrotain's own checks of the grammar, and the grammar as it records it, are there when it is `recorded`. */
+  constructor(private readonly recorded: boolean) {
+    super(T.vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !recorded });
   }
 
-  /**
-   * Chevrotain calls this when it has recorded the grammar. Its own deletes what it put on the parser one by one, which
-   * takes V8 longer than the recording; here each method is put back instead.
-   */
-  protected disableRecording(): void {
-    this.RECORDING_PHASE = false;
-    const own = this as unknown as Record<string, unknown>;
-    const methods = Object.getPrototypeOf(this) as Record<string, unknown>;
-    for (const name of Object.keys(own)) if (RECORDED.test(name) && typeof methods[name] === "function") own[name] = methods[name];
+  /** Makes the parser ready when all rules are there: what Chevrotain would find out by recording them is known. */
+  protected ready(): void {
+    if (this.recorded) {
+      this.performSelfAnalysis();
+      return;
+    }
+    this.selfAnalysisDone = true;
+    setLookahead((rule, key, lookahead) => this.setLaFuncCache(this.fullRuleNameToShort[rule] ?? 0, key, lookahead));
+    // An object that is a prototype is one that V8 makes quick to read, however many properties it has.
+    Object.create(this);
   }
 
   /** Takes a file to parse. */

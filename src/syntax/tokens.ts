@@ -10,20 +10,7 @@ import type { Problems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type { Comment } from "./ast.js";
 
-export {
-  Alternation,
-  Alternative,
-  EmbeddedActionsParser,
-  type ILookaheadStrategy as LookaheadStrategy,
-  type IProduction as Production,
-  LLkLookaheadStrategy,
-  NonTerminal,
-  Option,
-  type ParserMethod,
-  Repetition,
-  type Rule,
-  Terminal,
-} from "chevrotain";
+export { EmbeddedActionsParser, type ParserMethod, type Rule } from "chevrotain";
 export type Token = IToken;
 export type { TokenType };
 /** What a lookahead function is called on: the parser. */
@@ -31,10 +18,19 @@ export interface Ahead {
   LA(howMuch: number): Token;
 }
 
+/** The characters from one to another: what a token may begin with, which Chevrotain would find out at each start. */
+const range = (from: string, to: string): string[] => {
+  const codes: string[] = [];
+  for (let code = from.charCodeAt(0); code <= to.charCodeAt(0); code++) codes.push(String.fromCharCode(code));
+  return codes;
+};
+const DIGITS = range("0", "9");
+const LETTERS = [...range("A", "Z"), "_", ...range("a", "z")];
+
 /** Any word: a name, a contextual keyword or a reserved word. */
 export const Word = createToken({ name: "Word", pattern: Lexer.NA });
 /** A word that may name a value: a name or a contextual keyword. */
-export const Name = createToken({ name: "Name", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Word] });
+export const Name = createToken({ name: "Name", pattern: /[A-Za-z_][A-Za-z0-9_]*/y, start_chars_hint: LETTERS, categories: [Word] });
 
 /** Words that begin or continue an expression; they cannot name a value. */
 export const RESERVED = [
@@ -72,10 +68,9 @@ export function isReserved(word: string): boolean {
 /** The binary operators, all of one flat rule; `operators.ts` has their precedence. */
 export const Infix = createToken({ name: "Infix", pattern: Lexer.NA });
 
-const sign = (name: string, pattern: string | RegExp, label = typeof pattern === "string" ? pattern : name): TokenType =>
-  createToken({ name, pattern, label: `\`${label}\`` });
-const infix = (name: string, pattern: string | RegExp, label = typeof pattern === "string" ? pattern : name): TokenType =>
-  createToken({ name, pattern, label: `\`${label}\``, categories: [Infix] });
+const sign = (name: string, pattern: string): TokenType => createToken({ name, pattern, label: `\`${pattern}\`` });
+const infix = (name: string, image: string, pattern: string | RegExp = image): TokenType =>
+  createToken({ name, pattern, start_chars_hint: [image.charAt(0)], label: `\`${image}\``, categories: [Infix] });
 
 export const Ellipsis = sign("Ellipsis", "...");
 export const DotDot = sign("DotDot", "..");
@@ -87,12 +82,12 @@ export const Pipe = sign("Pipe", "|>");
 /** A single `&` is lexed as well, and reported by the parser. */
 export const Or = infix("Or", "||");
 export const Bar = sign("Bar", "|");
-export const And = infix("And", /&&?/, "&&");
+export const And = infix("And", "&&", /&&?/y);
 export const FatArrow = sign("FatArrow", "=>");
 export const Arrow = sign("Arrow", "->");
 /** `===` and `!==` are lexed as well, and reported by the parser. */
-export const Equal = infix("Equal", /===?/, "==");
-export const NotEqual = infix("NotEqual", /!==?/, "!=");
+export const Equal = infix("Equal", "==", /===?/y);
+export const NotEqual = infix("NotEqual", "!=", /!==?/y);
 export const LessEqual = infix("LessEqual", "<=");
 export const GreaterEqual = infix("GreaterEqual", ">=");
 export const Assign = sign("Assign", "=");
@@ -115,7 +110,11 @@ export const Colon = sign("Colon", ":");
 export const At = sign("At", "@");
 export const Semicolon = sign("Semicolon", ";");
 /** With any suffix: what the suffix may be is checked when the number is read. */
-export const Num = createToken({ name: "Number", pattern: /\$?\d[\d_]*(?:\.\d[\d_]*)?(?:[A-Za-z_][A-Za-z0-9_]*|%)?/ });
+export const Num = createToken({
+  name: "Number",
+  pattern: /\$?\d[\d_]*(?:\.\d[\d_]*)?(?:[A-Za-z_][A-Za-z0-9_]*|%)?/y,
+  start_chars_hint: ["$", ...DIGITS],
+});
 
 const at = (image: string): [string] => [image];
 /** The quotes that word processors make. */
@@ -180,10 +179,19 @@ export const Str = custom("String", text, '"');
 const SingleQuoted = custom("SingleQuoted", quoted, "'", "“", "‘");
 export const Regex = custom("Regex", regex, "/");
 const CommentToken = createToken({ name: "Comment", pattern: comment, start_chars_hint: ["/"], line_breaks: true, group: "comments" });
-const Space = createToken({ name: "Space", pattern: /[ \t\r\n\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });
+const Space = createToken({
+  name: "Space",
+  pattern: /[ \t\r\n\uFEFF]+/y,
+  start_chars_hint: [" ", "\t", "\r", "\n", "\uFEFF"],
+  group: Lexer.SKIPPED,
+  line_breaks: true,
+});
+/** Chevrotain puts characters from 256 on into buckets of 255: one of each. */
+const BUCKETS = Array.from({ length: 257 }, (_, i) => String.fromCharCode(Math.max(256, (i + 1) * 255)));
 const Unknown = createToken({
   name: "Unknown",
-  pattern: /[\u0000-\u0008\u000b\u000c\u000e-\u001f#$\\^`~\u007f-\uffff]+?/,
+  pattern: /[\u0000-\u0008\u000b\u000c\u000e-\u001f#$\\^`~\u007f-\uffff]+?/y,
+  start_chars_hint: [...range("\u0000", "\u001f"), "#", "$", "\\", "^", "`", "~", ...range("\u007f", "\u00ff"), ...BUCKETS],
   group: "unknown",
   line_breaks: true,
 });
