@@ -2,14 +2,14 @@
  * `@lock`: one at a time for each name, in the order of asking, in a run or across the runs of a store. A lock is always
  * given back when its holder ends. Those that wait for each other are found, and the cycle is named.
  */
-import { pump } from "./body.js";
+import { inTurn, pump } from "./body.js";
 import { failure } from "./failure.js";
 import type { Journal } from "./journal.js";
 import { cycleOf, type Holding } from "./lock-cycle.js";
 import type { Attempt, Done, Run, Step } from "./machine.js";
 import { advanceAll, inside } from "./merge-order.js";
 import type { Read } from "./retry.js";
-import type { Scope } from "./scope.js";
+import { running, type Scope } from "./scope.js";
 import { stopped } from "./step.js";
 import type { LockTaken } from "./store.js";
 
@@ -57,6 +57,15 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
       next(step, done);
       return;
     }
+    // Who had it before a crash has it again before anybody else.
+    if (run.arrivals !== undefined) {
+      const had = run.past?.begun().get(step.path)?.inside !== undefined;
+      inTurn(run, step.path, () => (step.halt === running ? take(step, done) : done(stopped(step), null)), had ? "had" : undefined);
+    } else take(step, done);
+  };
+
+  function take(step: Step, done: Done): void {
+    const { run } = step;
     const shared = scope === "global" && run.sharedLocks !== undefined;
     const lock = lockOf(run.locks, scope, String(name(step)));
     const hold = (): void => {
@@ -107,7 +116,7 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
       if (shared && lock.watch === undefined) look(run, lock, LOOKS.first);
     }
     advanceAll(run);
-  };
+  }
 }
 
 function lockOf(locks: Locks, scope: "run" | "global", name: string): Lock {
