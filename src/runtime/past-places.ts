@@ -13,10 +13,14 @@ interface Place {
   queued: Partial<Record<Line, number>>;
   /** When the first request of the attempt was made, in milliseconds of the run. */
   asked: number | undefined;
+  /** It had been let in, and has not gone on since. */
+  inFlight: boolean;
 }
 
+const placeOf = (since: number): Place => ({ since, queued: {}, asked: undefined, inFlight: false });
+
 export interface Places {
-  /** Since when a call has waited for something, in milliseconds since 1970. */
+  /** Since when a call has waited for something, in milliseconds since 1970; what was in flight comes before all that waited. */
   readonly since: (path: string, what: Line) => number | undefined;
   /** When the first request of the attempt that goes on was made, in milliseconds of the run. */
   readonly asked: (path: string) => number | undefined;
@@ -44,25 +48,27 @@ export function placesIn(events: readonly RunEvent[], startedAt: number): Places
     const { path, kind } = event;
     const now = wall + event.at;
     if (ending.has(kind)) places.delete(path);
-    if (kind === "call.started" && !places.has(path)) places.set(path, { since: now, queued: {}, asked: undefined });
+    if (kind === "call.started" && !places.has(path)) places.set(path, placeOf(now));
     if (kind === "call.queued") {
-      const place = places.get(path) ?? { since: now, queued: {}, asked: undefined };
+      const place = places.get(path) ?? placeOf(now);
       places.set(path, place);
       place.queued[event.for] ??= now;
     }
     const place = places.get(path);
     if (place === undefined) continue;
     if (kind === "model.requested") place.asked ??= event.at;
+    if (kind === "model.requested" || kind === "call.attempted") place.inFlight = true;
     if (moving.has(kind)) {
       place.since = now;
       place.queued = {};
+      place.inFlight = false;
       if (!kind.startsWith("model.")) place.asked = undefined;
     }
   }
   return {
     since: (path, what) => {
       const place = places.get(path);
-      return place?.queued[what] ?? place?.since;
+      return place?.inFlight === true ? Number.NEGATIVE_INFINITY : (place?.queued[what] ?? place?.since);
     },
     asked: (path) => places.get(path)?.asked,
     moved: (event) => {

@@ -399,8 +399,10 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     calls,
     byGuard: once(() => {
       const found = new Map<string, { path: string; value: unknown; at: number }>();
+      // What a cache gave is as old as what it was kept from.
       for (const [path, { guard, outcome, at }] of calls)
-        if (outcome.kind === "value") found.set(guard, { path, value: outcome.value, at });
+        if (outcome.kind === "value" && !told.has({ kind: "call.cached", path, from: "" }))
+          found.set(guard, { path, value: outcome.value, at });
       return found;
     }),
     answers,

@@ -128,6 +128,16 @@ describe("time", () => {
   });
 });
 
+describe("a result under @cache", () => {
+  test("is not fresh for longer because it was used", async () => {
+    const source =
+      "flow main() -> int {\n  let a = @cache(150ms) t(1)\n  let x = slow(a)\n  let b = @after(x) @cache(150ms) t(1)\n  let y = slow(b)\n  let c = @after(y) @cache(150ms) t(1)\n  x + y + c\n}";
+    const { first, seen } = await cutAt(source, ended("main/slow#2"));
+    expect(first.stored.events.filter((event) => event.kind === "call.cached")).toMatchObject([{ path: "main/t#2" }]);
+    expect(seen.calls).toEqual(["main/t#3"]);
+  });
+});
+
 describe("a run that is cancelled as soon as it is carried on", () => {
   test("undoes what was done before", async () => {
     const of = { source: `${durableHead}flow main() -> int {\n  let a = @compensate(unput) put(1)\n  let b = slow(a)\n  slow(b)\n}\n` };
