@@ -11,7 +11,7 @@ import { advanceAll, inside } from "./merge-order.js";
 import type { Read } from "./retry.js";
 import { running, type Scope } from "./scope.js";
 import { stopped } from "./step.js";
-import type { LockTaken } from "./store.js";
+import type { Behind, LockTaken } from "./store.js";
 
 interface Wish {
   readonly step: Step;
@@ -107,6 +107,7 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
       if (at >= 0) lock.waiting.splice(at, 1);
       step.onStop = undefined;
       if (shared) look(run, lock, 0);
+      else retell(run, lock);
       done(stopped(step), null);
       pump(run);
     };
@@ -114,6 +115,7 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
     else {
       queue(run, wish, undefined);
       if (shared && lock.watch === undefined) look(run, lock, LOOKS.first);
+      retell(run, lock);
     }
     advanceAll(run);
   }
@@ -166,7 +168,8 @@ function turn(run: Run, lock: Lock, back: string | undefined): void {
   if (run.dead) return;
   watch?.cancel();
   const paths = waiting.map((wish) => wish.step.path);
-  const answer = run.sharedLocks?.lock({ name: lock.name, back, waiting: paths, dead: silent(run, watch) });
+  const behind = waiting.flatMap(({ step }) => behindOf(run.locks, step));
+  const answer = run.sharedLocks?.lock({ name: lock.name, back, waiting: paths, behind, dead: silent(run, watch) });
   // The store failed, and the run with it.
   if (answer === undefined) return;
   if (answer.kind === "taken") {
@@ -206,6 +209,34 @@ function silent(run: Run, watch: Watch | undefined): LockTaken | undefined {
   const leaseMs = run.sharedLocks?.leaseMs ?? 0;
   const enough = taken.until <= run.clock.wall() ? leaseMs / 6 : leaseMs * 1.2;
   return run.clock.now() - watch.since >= enough ? taken : undefined;
+}
+
+/** The locks that runs share whose holders wait for a call, over locks of the run alone. */
+function behindOf(locks: Locks, step: Step): readonly Behind[] {
+  const found: Behind[] = [];
+  const seen = new Set<Lock>();
+  const visit = (call: Scope, through: readonly string[]): void => {
+    for (const lock of locks.values()) {
+      if (lock.scope !== "run" || lock.holder === undefined || seen.has(lock) || !inside(call, lock.holder)) continue;
+      seen.add(lock);
+      const way = [lock.name, ...through];
+      for (const wish of lock.waiting) {
+        for (const { scope, holder, name } of locks.values())
+          if (scope === "global" && holder !== undefined && inside(wish.step, holder))
+            found.push({ path: step.path, lock: name, through: way });
+        visit(wish.step, way);
+      }
+    }
+  };
+  if (locks.size > 1) visit(step, []);
+  return found;
+}
+
+/** Tells the store at once that another call waits at a lock of the run, or does not any more, where it matters. */
+function retell(run: Run, { scope }: Lock): void {
+  if (scope !== "run" || run.sharedLocks === undefined) return;
+  for (const lock of run.locks.values())
+    if (lock.scope === "global" && lock.waiting.length > 0 && lock.watch !== undefined) look(run, lock, 0);
 }
 
 /** How the locks of a run stand. */
