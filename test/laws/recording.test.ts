@@ -115,6 +115,7 @@ describe("random programs", () => {
   }, 60_000);
 });
 
+/** A request that is made again after a death is waited for anew before it is hedged, so that when that is depends on the deaths. */
 const PROGRAM = `
 model m { provider: "anthropic", name: "claude-haiku-4-5-20251001", price: { input: $1.00, output: $5.00 }, context: 100k, max_output: 200 }
 model n { provider: "openai", name: "gpt-5-mini-2025-08-07", price: { input: $0.50, output: $2.00 }, context: 100k, max_output: 200 }
@@ -123,7 +124,7 @@ type Verdict = { label: "a" | "b", score: float(0..1) }
 tool look(word: string) -> int = module("./t.ts")
 @retry(3, backoff: 1s) @timeout(20s) agent Judge(text: string) -> Verdict { model: either, tools: [look], prompt: "Judge {{text}}" }
 @retry(2, backoff: 100ms) agent Write(text: string) -> string(..80) { model: m, prompt: "Write {{text}}" }
-@hedge(after: 80ms) agent Slow(text: string) -> string(..80) { model: n, prompt: "Slow {{text}}" }
+${forgetful ? "" : "@hedge(after: 80ms) "}agent Slow(text: string) -> string(..80) { model: n, prompt: "Slow {{text}}" }
 flow main(xs: string[..6]) -> json {
   let judged = @min_success(0%) map x in xs { Judge(x) }
   let same = vote 5 by v => v.label early 90% { Judge("the same") }
