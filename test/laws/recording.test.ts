@@ -190,6 +190,7 @@ describe("agents that vote, race, retry, fall back and use tools", () => {
     );
     // The law says something only where answers failed and were given up.
     expect(failures).toBeGreaterThan(0);
-    expect(unanswered).toBeGreaterThan(0);
+    // What lost a race when its process died was not given up: it was never asked for again.
+    if (!forgetful) expect(unanswered).toBeGreaterThan(0);
   }, 60_000);
 });
