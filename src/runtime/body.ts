@@ -151,6 +151,8 @@ export function pump(run: Run): void {
   const { queue, admission } = run;
   try {
     for (let head = 0; !run.dead; head += 2) {
+      // What was begun before a crash goes on when all that is known has been taken from what is known.
+      if (head >= queue.length && run.arrivals !== undefined) arrive(run);
       // Who waits for a budget is looked at when all that happens now has happened.
       while (head >= queue.length && admission.due) admission.look(run);
       if (head >= queue.length) break;
@@ -167,6 +169,25 @@ export function pump(run: Run): void {
     queue.length = 0;
     run.pumping = false;
   }
+}
+
+/**
+ * Goes on with something now, or in a run that is carried on after all that is known: what is `over` ends first, then who
+ * `had` something has it again, then all goes on in the order in which it was begun before, and what is new after that.
+ */
+export function inTurn(run: Run, path: string, go: () => void, turn?: "over" | "had"): void {
+  if (run.arrivals === undefined) go();
+  else {
+    const order = turn === "over" ? -2 : turn === "had" ? -1 : (run.past?.begun().get(path)?.order ?? Number.POSITIVE_INFINITY);
+    run.arrivals.push({ order, go });
+  }
+}
+
+function arrive(run: Run): void {
+  const { arrivals = [] } = run;
+  run.arrivals = undefined;
+  arrivals.sort((a, b) => (a.order === b.order ? 0 : a.order - b.order));
+  for (const { go } of arrivals) go();
 }
 
 function runNode(instance: Instance, index: number): void {

@@ -5,7 +5,7 @@
  * `@parallel` and `@priority` are the other things that hold for everything inside.
  */
 import { freed, giveBack, refuse } from "./admission.js";
-import { pump } from "./body.js";
+import { inTurn, pump } from "./body.js";
 import { type CallFailure, failure } from "./failure.js";
 import { gate } from "./gate.js";
 import { type Account, type Amount, account, claim, dimensions, emptyPot, fillPot, move, type Shortage } from "./ledger.js";
@@ -89,6 +89,16 @@ function tooSmall(opened: Account, needs: Amount): Shortage | undefined {
 function timed(run: Run, step: Scope, opened: Account, timeMs: number, usedMs: number): () => void {
   const { path } = opened;
   const late = failure("budget_exceeded", `the time budget of ${path} is over: ${durationText(timeMs)}`, { path, account: opened });
+  const expire = (): void => {
+    cancelTimer();
+    opened.expired = late;
+    run.emit({ kind: "budget.refused", path, account: path, dimension: "time", needed: timeMs, left: 0 });
+    // Whoever waits for the budget is refused first, so that regions end with what they have.
+    do run.admission.look(run);
+    while (run.admission.due);
+    endCalls(step, late);
+    pump(run);
+  };
   const wait = (ms: number, askedBefore: number): (() => void) =>
     deadline(run)(ms, () => {
       const asked = run.asked.total();
@@ -96,14 +106,10 @@ function timed(run: Run, step: Scope, opened: Account, timeMs: number, usedMs: n
         cancelTimer = wait(asked - askedBefore, asked);
         return;
       }
-      opened.expired = late;
-      run.emit({ kind: "budget.refused", path, account: path, dimension: "time", needed: timeMs, left: 0 });
-      // Whoever waits for the budget is refused first, so that regions end with what they have.
-      do run.admission.look(run);
-      while (run.admission.due);
-      endCalls(step, late);
-      pump(run);
+      expire();
     });
+  // What is over is over before anything goes on again.
+  if (usedMs >= timeMs && run.arrivals !== undefined) inTurn(run, path, expire, "over");
   let cancelTimer = wait(Math.max(0, timeMs - usedMs), run.asked.total());
   return () => cancelTimer();
 }

@@ -5,7 +5,7 @@
  */
 import { beginWork, endWork } from "./admission.js";
 import { askOutcome } from "./ask.js";
-import { contextAt, inside, nodeDone, pump } from "./body.js";
+import { contextAt, inside, inTurn, nodeDone, pump } from "./body.js";
 import { inMicros } from "./clock.js";
 import type { Bill } from "./events.js";
 import { type CallFailure, causes, failure, failureValue, type KeptFailure, located, thrownMessage } from "./failure.js";
@@ -15,7 +15,7 @@ import { dollars } from "./ledger.js";
 import type { CallSite, CompiledCallable, CompiledNode, Done, Instance, Run, Step } from "./machine.js";
 import { note } from "./notes.js";
 import { type Earlier, earlier } from "./reuse.js";
-import { detach } from "./scope.js";
+import { detach, running } from "./scope.js";
 import { asBudget, type Calling, stepOf, stopped, withSchemas } from "./step.js";
 import { copy, isFields, setField } from "./values.js";
 import { changes } from "./why.js";
@@ -93,7 +93,17 @@ export function startCall(calling: Calling & { readonly site: CallSite }, done: 
       return step;
     }
   }
-  attemptCall(step, site, guard, done);
+  // A flow is gone into at once, to come to what is known inside it.
+  if (run.arrivals === undefined || ir.kind === "flow") attemptCall(step, site, guard, done);
+  else {
+    inTurn(run, step.path, () => {
+      if (step.halt === running) attemptCall(step, site, guard, done);
+      else {
+        detach(step);
+        done(asBudget(step, stopped(step)), null);
+      }
+    });
+  }
   return step;
 }
 

@@ -9,7 +9,7 @@ import { orderOf, type Waiting } from "./gate.js";
 import { type Amount, dollars, expiry, nanoDollars, nothing, payFrom, settle, spend } from "./ledger.js";
 import type { Attempt, Done, GateChain, Step } from "./machine.js";
 import { running } from "./scope.js";
-import { billOf, rootOf, stopped } from "./step.js";
+import { billOf, rootOf, stopped, waitingSince } from "./step.js";
 
 export function withAdmission(tool: boolean, next: Attempt): Attempt {
   return (step, done) => {
@@ -83,7 +83,7 @@ function enterGate(step: Step, into: GateChain["gate"], then: (failed: CallFailu
   const { run } = step;
   if (!into.free()) run.emit({ kind: "call.queued", path: step.path, for: "parallel" });
   const wish: Waiting = {
-    order: orderOf(run.clock.now(), step.context.priority, step.rank),
+    order: orderOf(waitingSince(step, "parallel"), step.context.priority, step.rank),
     sequence: run.admission.sequence++,
     gone: false,
     enter: (leave) => {

@@ -2,16 +2,16 @@
  * `@lock`: one at a time for each name, in the order of asking, in a run or across the runs of a store. A lock is always
  * given back when its holder ends. Those that wait for each other are found, and the cycle is named.
  */
-import { pump } from "./body.js";
+import { inTurn, pump } from "./body.js";
 import { failure } from "./failure.js";
 import type { Journal } from "./journal.js";
 import { cycleOf, type Holding } from "./lock-cycle.js";
 import type { Attempt, Done, Run, Step } from "./machine.js";
 import { advanceAll, inside } from "./merge-order.js";
 import type { Read } from "./retry.js";
-import type { Scope } from "./scope.js";
+import { running, type Scope } from "./scope.js";
 import { stopped } from "./step.js";
-import type { LockTaken } from "./store.js";
+import type { Behind, LockTaken } from "./store.js";
 
 interface Wish {
   readonly step: Step;
@@ -57,6 +57,15 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
       next(step, done);
       return;
     }
+    // Who had it before a crash has it again before anybody else.
+    if (run.arrivals !== undefined) {
+      const had = run.past?.begun().get(step.path)?.inside !== undefined;
+      inTurn(run, step.path, () => (step.halt === running ? take(step, done) : done(stopped(step), null)), had ? "had" : undefined);
+    } else take(step, done);
+  };
+
+  function take(step: Step, done: Done): void {
+    const { run } = step;
     const shared = scope === "global" && run.sharedLocks !== undefined;
     const lock = lockOf(run.locks, scope, String(name(step)));
     const hold = (): void => {
@@ -98,6 +107,7 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
       if (at >= 0) lock.waiting.splice(at, 1);
       step.onStop = undefined;
       if (shared) look(run, lock, 0);
+      else retell(run, lock);
       done(stopped(step), null);
       pump(run);
     };
@@ -105,9 +115,10 @@ export function withLock(name: Read, scope: "run" | "global", next: Attempt): At
     else {
       queue(run, wish, undefined);
       if (shared && lock.watch === undefined) look(run, lock, LOOKS.first);
+      retell(run, lock);
     }
     advanceAll(run);
-  };
+  }
 }
 
 function lockOf(locks: Locks, scope: "run" | "global", name: string): Lock {
@@ -157,7 +168,8 @@ function turn(run: Run, lock: Lock, back: string | undefined): void {
   if (run.dead) return;
   watch?.cancel();
   const paths = waiting.map((wish) => wish.step.path);
-  const answer = run.sharedLocks?.lock({ name: lock.name, back, waiting: paths, dead: silent(run, watch) });
+  const behind = waiting.flatMap(({ step }) => behindOf(run.locks, step));
+  const answer = run.sharedLocks?.lock({ name: lock.name, back, waiting: paths, behind, dead: silent(run, watch) });
   // The store failed, and the run with it.
   if (answer === undefined) return;
   if (answer.kind === "taken") {
@@ -197,6 +209,34 @@ function silent(run: Run, watch: Watch | undefined): LockTaken | undefined {
   const leaseMs = run.sharedLocks?.leaseMs ?? 0;
   const enough = taken.until <= run.clock.wall() ? leaseMs / 6 : leaseMs * 1.2;
   return run.clock.now() - watch.since >= enough ? taken : undefined;
+}
+
+/** The locks that runs share whose holders wait for a call, over locks of the run alone. */
+function behindOf(locks: Locks, step: Step): readonly Behind[] {
+  const found: Behind[] = [];
+  const seen = new Set<Lock>();
+  const visit = (call: Scope, through: readonly string[]): void => {
+    for (const lock of locks.values()) {
+      if (lock.scope !== "run" || lock.holder === undefined || seen.has(lock) || !inside(call, lock.holder)) continue;
+      seen.add(lock);
+      const way = [lock.name, ...through];
+      for (const wish of lock.waiting) {
+        for (const { scope, holder, name } of locks.values())
+          if (scope === "global" && holder !== undefined && inside(wish.step, holder))
+            found.push({ path: step.path, lock: name, through: way });
+        visit(wish.step, way);
+      }
+    }
+  };
+  if (locks.size > 1) visit(step, []);
+  return found;
+}
+
+/** Tells the store at once that another call waits at a lock of the run, or does not any more, where it matters. */
+function retell(run: Run, { scope }: Lock): void {
+  if (scope !== "run" || run.sharedLocks === undefined) return;
+  for (const lock of run.locks.values())
+    if (lock.scope === "global" && lock.waiting.length > 0 && lock.watch !== undefined) look(run, lock, 0);
 }
 
 /** How the locks of a run stand. */

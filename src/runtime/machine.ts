@@ -214,6 +214,12 @@ export interface KnownResult {
 /** Replaces a callable in tests; undefined where it is not stubbed. */
 export type Intercept = (callee: CompiledCallable) => Attempt | undefined;
 
+/** Something that goes on again, in the order in which it was begun. */
+export interface Arrival {
+  readonly order: number;
+  readonly go: () => void;
+}
+
 export interface Run {
   readonly id: string;
   readonly seed: number;
@@ -277,6 +283,8 @@ export interface Run {
   /** Milliseconds that an aborted pure call has to end before it is left behind. */
   readonly grace: number;
   readonly queue: unknown[];
+  /** Of a run that is carried on: what goes on again, until all that is known has been taken from what is known. */
+  arrivals: Arrival[] | undefined;
   pumping: boolean;
   /** Nothing goes on any more: a test crashed it. */
   dead: boolean;

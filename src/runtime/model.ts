@@ -21,7 +21,7 @@ import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./prov
 import { allowed, correct, use } from "./rate.js";
 import { mediaIn, messageText, requestBytes } from "./request-bytes.js";
 import { cancelled, running, stopping } from "./scope.js";
-import { abort, billOf, rootOf, stopped } from "./step.js";
+import { abort, billOf, rootOf, stopped, waitingSince } from "./step.js";
 import { signalOf } from "./tool-context.js";
 import { isFields, plainText } from "./values.js";
 
@@ -258,7 +258,7 @@ function enter(step: Step, into: Gate): Promise<() => void> {
     const { run } = step;
     if (!into.free()) run.emit({ kind: "call.queued", path: step.path, for: "parallel" });
     const wish = {
-      order: orderOf(run.clock.now(), step.context.priority, step.rank),
+      order: orderOf(waitingSince(step, "parallel"), step.context.priority, step.rank),
       sequence: run.admission.sequence++,
       gone: false,
       enter: (leave: () => void) => {

@@ -6,15 +6,26 @@ import type { RunEvent } from "./events.js";
 import { type Amount, nanoDollars, nothing } from "./ledger.js";
 import { around } from "./past-failures.js";
 
+/** How a part of a program was begun. */
+export interface Begun {
+  /** Place of its beginning among all. */
+  readonly order: number;
+  /** When the first thing inside it was begun, in milliseconds of the run. */
+  inside: number | undefined;
+}
+
 /** Paths in or below which something was started. */
-export function begunIn(events: readonly RunEvent[]): ReadonlySet<string> {
-  const begun = new Set<string>();
+export function begunIn(events: readonly RunEvent[]): ReadonlyMap<string, Begun> {
+  const begun = new Map<string, Begun>();
   for (const event of events) {
     if (event.kind !== "call.started" && event.kind !== "call.reused" && event.kind !== "region.started" && event.kind !== "question.asked")
       continue;
     for (const path of around(event.path)) {
-      if (begun.has(path)) break;
-      begun.add(path);
+      const known = begun.get(path);
+      const inside = path === event.path ? undefined : event.at;
+      if (known === undefined) begun.set(path, { order: event.seq, inside });
+      else if (inside !== undefined && known.inside === undefined) known.inside = inside;
+      else if (path !== event.path) break;
     }
   }
   return begun;

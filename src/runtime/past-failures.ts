@@ -3,6 +3,8 @@
  * program handled, by `recover`, `settle` or `@min_success`, stays; what led to the failure of the run is tried again.
  */
 import type { RunEvent } from "./events.js";
+import type { FailureValue } from "./failure.js";
+import type { PastAttempts } from "./past.js";
 
 /** Whether the last part of a run ended in a failure. */
 export function endedInFailure(events: readonly RunEvent[]): boolean {
@@ -55,4 +57,18 @@ export function undone(events: readonly RunEvent[]): Set<string> {
   const over = events.some((event) => event.kind === "run.cancelled");
   const failed = over ? events.filter((event) => event.kind === "call.failed" && event.path.includes("/undo")) : [];
   return new Set(failed.flatMap((event) => ("path" in event ? [event.path] : [])));
+}
+
+/** Takes out what is known of a call that is tried again. */
+export function forget(
+  path: string,
+  answers: Map<string, unknown>,
+  attempts: Map<string, PastAttempts>,
+  fellBack: Map<string, FailureValue[]>,
+): void {
+  for (const key of answers.keys()) if (key.startsWith(`${path} `)) answers.delete(key);
+  fellBack.delete(path);
+  const before = attempts.get(path);
+  // The last attempt is made again, and as many more as the policy allows.
+  if (before !== undefined) attempts.set(path, { ...before, made: Math.max(0, before.made - 1), used: 0, next: undefined });
 }

@@ -9,9 +9,10 @@
 import type { RunEvent } from "./events.js";
 import type { FailureValue } from "./failure.js";
 import { type Amount, nanoDollars } from "./ledger.js";
-import { begunIn, usedIn } from "./past-begun.js";
-import { endedInFailure, handling, undone, unhandled } from "./past-failures.js";
+import { type Begun, begunIn, usedIn } from "./past-begun.js";
+import { endedInFailure, forget, handling, undone, unhandled } from "./past-failures.js";
 import { askedOf, type PastAsked } from "./past-models.js";
+import { type Places, placesIn } from "./past-places.js";
 import { type PastSpend, spentOf, workedMs } from "./past-spend.js";
 import { retellings, type Told } from "./past-told.js";
 import type { ModelAnswer } from "./provider.js";
@@ -52,7 +53,7 @@ export interface PastBreaker {
 
 export interface PastStart {
   readonly at: number;
-  readonly tokens: number;
+  tokens: number;
 }
 
 export interface Past {
@@ -78,7 +79,9 @@ export interface Past {
   /** Regions in which some item was done. */
   readonly fruitful: ReadonlySet<string>;
   /** Paths in or below which something was started. */
-  readonly begun: () => ReadonlySet<string>;
+  readonly begun: () => ReadonlyMap<string, Begun>;
+  /** Where calls stood that were not finished. */
+  readonly places: () => Places;
   /** What the finished calls in or below each path used. */
   readonly used: () => ReadonlyMap<string, Amount>;
   readonly questions: ReadonlyMap<string, PastQuestion>;
@@ -152,6 +155,8 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const outcomes = new Map<string, unknown>();
   const breakers = new Map<string, PastBreaker>();
   const starts = new Map<string, PastStart[]>();
+  /** The last start of a call at a model, until the answer tells how much it used. */
+  const untold = new Map<string, PastStart>();
   let cancelling: string | undefined;
   let doubtful = false;
   const opened = new Map<string, number>();
@@ -275,6 +280,9 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
       case "model.answered": {
         settled(event);
         charge(event.path, nanoDollars(event.costUsd), event.inputTokens, event.outputTokens, 0, false);
+        const start = untold.get(event.path);
+        if (start !== undefined) start.tokens = event.inputTokens + event.outputTokens;
+        untold.delete(event.path);
         if (event.guard === undefined) break;
         const at = answerKey(event.path, event.attempt, event.turn);
         const stored = results.get(at);
@@ -353,6 +361,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
       case "rate.taken": {
         const before = starts.get(event.key);
         const start: PastStart = { at: wall + event.at, tokens: event.tokens ?? 0 };
+        if (event.tokens !== undefined) untold.set(event.path, start);
         if (before === undefined) starts.set(event.key, [start]);
         else {
           before.push(start);
@@ -390,8 +399,10 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     calls,
     byGuard: once(() => {
       const found = new Map<string, { path: string; value: unknown; at: number }>();
+      // What a cache gave is as old as what it was kept from.
       for (const [path, { guard, outcome, at }] of calls)
-        if (outcome.kind === "value") found.set(guard, { path, value: outcome.value, at });
+        if (outcome.kind === "value" && !told.has({ kind: "call.cached", path, from: "" }))
+          found.set(guard, { path, value: outcome.value, at });
       return found;
     }),
     answers,
@@ -406,6 +417,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     fruitful,
     landed,
     begun: once(() => begunIn(events)),
+    places: once(() => placesIn(events, startedAt)),
     used: once(() => usedIn(events)),
     questions,
     given,
@@ -429,17 +441,4 @@ function once<T>(make: () => T): () => T {
     made ??= make();
     return made;
   };
-}
-
-function forget(
-  path: string,
-  answers: Map<string, unknown>,
-  attempts: Map<string, PastAttempts>,
-  fellBack: Map<string, FailureValue[]>,
-): void {
-  for (const key of answers.keys()) if (key.startsWith(`${path} `)) answers.delete(key);
-  fellBack.delete(path);
-  const before = attempts.get(path);
-  // The last attempt is made again, and as many more as the policy allows.
-  if (before !== undefined) attempts.set(path, { ...before, made: Math.max(0, before.made - 1), used: 0, next: undefined });
 }

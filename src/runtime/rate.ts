@@ -12,7 +12,7 @@ import { type Line, line, orderOf, type Waiting } from "./gate.js";
 import { type Amount, nothing } from "./ledger.js";
 import type { Attempt, Done, Run, Step } from "./machine.js";
 import { cancelled } from "./scope.js";
-import { stopped } from "./step.js";
+import { stopped, waitingSince } from "./step.js";
 
 /** What may be taken. */
 export interface Allowance {
@@ -116,7 +116,7 @@ export function take(step: Step, key: string, allowance: Allowance, tokens: numb
   }
   run.emit({ kind: "call.queued", path: step.path, for: "rate" });
   const wish: Wish = {
-    order: orderOf(run.clock.now(), step.context.priority, step.rank),
+    order: orderOf(waitingSince(step, "rate"), step.context.priority, step.rank),
     sequence: rate.sequence++,
     tokens,
     gone: false,

@@ -25,7 +25,7 @@ import type { RunOptions } from "./options.js";
 import { normalPriority } from "./policy.js";
 import { type Prepared, prepare } from "./prepare.js";
 import { program } from "./program.js";
-import { cancelled, newScope, running, type Scope, stop } from "./scope.js";
+import { cancellation, cancelled, newScope, running, type Scope, stop } from "./scope.js";
 import { scrubOf } from "./scrub.js";
 import { shapes } from "./shape.js";
 import type { StoreError } from "./store.js";
@@ -105,6 +105,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     past === undefined
       ? feed.emit
       : (event: NewEvent): void => {
+          past.places().moved(event);
           if (past.told(event)) options.onRetold?.(event);
           else feed.emit(event);
         };
@@ -306,6 +307,7 @@ export function machineOf(
     root: account("run", undefined, options.capUsd === undefined ? {} : { cost: Math.floor(options.capUsd * 1e9) }),
     grace: options.graceMs ?? 1000,
     queue: [],
+    arrivals: past === undefined ? undefined : [],
     pumping: false,
     dead: false,
     schemas: undefined,
@@ -356,7 +358,9 @@ async function carryOut(
   if (past !== undefined) {
     machine.emit({ kind: "run.resumed", time: machine.clock.wall(), finished: past.finished, costUsd: dollars(past.totals.cost) });
     if (damaged !== undefined) machine.emit({ kind: "run.mended", reason: damaged });
-    if (replayOnly !== undefined && past.cancelling === undefined) machine.emit({ kind: "run.cancelling", reason: replayOnly });
+    // A cancellation that came before there was a run to be told of it.
+    const cancelling = replayOnly ?? cancellation(root, machine.interrupted);
+    if (cancelling !== undefined && past.cancelling === undefined) machine.emit({ kind: "run.cancelling", reason: cancelling });
   } else
     machine.emit({
       kind: "run.started",
@@ -367,14 +371,16 @@ async function carryOut(
       ...(machine.tape?.replays === true ? { replayed: true } : {}),
     });
   if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
-  if (root.halt !== running) return { kind: "ended", failed: root.cause, value: null };
+  // What an earlier part of the run did is undone, however soon this part is cancelled.
+  const undoing = replayOnly ?? (past === undefined ? undefined : cancellation(root, machine.interrupted));
+  if (root.halt !== running && undoing === undefined) return { kind: "ended", failed: root.cause, value: null };
   return new Promise((resolve) => {
     const frame = { slots: [], parent: undefined };
     startCall(
       {
         run: machine,
-        scope: root,
-        context: { ...rootContext(machine), replay: replayOnly !== undefined },
+        scope: root.halt === running ? root : newScope(),
+        context: { ...rootContext(machine), replay: undoing !== undefined },
         site: callee.site,
         frame,
         args,
@@ -382,7 +388,7 @@ async function carryOut(
         rank: 0,
       },
       (failed, value) =>
-        resolve({ kind: "ended", failed: replayOnly === undefined ? failed : failure("cancelled", remaining(replayOnly, failed)), value }),
+        resolve({ kind: "ended", failed: undoing === undefined ? failed : failure("cancelled", remaining(undoing, failed)), value }),
     );
     pump(machine);
   });

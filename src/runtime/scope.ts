@@ -86,3 +86,8 @@ export function stopChildren(scope: Scope, level: Halt, cause: CallFailure): voi
   for (let at: Scope | undefined = scope.firstChild; at !== undefined; at = at.nextSibling) children.push(at);
   for (const child of children.reverse()) stop(child, level, cause);
 }
+
+/** Why a run was cancelled for good, if it was. */
+export function cancellation(root: Scope, interrupted: boolean): string | undefined {
+  return root.halt === cancelled && !interrupted ? (root.cause?.message ?? "cancelled") : undefined;
+}

@@ -124,6 +124,13 @@ export function paramsOf(step: Step): Frame {
   return frame;
 }
 
+/** Since when a step waits: what waited before a crash has kept its place. */
+export function waitingSince({ run, path }: Step, what: "parallel" | "rate"): number {
+  const now = run.clock.now();
+  const since = run.past?.places().since(path, what);
+  return since === undefined ? now : Math.min(now, since + now - run.clock.wall());
+}
+
 /** Tells a tool or provider that its result is no longer wanted. */
 export function abort(step: Step): void {
   step.controller?.abort(new DOMException(step.cause?.message ?? "cancelled", "AbortError"));

@@ -71,6 +71,18 @@ export type Lease =
   | { readonly kind: "held"; readonly fence: number }
   | { readonly kind: "taken"; readonly owner: string; readonly until: number };
 
+/**
+ * A lock that runs share, whose holder waits for a call of the same run which waits for another one: over locks that the run
+ * keeps by itself, so that only the run knows.
+ */
+export interface Behind {
+  /** The call that waits at the end of the way. */
+  readonly path: string;
+  readonly lock: string;
+  /** The locks on the way from there to the call. */
+  readonly through: readonly string[];
+}
+
 /** What a run asks of a lock that runs share. */
 export interface LockTurn {
   readonly name: string;
@@ -78,6 +90,8 @@ export interface LockTurn {
   readonly back: string | undefined;
   /** Paths of the calls of the run that wait for it, the next one first. */
   readonly waiting: readonly string[];
+  /** What waits for those calls, over locks of the run alone. */
+  readonly behind?: readonly Behind[];
   /** A run that has given no sign of life for long: it loses the lock if this is still the end of its lease. */
   readonly dead: Pick<LockTaken, "run" | "until"> | undefined;
 }

@@ -14,7 +14,7 @@ import { onClock } from "../support/flows.js";
 import { broken } from "../support/invariants.js";
 
 /** A store, a clock and tools that several runs share; `log` holds what tools were told, with the time. */
-function shared() {
+function shared(more: Readonly<Record<string, ToolFunction>> = {}) {
   const clock = virtualClock();
   const jump = { by: 0 };
   const jumping: VirtualClock = { ...clock, wall: () => clock.wall() + jump.by };
@@ -30,6 +30,7 @@ function shared() {
   };
   const hooks = { pause: (): void => undefined };
   const tools: Readonly<Record<string, ToolFunction>> = {
+    ...more,
     pause: ({ x }) => {
       log.push("paused");
       hooks.pause();
@@ -190,6 +191,60 @@ describe("a lock across runs", () => {
       kind: "assertion",
       message: expect.stringMatching(/^these locks wait for each other: (X → Y → X|Y → X → Y)$/),
     });
+  });
+
+  /**
+   * Branches of a run: each takes a lock, works for a while, then wants another: `from>to`, global where the name is a capital.
+   * With a number it does so many milliseconds later.
+   */
+  const branches = (...all: readonly string[]): string => {
+    const lock = (name: string): string => `@lock("${name}"${name === name.toUpperCase() ? ', scope: "global"' : ""})`;
+    const names = all.map((_, i) => `b${i}`);
+    const flows = all.map((branch, i) => {
+      const [from = "", to = "", later = "0"] = branch.split(/[>+]/);
+      return `flow b${i}(x: int) -> int { ${lock(from)} h${i}(x) }\nflow h${i}(x: int) -> int {\n  let a = post(after(x, ${later}))\n  ${lock(to)} t(a)\n}`;
+    });
+    return `tool after(x: int, ms: int) -> int = module("./tools.ts")\nflow main() -> int {\n  let f = fork { ${names.map((name) => `${name}: ${name}(1)`).join(", ")} }\n  ${names.map((name) => `f.${name}`).join(" + ")}\n}\n${flows.join("\n")}`;
+  };
+  const after: ToolFunction = ({ x, ms }, { clock }) => onClock(clock, Number(ms)).then(() => x);
+
+  test.each([
+    // One holds G and waits for l, whose holder waits for H, whose holder, another run, waits for G.
+    ["of another run through a lock of its own", [["G>l", "l>H"], ["H>G"]], ["G → l → H", "l → H → G", "H → G → l"]],
+    ["found when a local lock is the last to be wanted", [["G>l+200", "l>H"], ["H>G"]], ["G → l → H", "l → H → G", "H → G → l"]],
+    [
+      "through locks of both runs",
+      [
+        ["G>l", "l>H"],
+        ["H>k", "k>G"],
+      ],
+      ["G → l → H → k", "H → k → G → l"],
+    ],
+    ["through two locks of one run", [["G>l", "l>m", "m>H"], ["H>G"]], ["G → l → m → H"]],
+    ["through three runs", [["G>l", "l>H"], ["H>I"], ["I>G"]], ["G → l → H → I"]],
+  ] as const)("is told in a cycle %s", async (_, runs, ways) => {
+    const all = shared({ after });
+    const started = runs.map((each, i) => all.start(`r${i}`, branches(...each)));
+    const ended = await Promise.all(started.map((run) => run.result));
+    const failures = ended.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+    expect(failures).toHaveLength(1);
+    // The names of the cycle, wherever it is entered.
+    const [first, ...rest] = /^these locks wait for each other: (.*)$/.exec(failures[0]?.message ?? "")?.[1]?.split(" → ") ?? [];
+    expect(failures[0]?.kind).toBe("assertion");
+    expect(rest.at(-1)).toBe(first);
+    const turned = rest.map((__, i) => [...rest.slice(i), ...rest.slice(0, i)].join(" → "));
+    expect(turned.some((way) => (ways as readonly string[]).includes(way))).toBe(true);
+    expect(ended.filter(({ status }) => status === "completed")).toHaveLength(runs.length - 1);
+  });
+
+  test("is only waited for where a lock of the run ends before the cycle is closed", async () => {
+    const all = shared({ after });
+    // The one with l wants H as well, but l is not wanted by who has G.
+    expect(await settled(all.start("a", branches("G>k", "l>H")), all.start("b", branches("H>G")))).toEqual(["completed", "completed"]);
+    // Somebody waited for l, and waits no more.
+    const given = shared({ after });
+    const source = `flow main() -> int {\n  let f = fork { a: try { @timeout(150ms) one(1) } recover err { 0 }, b: two(2) }\n  f.a + f.b\n}\nflow one(x: int) -> int { @lock("G", scope: "global") g(x) }\nflow g(x: int) -> int { @lock("l") t(x) }\nflow two(x: int) -> int { @lock("l") l(x) }\nflow l(x: int) -> int {\n  let a = put(x)\n  @lock("H", scope: "global") t(a)\n}`;
+    expect(await settled(given.start("a", source), given.start("b", branches("H>G")))).toEqual(["completed", "completed"]);
   });
 
   test("stops the run where the store fails, before what it locks starts", async () => {

@@ -225,6 +225,21 @@ describe.each(makers)("a store in %s", (_name, make) => {
       store.close();
     });
 
+    test("tells a cycle that goes through locks of a run alone, as long as it says that it does", () => {
+      const { store, turn } = two();
+      expect(turn("a", "a/1", { name: "G" })).toEqual(held("a/1"));
+      expect(turn("b", "b/1", { name: "H" })).toEqual(held("b/1"));
+      expect(turn("b", "b/1/x", { name: "G" })).toEqual(taken("a", "a/1", 11_000));
+      // Another call of the run waits for H, and for it waits, at the lock l of the run, who has G.
+      expect(turn("a", "a/2/x", { name: "H" })).toEqual(taken("b", "b/1", 11_000));
+      const behind = [{ path: "a/2/x", lock: "G", through: ["l"] }];
+      expect(turn("a", "a/2/x", { name: "H", behind })).toEqual({ kind: "cycle", path: "a/2/x", names: ["H", "G", "l", "H"] });
+      // It waits no longer, and so what it said holds no longer.
+      expect(turn("b", "b/1/x", { name: "G" })).toEqual(taken("a", "a/1", 11_000));
+      expect(turn("a", "a/3", { name: "H" })).toEqual(taken("b", "b/1", 11_000));
+      store.close();
+    });
+
     test("is not held up by somebody who died while waiting, or by a program that was edited", () => {
       const { store, turn } = two();
       store.begin(startOf("c"), "c", 50_000);

@@ -13,7 +13,7 @@ import type { RunEvent } from "../../src/runtime/events.js";
 import type { Provider } from "../../src/runtime/provider.js";
 import type { RunResult } from "../../src/runtime/run.js";
 import type { StoreRecord } from "../../src/runtime/store.js";
-import { livesOn } from "../support/always-replay.js";
+import { cases } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
 import { functionsOnly } from "../support/tools.js";
 
@@ -86,7 +86,7 @@ function watching(all: readonly Call[], seen: Sent[], overloaded: (model: string
   return {
     name: "fake",
     simulated: false,
-    timed: true,
+    timed: false,
     ask: async (request, { clock, signal }) => {
       const text = JSON.stringify(request.messages);
       const call = all[Number(/\|(\d+)\|/.exec(text)?.[1])] ?? { bytes: 1, takes: 0, share: 1 };
@@ -135,22 +135,19 @@ function exceeded(seen: readonly Sent[], each: readonly Limits[]): readonly stri
 }
 
 describe("what a provider allows", () => {
-  test.skipIf(livesOn("hundreds of calls, each of which would be a life"))(
-    "is never exceeded, and everything is answered in the end",
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(limits, limits, calls, fc.constantFrom("alone", "balance", "fallback" as const), async (a, b, all, kind) => {
-          const seen: Sent[] = [];
-          const provider = watching(all, seen, (model, n) => kind === "fallback" && model === "a" && n % 3 === 0);
-          const { result, events } = await f.finish(graphOf([a, b], kind), { provider, inputs: inputsOf(all) });
-          expect([result.status, result.problems]).toEqual(["completed", []]);
-          expect(exceeded(seen, [a, b])).toEqual([]);
-          expect(seen.length).toBe(events.filter((event) => event.kind === "model.requested").length);
-        }),
-        { numRuns: 60 },
-      );
-    },
-  );
+  test("is never exceeded, and everything is answered in the end", async () => {
+    await fc.assert(
+      fc.asyncProperty(limits, limits, calls, fc.constantFrom("alone", "balance", "fallback" as const), async (a, b, all, kind) => {
+        const seen: Sent[] = [];
+        const provider = watching(all, seen, (model, n) => kind === "fallback" && model === "a" && n % 3 === 0);
+        const { result, events } = await f.finish(graphOf([a, b], kind), { provider, inputs: inputsOf(all) });
+        expect([result.status, result.problems]).toEqual(["completed", []]);
+        expect(exceeded(seen, [a, b])).toEqual([]);
+        expect(seen.length).toBe(events.filter((event) => event.kind === "model.requested").length);
+      }),
+      { numRuns: cases(60) },
+    );
+  });
 
   test("is never exceeded by a run that is cut off and carried on", async () => {
     await fc.assert(
@@ -176,20 +173,17 @@ describe("what a provider allows", () => {
           expect(exceeded([...before, ...after], [a, a])).toEqual([]);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: cases(40) },
     );
   });
 
-  test.skipIf(livesOn("how long a call has waited in a queue"))(
-    "lets go on as soon as an answer was shorter than it could have been",
-    async () => {
-      const a: Limits = { rate: undefined, tokensPerMinute: 1000, maxConcurrent: 1 };
-      const all = Array.from({ length: 6 }, (): Call => ({ bytes: 300, takes: 100, share: 0.1 }));
-      const seen: Sent[] = [];
-      const { result } = await f.finish(graphOf([a, a], "alone"), { provider: watching(all, seen), inputs: inputsOf(all) });
-      expect([result.status, result.elapsedMs]).toEqual(["completed", 600]);
-    },
-  );
+  test("lets go on as soon as an answer was shorter than it could have been", async () => {
+    const a: Limits = { rate: undefined, tokensPerMinute: 1000, maxConcurrent: 1 };
+    const all = Array.from({ length: 6 }, (): Call => ({ bytes: 300, takes: 100, share: 0.1 }));
+    const seen: Sent[] = [];
+    const { result } = await f.finish(graphOf([a, a], "alone"), { provider: watching(all, seen), inputs: inputsOf(all) });
+    expect([result.status, result.elapsedMs]).toEqual(["completed", 600]);
+  });
 
   test("lets what is larger than a whole window go alone", async () => {
     const a: Limits = { rate: undefined, tokensPerMinute: 100, maxConcurrent: undefined };
@@ -199,7 +193,7 @@ describe("what a provider allows", () => {
     expect(seen.map((sent) => sent.from - (seen[0]?.from ?? 0))).toEqual([0, 60_000, 120_000]);
   });
 
-  test.skipIf(livesOn("the load of a model"))("is balanced by estimated tokens in flight", async () => {
+  test("is balanced by estimated tokens in flight", async () => {
     const open: Limits = { rate: undefined, tokensPerMinute: undefined, maxConcurrent: undefined };
     await fc.assert(
       fc.asyncProperty(calls, async (drawn) => {
@@ -214,7 +208,7 @@ describe("what a provider allows", () => {
           expect(mine).toBeLessThanOrEqual(others);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: cases(40) },
     );
   });
 });

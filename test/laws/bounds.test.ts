@@ -16,9 +16,10 @@ import { failure } from "../../src/runtime/failure.js";
 import type { Provider } from "../../src/runtime/provider.js";
 import { run } from "../../src/runtime/run.js";
 import { adversarialRun, maliceOf } from "../support/adversarial-run.js";
+import { cases } from "../support/always-replay.js";
 import { runnableProgram } from "../support/runnable-programs.js";
 
-const runs = Number(process.env["WEAVE_LAW_RUNS"] ?? 1_000);
+const runs = Number(process.env["WEAVE_LAW_RUNS"] ?? cases(1_000, 60));
 /** Small programs are compiled fast; a long run tries larger ones as well. */
 const long = runs > 1_000;
 /** Programs that once told something, as a long run makes them. */

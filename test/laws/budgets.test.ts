@@ -12,9 +12,10 @@ import type { Graph } from "../../src/plan/ir.js";
 import type { RunEvent } from "../../src/runtime/events.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import { machineRun, maliceOf } from "../support/adversarial-run.js";
+import { cases } from "../support/always-replay.js";
 import { runnableProgram } from "../support/runnable-programs.js";
 
-const runs = Number(process.env["WEAVE_LAW_RUNS"] ?? 150);
+const runs = Number(process.env["WEAVE_LAW_RUNS"] ?? cases(150, 30));
 const constant = (value: number) => ({ kind: "const", value }) as const;
 
 interface Used {

@@ -5,11 +5,11 @@ import { virtualClock } from "../../src/host/clock.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import type { KnownResult } from "../../src/runtime/machine.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
-import { livesOn } from "../support/always-replay.js";
+import { cases } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
 import { answer, block, program } from "./random-program.js";
 
-const runs = Number(process.env["LAW_RUNS"] ?? 150);
+const runs = Number(process.env["LAW_RUNS"] ?? cases(150));
 
 describe("effects", () => {
   it("run in source order whatever their latency, while pure calls do not wait", async () => {
@@ -70,7 +70,7 @@ describe("effects", () => {
     expect(log).toEqual(["abort 200", "done 100"]);
   });
 
-  it.skipIf(livesOn("a call that is left behind"))("that ignore an abort are left behind after the grace time, when pure", async () => {
+  it("that ignore an abort are left behind after the grace time, when pure", async () => {
     const clock = virtualClock();
     const { handle } = f.start(two, { clock, tools: { e: () => 1, p: () => new Promise(() => undefined) }, options: { graceMs: 300 } });
     await Promise.resolve();
@@ -81,36 +81,33 @@ describe("effects", () => {
 });
 
 describe("finished calls", () => {
-  it.skipIf(livesOn("what is told of results while it runs"))(
-    "are not made again by a run that knows them, and the value is the same",
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(block, fc.nat(1e6), fc.double({ min: 0, max: 1, noNaN: true }), async (root, seed, share) => {
-          const { body, expected } = program(root);
-          const graph = f.graph({ tools: [f.tool("t")], flows: [f.flow("main", [], body)] });
-          const known = new Map<string, KnownResult>();
-          let calls = 0;
-          const t: ToolFunction = ({ x }) => {
-            calls++;
-            return answer(Number(x));
-          };
-          const first = await f.finish(graph, { tools: { t }, options: { remember: (path, result) => known.set(path, result) } });
-          const made = calls;
-          // Some of them were lost in the crash; flows are only known when all of them is.
-          const random = randomFor(seed, "kept");
-          const kept = new Map([...known].filter(([path]) => path !== "main" && random() < share));
-          calls = 0;
-          const again = await f.finish(graph, {
-            tools: { t },
-            options: { known: (path, guard) => (kept.get(path)?.guard === guard ? kept.get(path) : undefined) },
-          });
-          expect(again.result.value).toEqual(first.result.value);
-          expect(again.result.value).toBe(expected(() => false));
-          expect(calls).toBe(made - kept.size);
-          expect(again.result.spend.reused).toBe(kept.size);
-        }),
-        { numRuns: runs },
-      );
-    },
-  );
+  it("are not made again by a run that knows them, and the value is the same", async () => {
+    await fc.assert(
+      fc.asyncProperty(block, fc.nat(1e6), fc.double({ min: 0, max: 1, noNaN: true }), async (root, seed, share) => {
+        const { body, expected } = program(root);
+        const graph = f.graph({ tools: [f.tool("t")], flows: [f.flow("main", [], body)] });
+        const known = new Map<string, KnownResult>();
+        let calls = 0;
+        const t: ToolFunction = ({ x }) => {
+          calls++;
+          return answer(Number(x));
+        };
+        const first = await f.finish(graph, { tools: { t }, options: { remember: (path, result) => known.set(path, result) } });
+        const made = calls;
+        // Some of them were lost in the crash; flows are only known when all of them is.
+        const random = randomFor(seed, "kept");
+        const kept = new Map([...known].filter(([path]) => path !== "main" && random() < share));
+        calls = 0;
+        const again = await f.finish(graph, {
+          tools: { t },
+          options: { known: (path, guard) => (kept.get(path)?.guard === guard ? kept.get(path) : undefined) },
+        });
+        expect(again.result.value).toEqual(first.result.value);
+        expect(again.result.value).toBe(expected(() => false));
+        expect(calls).toBe(made - kept.size);
+        expect(again.result.spend.reused).toBe(kept.size);
+      }),
+      { numRuns: runs },
+    );
+  });
 });

@@ -9,9 +9,10 @@ import { fileHost } from "../../src/host/files.js";
 import type { Graph } from "../../src/plan/ir.js";
 import { analysis } from "../../src/runtime/needs.js";
 import { diligentRun } from "../support/adversarial-run.js";
+import { cases } from "../support/always-replay.js";
 import { runnableProgram } from "../support/runnable-programs.js";
 
-const runs = Number(process.env["WEAVE_LAW_RUNS"] ?? 3_000);
+const runs = Number(process.env["WEAVE_LAW_RUNS"] ?? cases(3_000, 60));
 
 /** Branches, filters, lists that something gives, and timeouts that answers of the test may miss. */
 const GROWING = /= if |recover|fold\(| where |(map \w+ in|reduce) (?!ys\b)|take\(v|@timeout\(\d+ms/;

@@ -4,10 +4,11 @@ import { describe, expect, it } from "vitest";
 import { virtualClock } from "../../src/host/clock.js";
 import { randomFor } from "../../src/runtime/hash.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
+import { cases } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
 import { answer, block, program } from "./random-program.js";
 
-const runs = Number(process.env["LAW_RUNS"] ?? 300);
+const runs = Number(process.env["LAW_RUNS"] ?? cases(300));
 
 interface Flight {
   readonly inFlight: Set<string>;

@@ -14,11 +14,11 @@ import { randomFor } from "../../src/runtime/hash.js";
 import type { Provider } from "../../src/runtime/provider.js";
 import type { RunResult } from "../../src/runtime/run.js";
 import type { ToolFunction } from "../../src/runtime/tool.js";
-import { livesOn } from "../support/always-replay.js";
+import { cases, forgetful, sized } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
 import { answer, block, program } from "./random-program.js";
 
-const runs = Number(process.env["LAW_RUNS"] ?? 60);
+const runs = Number(process.env["LAW_RUNS"] ?? cases(60, 30));
 const seeds = fc.nat(1_000_000);
 const tapeOptions: TapeOptions = { replay: false, record: true, secrets: [], files: { directory: ".", allowed: [] }, remedy: "" };
 
@@ -66,6 +66,12 @@ function facts(events: readonly RunEvent[]): readonly string[] {
     .sort();
 }
 
+/**
+ * Whether all that a run did is on its recording. What is in flight when a part fails is awaited, unless the process dies
+ * before: then it was given up as far as the recording knows.
+ */
+const isWhole = ({ status }: RunResult): boolean => !(forgetful && status === "failed");
+
 const outcome = ({ status, value, failure, spend }: RunResult): unknown => ({
   status,
   value,
@@ -78,7 +84,10 @@ describe("random programs", () => {
     await fc.assert(
       fc.asyncProperty(block, seeds, fc.constantFrom(0, 7, 23), async (root, seed, failEvery) => {
         const failing = (x: number): boolean => failEvery > 0 && x % failEvery === 5;
-        const { body } = program(root);
+        const { body, expected } = program(root);
+        let calls = 0;
+        expected(() => ++calls < 0);
+        fc.pre(calls <= sized(Number.POSITIVE_INFINITY, 40));
         const graph = f.graph({
           tools: [f.tool("t", { params: [f.param("x", f.int)], result: f.int })],
           flows: [f.flow("main", [], body, { result: { kind: "float" } })],
@@ -96,6 +105,8 @@ describe("random programs", () => {
         const second = await f.finish(graph, { tools: { t: gone }, options: { tape: again } });
         expect(again.takeMisses()).toEqual([]);
         expect(second.result.problems).toEqual([]);
+        expect(second.result.status).toBe(first.result.status);
+        if (!isWhole(first.result)) return;
         expect(outcome(second.result)).toEqual(outcome(first.result));
         expect(facts(second.events)).toEqual(facts(first.events));
       }),
@@ -104,6 +115,7 @@ describe("random programs", () => {
   }, 60_000);
 });
 
+/** A request that is made again after a death is waited for anew before it is hedged, so that when that is depends on the deaths. */
 const PROGRAM = `
 model m { provider: "anthropic", name: "claude-haiku-4-5-20251001", price: { input: $1.00, output: $5.00 }, context: 100k, max_output: 200 }
 model n { provider: "openai", name: "gpt-5-mini-2025-08-07", price: { input: $0.50, output: $2.00 }, context: 100k, max_output: 200 }
@@ -112,7 +124,7 @@ type Verdict = { label: "a" | "b", score: float(0..1) }
 tool look(word: string) -> int = module("./t.ts")
 @retry(3, backoff: 1s) @timeout(20s) agent Judge(text: string) -> Verdict { model: either, tools: [look], prompt: "Judge {{text}}" }
 @retry(2, backoff: 100ms) agent Write(text: string) -> string(..80) { model: m, prompt: "Write {{text}}" }
-@hedge(after: 80ms) agent Slow(text: string) -> string(..80) { model: n, prompt: "Slow {{text}}" }
+${forgetful ? "" : "@hedge(after: 80ms) "}agent Slow(text: string) -> string(..80) { model: n, prompt: "Slow {{text}}" }
 flow main(xs: string[..6]) -> json {
   let judged = @min_success(0%) map x in xs { Judge(x) }
   let same = vote 5 by v => v.label early 90% { Judge("the same") }
@@ -127,7 +139,7 @@ flow main(xs: string[..6]) -> json {
 }
 `;
 
-describe.skipIf(livesOn("how often a recording was asked"))("agents that vote, race, retry, fall back and use tools", () => {
+describe("agents that vote, race, retry, fall back and use tools", () => {
   it("give the same when they are replayed", async () => {
     const { graph, problems } = compile("p.weave", {
       read: (path: string) => (path === "p.weave" ? PROGRAM : undefined),
@@ -174,10 +186,11 @@ describe.skipIf(livesOn("how often a recording was asked"))("agents that vote, r
           value: first.result.value,
         });
       }),
-      { numRuns: Math.ceil(runs / 6) },
+      { numRuns: Math.max(10, Math.ceil(runs / 6)) },
     );
     // The law says something only where answers failed and were given up.
     expect(failures).toBeGreaterThan(0);
-    expect(unanswered).toBeGreaterThan(0);
+    // What lost a race when its process died was not given up: it was never asked for again.
+    if (!forgetful) expect(unanswered).toBeGreaterThan(0);
   }, 60_000);
 });

@@ -3,7 +3,7 @@ import { parseFaults, simulator } from "../../src/host/providers/sim.js";
 import type { AgentIR, TypeIR } from "../../src/plan/ir.js";
 import { failure } from "../../src/runtime/failure.js";
 import type { ModelAnswer, ModelRequest, Provider } from "../../src/runtime/provider.js";
-import { livesOn } from "../support/always-replay.js";
+import { sized } from "../support/always-replay.js";
 import * as f from "../support/flows.js";
 
 const usage = { inputTokens: 10, outputTokens: 5 };
@@ -367,7 +367,7 @@ describe("models", () => {
     expect(auth.asked).toHaveLength(1);
   });
 
-  it.skipIf(livesOn("the load of a model"))("balance by the tokens in flight", async () => {
+  it("balance by the tokens in flight", async () => {
     const seen: string[] = [];
     const provider: Provider = {
       name: "slow",
@@ -447,7 +447,7 @@ describe("the simulator", () => {
     expect(first.spend.costUsd).toBeGreaterThan(0);
   });
 
-  it.skipIf(livesOn("hundreds of calls, each of which would be a life"))("fails as often as it is told to", async () => {
+  it("fails as often as it is told to", async () => {
     expect(parseFaults("rate_limit:5%,timeout:0.01")).toEqual([
       { kind: "rate_limit", share: 0.05 },
       { kind: "timeout", share: 0.01 },
@@ -461,9 +461,15 @@ describe("the simulator", () => {
           [],
           f.body(
             [
-              f.map("ys", f.fn("range", f.k(400)), "x", f.body([f.call("c", "A", { x: f.r("x") }, { kind: "agent" })], f.r("c")), {
-                settle: true,
-              }),
+              f.map(
+                "ys",
+                f.fn("range", f.k(sized(400, 80))),
+                "x",
+                f.body([f.call("c", "A", { x: f.r("x") }, { kind: "agent" })], f.r("c")),
+                {
+                  settle: true,
+                },
+              ),
             ],
             f.r("ys"),
           ),

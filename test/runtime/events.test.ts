@@ -45,7 +45,7 @@ describe("events", () => {
     expect(args).toEqual(Array(3).fill({ x: "[redacted]" }));
   });
 
-  it.skipIf(livesOn("whoever listens while it runs"))(
+  it.skipIf(livesOn("a listener and an iterator, which hang on one process and not on the run"))(
     "reach an iterator, and a listener that throws does not disturb the run",
     async () => {
       const { handle } = f.start(graph, {

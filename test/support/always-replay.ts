@@ -10,19 +10,29 @@ import { temporaryWorktrees } from "../../src/host/worktree/temporary.js";
 import type { Graph } from "../../src/plan/ir.js";
 import type { Clock } from "../../src/runtime/clock.js";
 import type { RunEvent } from "../../src/runtime/events.js";
+import type { FailureValue } from "../../src/runtime/failure.js";
 import { hash53 } from "../../src/runtime/hash.js";
 import type { Journal } from "../../src/runtime/journal.js";
 import type { RunOptions } from "../../src/runtime/options.js";
-import { pastOf } from "../../src/runtime/past.js";
-import type { Provider } from "../../src/runtime/provider.js";
+import { answerKey, type Past, pastOf } from "../../src/runtime/past.js";
+import type { PastAsked } from "../../src/runtime/past-models.js";
+import type { Places } from "../../src/runtime/past-places.js";
+import type { ModelRequest, Provider } from "../../src/runtime/provider.js";
 import { type RunHandle, type RunResult, run } from "../../src/runtime/run.js";
 import type { StoredResult } from "../../src/runtime/store.js";
+import type { Tape } from "../../src/runtime/tape.js";
 import type { ToolContext, ToolFunction, ToolHost } from "../../src/runtime/tool.js";
 
-const forgetful = process.env["ALWAYS_REPLAY"] !== undefined;
+/** Whether runs forget everything at every result. */
+export const forgetful = process.env["ALWAYS_REPLAY"] !== undefined;
 
 /** The usual way to run, or the forgetful one where the environment asks for it. */
 export const running: typeof run = forgetful ? (...args) => alwaysReplayed(...args).handle : run;
+
+/** How many cases of a law are tried: fewer where every result is a life that begins with all that was before it. */
+export const cases = (usual: number, forgetting = 40): number => (forgetful ? Math.min(usual, forgetting) : usual);
+/** How much of something there is: `usual`, or `small` where every result is a life. */
+export const sized = (usual: number, small: number): number => (forgetful ? small : usual);
 
 /** Whether a test is left out where runs forget everything, since it looks at what only a process that lives on has: `_what`. */
 export const livesOn = (_what: string): boolean => forgetful;
@@ -51,11 +61,13 @@ export function alwaysReplayed(
     end = resolve;
   });
   let stop: ((handle: RunHandle) => void) | undefined;
+  let began = false;
 
   const live = (): void => {
     const own: Life = { dead: false, handle: undefined };
     life = own;
     lives++;
+    began = false;
     const mine = clockOf(clock, own);
     let fresh: RunEvent[] = [];
     let waiting: (() => void)[] = [];
@@ -106,8 +118,18 @@ export function alwaysReplayed(
       }
       for (const then of ready) then();
       mine.release();
+      if (began) return;
+      // Only now there is something that can be stopped.
+      began = true;
+      mine.hold();
+      setImmediate(() => {
+        if (stop !== undefined && own.handle !== undefined) stop(own.handle);
+        mine.release();
+      });
     };
-    const past = events.length === 0 ? {} : { past: { ...pastOf(events, results, startedAt), unknown: new Set<string>() } };
+    const rebuilt = events.length === 0 ? undefined : pastOf(events, results, startedAt);
+    // What is in flight goes back to whom it was sent.
+    const past = rebuilt && { past: { ...rebuilt, unknown: new Set<string>(), ...world.inFlight(rebuilt, events) } };
     const handle = run(graph, flow, inputs, {
       ...options,
       ...past,
@@ -117,7 +139,10 @@ export function alwaysReplayed(
       id: options.id ?? "r1",
       clock: mine,
       tools: world.tools(options.tools, own, mine),
-      models: { provider: (model) => world.model(options.models.provider(model), own) },
+      // A tape stands before the outside: what was asked of it is not asked again.
+      ...(options.tape === undefined
+        ? { models: { provider: (model) => world.model(options.models.provider(model), own, mine) } }
+        : { tape: world.tape(options.tape, own, mine) }),
       journal: () => journal,
     });
     own.handle = handle;
@@ -126,14 +151,17 @@ export function alwaysReplayed(
       // A run that ends without a commit since has told its end to the journal by now.
       events = ending(surviving(events));
       for (const event of events) options.onEvent?.(event);
+      const elapsedMs = clock.wall() - startedAt;
       // What nobody needs any more is given up.
       world.abandon();
-      setImmediate(() => setImmediate(() => end({ ...ended, elapsedMs: clock.wall() - startedAt })));
+      // Each life took over what those before it had done: only what came from elsewhere was reused.
+      const reused = events.filter((event) => event.kind === "call.reused").length;
+      setImmediate(() => setImmediate(() => end({ ...ended, spend: { ...ended.spend, reused }, elapsedMs })));
     });
   };
   const stopping = (how: (handle: RunHandle) => void): void => {
     stop = how;
-    if (life.handle !== undefined) how(life.handle);
+    if (began && life.handle !== undefined) how(life.handle);
   };
   live();
   const handle: RunHandle = {
@@ -162,6 +190,25 @@ function ending(events: readonly RunEvent[]): RunEvent[] {
     event.seq = i;
   });
   return out;
+}
+
+/** The models of groups that were chosen for what has not been answered yet, by the path of the call. */
+function chosenIn(events: readonly RunEvent[]): ReadonlyMap<string, string> {
+  const chosen = new Map<string, string>();
+  for (const event of events) {
+    if (event.kind === "choice" && event.of === "model") chosen.set(event.path, event.chosen);
+    else if (event.kind === "model.answered" || event.kind === "model.failed" || event.kind === "call.attempt_failed")
+      chosen.delete(event.path);
+  }
+  return chosen;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 const isFleeting = ({ kind }: RunEvent): boolean => kind === "model.delta" || kind === "model.partial";
@@ -195,6 +242,7 @@ function clockOf(clock: Clock, life: Life): Clock & { readonly held: { count: nu
 
 function die(life: Life, mine: ReturnType<typeof clockOf>): void {
   while (mine.held.count > 0) mine.release();
+  while (mine.held.count < 0) mine.hold();
   life.dead = true;
 }
 
@@ -204,6 +252,8 @@ function surviving(events: readonly RunEvent[]): RunEvent[] {
   /** Calls whose last attempt that failed has been met: what stands before it is over. */
   const tried = new Set<string>();
   const settled = new Map<string, number>();
+  /** Answers of models by the path of the call, whose starts have not been met. */
+  const heard = new Map<string, number>();
   const out: RunEvent[] = [];
   const over = (path: string): boolean => ended.has(path) || tried.has(path);
   const survives = (event: RunEvent): boolean => {
@@ -220,13 +270,18 @@ function surviving(events: readonly RunEvent[]): RunEvent[] {
         return true;
       case "call.attempted":
       case "call.retried":
-      case "rate.taken":
       case "budget.refused":
         return over(event.path);
+      case "rate.taken": {
+        const left = heard.get(event.path) ?? 0;
+        if (event.key.startsWith("model ")) heard.set(event.path, Math.max(0, left - 1));
+        return left > 0 || over(event.path);
+      }
       case "model.answered":
       case "model.failed": {
         const key = `${event.path} ${event.model} ${event.turn}`;
         settled.set(key, (settled.get(key) ?? 0) + 1);
+        heard.set(event.path, (heard.get(event.path) ?? 0) + 1);
         return true;
       }
       case "model.requested": {
@@ -257,30 +312,39 @@ function surviving(events: readonly RunEvent[]): RunEvent[] {
 
 /** A call that was made and goes on whatever becomes of the machine that made it. */
 interface Flight {
+  readonly path: string;
   readonly promise: Promise<unknown>;
   readonly controller: AbortController;
   context: ToolContext | undefined;
-  /** Whether it keeps time from going on. */
-  holds: boolean;
+  /** What a model was asked. */
+  readonly request?: ModelRequest;
+  /** Time does not wait for it any more. */
+  readonly letGo: () => void;
   over: boolean;
 }
 
 /** What tools and models have been asked. */
 function worldOf(clock: Clock) {
   const flights = new Map<string, Flight>();
-  const free = (flight: Flight): void => {
-    if (flight.holds) clock.release();
-    flight.holds = false;
-  };
+  /** Says of each call whether whoever lives now needs its answer no more. */
+  const needless = new Map<string, () => boolean>();
+  let abandoned = false;
+  const isNeedless = (key: string) => (): boolean => abandoned || needless.get(key)?.() === true;
   const end = (flight: Flight): void => {
-    free(flight);
+    flight.letGo();
     flight.over = true;
   };
   /** Tells a call that nobody wants its answer any more. */
   const giveUp = (flight: Flight | undefined, reason: unknown): void => {
     if (flight === undefined || flight.over) return;
     flight.controller.abort(reason);
-    free(flight);
+    flight.letGo();
+  };
+  /** A clock that is held by one call alone, and by it no longer once it is let go. */
+  const timing = (): { readonly clock: Clock; readonly letGo: () => void } => {
+    const life: Life = { dead: false, handle: undefined };
+    const own = clockOf(clock, life);
+    return { clock: { ...own, after: clock.after }, letGo: () => die(life, own) };
   };
   const never = (): Promise<never> => new Promise(() => undefined);
 
@@ -296,25 +360,33 @@ function worldOf(clock: Clock) {
     if (flight === undefined) {
       const controller = new AbortController();
       const current = (): ToolContext => flights.get(key)?.context ?? context;
+      const timed = timing();
       const own = Object.create(context, {
-        clock: { value: clock },
+        clock: { value: timed.clock },
         signal: { value: controller.signal },
         log: { value: (message: string) => current().log(message) },
         emit: { value: (name: string, data: unknown) => current().emit(name, data) },
       }) as ToolContext;
-      clock.hold();
+      timed.clock.hold();
       let result: unknown;
       try {
         result = perform(own);
       } catch (thrown) {
-        clock.release();
+        timed.letGo();
         throw thrown;
       }
       if (!(result instanceof Promise)) {
-        clock.release();
+        timed.letGo();
         return result;
       }
-      const made: Flight = { promise: result.finally(() => end(made)), controller, context, holds: true, over: false };
+      const made: Flight = {
+        path: context.call,
+        promise: result.finally(() => end(made)),
+        controller,
+        context,
+        letGo: timed.letGo,
+        over: false,
+      };
       flight = made;
       flights.set(key, flight);
     }
@@ -335,8 +407,63 @@ function worldOf(clock: Clock) {
     return promise.finally(balance);
   };
 
+  /** Sends something that goes on whatever becomes of who sent it. */
+  const begin = (
+    key: string,
+    path: string,
+    request: ModelRequest | undefined,
+    holds: boolean,
+    send: (signal: AbortSignal) => Promise<unknown>,
+  ): Flight => {
+    const controller = new AbortController();
+    const timed = timing();
+    if (holds) timed.clock.hold();
+    const sent = send(controller.signal);
+    const made: Flight = {
+      path,
+      promise: sent.finally(() => end(made)),
+      controller,
+      context: undefined,
+      ...(request === undefined ? {} : { request }),
+      letGo: timed.letGo,
+      over: false,
+    };
+    flights.set(key, made);
+    return made;
+  };
+  const asking = (
+    provider: ReturnType<RunOptions["models"]["provider"]>,
+    life: Life,
+    mine: ReturnType<typeof clockOf>,
+  ): typeof provider => {
+    if (!("ask" in provider)) return provider;
+    return {
+      ...provider,
+      ask: (request, context) => {
+        if (life.dead) return never();
+        const said = hash53(JSON.stringify(request.messages), 1);
+        const key = `model ${request.path} ${request.attempt} ${request.turn} ${request.model.name} ${said}`;
+        if (context.abandoned !== undefined) needless.set(key, context.abandoned);
+        const flight =
+          flights.get(key) ??
+          begin(key, request.path, request, provider.timed !== true, (signal) =>
+            provider.ask(request, { ...context, clock, signal, abandoned: isNeedless(key) }),
+          );
+        context.signal.addEventListener("abort", () => {
+          if (!life.dead) giveUp(flight, context.signal.reason);
+        });
+        const promise = flight.promise as ReturnType<Provider["ask"]>;
+        if (provider.timed) return promise;
+        // The machine holds its clock until the answer comes; the world holds it where it must be.
+        queueMicrotask(() => mine.release());
+        return promise.finally(() => mine.hold());
+      },
+    };
+  };
+
   return {
     abandon: () => {
+      abandoned = true;
       for (const flight of flights.values()) {
         flight.promise.catch(() => undefined);
         giveUp(flight, new DOMException("the run is over", "AbortError"));
@@ -359,32 +486,51 @@ function worldOf(clock: Clock) {
       directory: process.cwd(),
       worktrees: temporaryWorktrees,
     }),
-    model: (provider: ReturnType<RunOptions["models"]["provider"]>, life: Life): ReturnType<RunOptions["models"]["provider"]> => {
-      if (!("ask" in provider)) return provider;
-      const asked: Provider = {
-        ...provider,
-        ask: (request, context) => {
-          if (life.dead) return never();
-          const said = hash53(JSON.stringify(request.messages), 1);
-          const key = `${request.path} ${request.attempt} ${request.turn} ${request.model.name} ${said}`;
-          let flight = flights.get(key);
-          if (flight === undefined) {
-            const controller = new AbortController();
-            const holds = provider.timed !== true;
-            if (holds) clock.hold();
-            const asked = provider.ask(request, { ...context, clock, signal: controller.signal });
-            const made: Flight = { promise: asked.finally(() => end(made)), controller, context: undefined, holds, over: false };
-            flight = made;
-            flights.set(key, flight);
-          }
-          const { promise } = flight;
-          context.signal.addEventListener("abort", () => {
-            if (!life.dead) giveUp(flights.get(key), context.signal.reason);
-          });
-          return promise as ReturnType<Provider["ask"]>;
-        },
+    /** What a journal says of requests, with those that are in flight, whose answer nobody has heard, or that wait for a model. */
+    inFlight: (past: Past, events: readonly RunEvent[]): Pick<Past, "asked" | "places"> => {
+      const { attempts, answers } = past;
+      const asked = (): ReadonlyMap<string, PastAsked> => {
+        const known = past.asked();
+        const all = new Map(known);
+        const goes = (path: string, attempt: number, turn: number, model: string): void => {
+          if (attempt !== (attempts.get(path)?.made ?? 0) + 1 || answers.has(answerKey(path, attempt, turn))) return;
+          const before = known.get(path);
+          const failed = before?.turn === turn ? before.failed : new Map<string, FailureValue>();
+          if (!failed.has(model)) all.set(path, { turn, failed, pending: model });
+        };
+        for (const [path, model] of chosenIn(events)) {
+          const attempt = (attempts.get(path)?.made ?? 0) + 1;
+          let turn = 1;
+          while (answers.has(answerKey(path, attempt, turn))) turn++;
+          goes(path, attempt, turn, model);
+        }
+        for (const { request } of flights.values())
+          if (request !== undefined) goes(request.path, request.attempt, request.turn, request.model.name);
+        return all;
       };
-      return asked;
+      const places = (): Places => {
+        const known = past.places();
+        const going = new Set([...flights.values()].flatMap(({ path, over }) => (over ? [] : [path])));
+        return { ...known, since: (path, what) => (going.has(path) ? Number.NEGATIVE_INFINITY : known.since(path, what)) };
+      };
+      return { asked: once(asked), places: once(places) };
     },
+    tape: (tape: Tape, life: Life, mine: ReturnType<typeof clockOf>): Tape => ({
+      ...tape,
+      provider: (model, from) => asking(tape.provider(model, from), life, mine),
+      call: (taped, live) => {
+        if (life.dead) return never();
+        const key = `tape ${taped.path} ${taped.attempt}`;
+        needless.set(key, taped.abandoned);
+        const flight =
+          flights.get(key) ??
+          begin(key, taped.path, undefined, false, (signal) => tape.call({ ...taped, clock, signal, abandoned: isNeedless(key) }, live));
+        taped.signal.addEventListener("abort", () => {
+          if (!life.dead) giveUp(flight, taped.signal.reason);
+        });
+        return flight.promise as ReturnType<Tape["call"]>;
+      },
+    }),
+    model: asking,
   };
 }

@@ -83,7 +83,7 @@ export async function crashMatrix(): Promise<Matrix> {
       server.reset();
       const cwd = folderOf(program);
       const count = join(cwd, "commits");
-      const first = await command(["run", "a.weave", "--seed", "3", "--json"], cwd, server, `count ${count}`).ended;
+      const first = await (await begun(program, cwd, server, `count ${count}`)).ended;
       const commits = Number(readFileSync(count, "utf8"));
       const last = await finish(first, program, cwd, server);
       if (last.code !== 0) throw new Error(`without a death it ended with ${last.code}: ${last.out}${last.err}`);
@@ -113,16 +113,28 @@ export async function crashMatrix(): Promise<Matrix> {
   };
 }
 
+interface Process {
+  readonly ended: Promise<Ended>;
+  readonly kill: () => void;
+}
+
 const from1 = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i + 1);
 
 function command(
   args: readonly string[],
   cwd: string,
   server: CrashServer,
-  killAt?: string,
-): { readonly ended: Promise<Ended>; readonly kill: () => void } {
-  const preload = killAt === undefined ? [] : ["--import", pathToFileURL(join(import.meta.dirname, "kill-at.mjs")).href];
-  const env = { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", CI: "1", CALLS: server.url, KILL_AT: killAt ?? "" };
+  { killAt, aheadMs = 0 }: { readonly killAt?: string | undefined; readonly aheadMs?: number } = {},
+): Process {
+  const preload = killAt === undefined && aheadMs === 0 ? [] : ["--import", pathToFileURL(join(import.meta.dirname, "kill-at.mjs")).href];
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: process.env["HOME"] ?? "",
+    CI: "1",
+    CALLS: server.url,
+    KILL_AT: killAt ?? "",
+    CLOCK_AHEAD: String(aheadMs),
+  };
   const child = spawn(process.execPath, [...preload, join(root, "bin", "weave.js"), ...args], {
     cwd,
     env,
@@ -145,18 +157,36 @@ function command(
   };
 }
 
-/** Answers what a run asks until it is over. */
+const START = ["run", "a.weave", "--seed", "3", "--json"] as const;
+
+/** The process that is to die: the one that starts the run, or of a program with a question that expires the one after it. */
+async function begun(program: CrashProgram, cwd: string, server: CrashServer, killAt: string | undefined): Promise<Process> {
+  if (program.expires === undefined) return command(START, cwd, server, { killAt });
+  const asked = await command(START, cwd, server).ended;
+  if (asked.code !== 5 || !asked.err.includes(`${program.expires} waits`)) throw new Error(`it did not wait: ${asked.out}${asked.err}`);
+  return command(["resume", "--json"], cwd, server, { killAt, aheadMs: LATER });
+}
+
+/** Longer than any question waits. */
+const LATER = 2 * 3_600_000;
+const aheadOf = (program: CrashProgram): number => (program.expires === undefined ? 0 : LATER);
+
+/**
+ * Answers what a run asks until it is over. Time passes where a question is to expire, and only there: what a process comes to
+ * does not depend on how fast it is.
+ */
 async function finish(first: Ended, program: CrashProgram, cwd: string, server: CrashServer): Promise<Ended> {
   let last = first;
+  const aheadMs = aheadOf(program);
   for (let round = 0; last.code === 5 && round < 20; round++) {
     const { run } = resultOf(last);
     for (const [, path = ""] of last.err.matchAll(/^\s*(\S+) waits for an answer/gm)) {
       const known = path.endsWith("/approve") ? "yes" : program.answers?.[path];
       const done = server.arrivals.findLast((arrival) => arrival.path === path.replace(/\?\d+$/, ""));
       const words = known !== undefined ? [known] : done === undefined ? ["no"] : ["yes", "--value", JSON.stringify(done.value)];
-      await command(["answer", run, path, ...words], cwd, server).ended;
+      await command(["answer", run, path, ...words], cwd, server, { aheadMs }).ended;
     }
-    last = await command(["resume", "--json"], cwd, server).ended;
+    last = await command(["resume", "--json"], cwd, server, { aheadMs }).ended;
   }
   return last;
 }
@@ -190,7 +220,7 @@ function stored(cwd: string): StoredRun | undefined {
 
 async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: string, server: CrashServer): Promise<Outcome> {
   const killAt = moment.kind === "commit" ? `${moment.when} ${moment.n}` : undefined;
-  const run = command(["run", "a.weave", "--seed", "3", "--json"], cwd, server, killAt);
+  const run = await begun(program, cwd, server, killAt);
   if (moment.kind === "call")
     server.onMoment = (when, n) => {
       if (when === moment.when && n === moment.n) run.kill();
@@ -202,7 +232,7 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
   const before = stored(cwd);
   const came = server.arrivals.length;
   const ended = endedIn(before);
-  const last = await finish(await carriedOn(died, before, cwd, server), program, cwd, server);
+  const last = await finish(await carriedOn(died, before, cwd, server, aheadOf(program)), program, cwd, server);
   const problems: string[] = [];
   const inFlight = came - endings(before);
   // An attempt whose intent was journaled is spent, also when the process died before it was made.
@@ -233,11 +263,11 @@ async function death(program: CrashProgram, whole: Whole, moment: Moment, cwd: s
 }
 
 /** Goes on after a death: by resuming, by looking where it was over already, or from the start where nothing was kept. */
-async function carriedOn(died: Ended, before: StoredRun | undefined, cwd: string, server: CrashServer): Promise<Ended> {
+async function carriedOn(died: Ended, before: StoredRun | undefined, cwd: string, server: CrashServer, aheadMs: number): Promise<Ended> {
   if (died.code !== null) return died;
-  if (before === undefined) return command(["run", "a.weave", "--seed", "3", "--json"], cwd, server).ended;
+  if (before === undefined) return command(START, cwd, server).ended;
   if (before.status === "completed") return command(["show", "--json"], cwd, server).ended;
-  return command(["resume", "--json"], cwd, server).ended;
+  return command(["resume", "--json"], cwd, server, { aheadMs }).ended;
 }
 
 /** Paths of tool calls whose end is in a journal. */

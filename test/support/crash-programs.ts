@@ -4,6 +4,8 @@
 export interface CrashProgram {
   readonly source: string;
   readonly answers?: Readonly<Record<string, string>>;
+  /** The first question, which nobody answers: the processes after the one that asks it begin when its time is over. */
+  readonly expires?: string;
   /** How often something is called, or what comes of it, depends on what comes first. */
   readonly racing?: boolean;
   /** Its budgets run short: what was in flight at a death stays charged, and may leave out something more. */
@@ -151,8 +153,9 @@ const bodies: Readonly<Record<string, string | CrashProgram>> = {
   },
   "a question that expires, one that chooses, a flow that is asked again": {
     source:
-      'flow main() -> int {\n  let a = ask "Late?" as int within 1ms else { work(7) }\n  let b = ask "Which?" as ("left" | "right")\n  let c = match b { "left" => post(a), "right" => work(a) }\n  let d = try { @approve("Refuse {{c}}?") refuse(c) } recover err { work(len(err.message)) }\n  c + d\n}',
+      'flow main() -> int {\n  let a = ask "Late?" as int within 1h else { work(7) }\n  let b = ask "Which?" as ("left" | "right")\n  let c = match b { "left" => post(a), "right" => work(a) }\n  let d = try { @approve("Refuse {{c}}?") refuse(c) } recover err { work(len(err.message)) }\n  c + d\n}',
     answers: { "main/b": "left" },
+    expires: "main/a",
   },
 };
 

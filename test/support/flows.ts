@@ -93,7 +93,16 @@ export const call = (
   args: Object.entries(args).map(([param, value]) => ({ param, value })),
 });
 export const value = (id: string, of: ExprIR, more: NodeMore = {}): NodeIR => ({ ...base(id, more), kind: "value", value: of });
-export const body = (nodes: readonly NodeIR[], result: ExprIR): Body => ({ nodes, result });
+/** Nodes that have a segment in common get one of their own each, as the compiler gives it. */
+export const body = (nodes: readonly NodeIR[], result: ExprIR): Body => {
+  const counts = new Map<string, number>();
+  const own = nodes.map((node) => {
+    const count = (counts.get(node.segment) ?? 0) + 1;
+    counts.set(node.segment, count);
+    return count === 1 ? node : { ...node, segment: `${node.segment}#${count}` };
+  });
+  return { nodes: own, result };
+};
 
 export interface MapMore extends NodeMore {
   readonly index?: string;

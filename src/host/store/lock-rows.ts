@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { StatementSync } from "node:sqlite";
 import type { StoredStatus } from "../../runtime/store.js";
-import type { LockRow, LockRows } from "./locks.js";
+import type { LockRow, LockRows, WaitRow } from "./locks.js";
 import type { Sealing } from "./sealing.js";
 
 type Row = Readonly<Record<string, unknown>>;
@@ -18,18 +18,21 @@ export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): 
     run: String(row["run"]),
     path: String(row["path"]),
   });
+  const behindOf = (told: unknown): WaitRow["behind"] => (typeof told === "string" ? JSON.parse(seals.open(told) ?? "[]") : []);
   return {
     holder: (name) => {
       const row = sql("SELECT run, path, fence FROM locks WHERE key = ?").get(keyOf(name));
       return row === undefined ? undefined : { name, run: String(row["run"]), path: String(row["path"]), fence: Number(row["fence"]) };
     },
     waits: (name) =>
-      sql("SELECT run, path FROM lock_waits WHERE key = ? ORDER BY ticket")
+      sql("SELECT run, path, behind FROM lock_waits WHERE key = ? ORDER BY ticket")
         .all(keyOf(name))
-        .map((row) => ({ name, run: String(row["run"]), path: String(row["path"]) })),
+        .map((row) => ({ name, run: String(row["run"]), path: String(row["path"]), behind: behindOf(row["behind"]) })),
     all: () => ({
       held: sql("SELECT name, run, path FROM locks").all().map(rowOf),
-      waits: sql("SELECT name, run, path FROM lock_waits ORDER BY ticket").all().map(rowOf),
+      waits: sql("SELECT name, run, path, behind FROM lock_waits ORDER BY ticket")
+        .all()
+        .map((row) => ({ ...rowOf(row), behind: behindOf(row["behind"]) })),
     }),
     hold: ({ name, run, path, fence }) => {
       sql("INSERT OR REPLACE INTO locks (key, name, run, path, fence) VALUES (?, ?, ?, ?, ?)").run(
@@ -43,8 +46,16 @@ export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): 
     free: (name) => {
       sql("DELETE FROM locks WHERE key = ?").run(keyOf(name));
     },
-    wait: ({ name, run, path }) => {
-      sql("INSERT OR IGNORE INTO lock_waits (key, name, run, path) VALUES (?, ?, ?, ?)").run(keyOf(name), seals.seal(name), run, path);
+    wait: ({ name, run, path, behind }) => {
+      const told = behind.length === 0 ? null : seals.seal(JSON.stringify(behind));
+      const into = "INSERT INTO lock_waits (key, name, run, path, behind) VALUES (?, ?, ?, ?, ?)";
+      sql(`${into} ON CONFLICT (key, run, path) DO UPDATE SET behind = excluded.behind`).run(
+        keyOf(name),
+        seals.seal(name),
+        run,
+        path,
+        told,
+      );
     },
     leave: ({ name, run, path }) => {
       sql("DELETE FROM lock_waits WHERE key = ? AND run = ? AND path = ?").run(keyOf(name), run, path);

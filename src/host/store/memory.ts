@@ -13,7 +13,7 @@ import {
   type StoreRecord,
 } from "../../runtime/store.js";
 import { type Tally, together } from "../../runtime/tally.js";
-import { fenced, type HeldRow, type LockRow, type LockRows, takeTurn } from "./locks.js";
+import { fenced, type HeldRow, type LockRow, type LockRows, takeTurn, type WaitRow } from "./locks.js";
 
 interface Kept {
   start: RunStart;
@@ -34,7 +34,7 @@ export function memoryStore(now: () => number = Date.now): Store {
   const cache = new Map<string, CachedResult>();
   let retention: Retention | undefined;
   const held = new Map<string, HeldRow>();
-  let waits: readonly LockRow[] = [];
+  let waits: readonly WaitRow[] = [];
   const letGo = (run: string, keepsHeld: boolean): void => {
     waits = waits.filter((row) => row.run !== run);
     if (!keepsHeld) for (const [name, row] of held) if (row.run === run) held.delete(name);
@@ -46,7 +46,8 @@ export function memoryStore(now: () => number = Date.now): Store {
     hold: (row) => held.set(row.name, row),
     free: (name) => held.delete(name),
     wait: (row) => {
-      waits = [...waits, row];
+      const same = (other: LockRow): boolean => other.name === row.name && other.run === row.run && other.path === row.path;
+      waits = waits.some(same) ? waits.map((other) => (same(other) ? row : other)) : [...waits, row];
     },
     leave: ({ name, run, path }) => {
       waits = waits.filter((row) => row.name !== name || row.run !== run || row.path !== path);

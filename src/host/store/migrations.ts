@@ -45,6 +45,7 @@ export const MIGRATIONS: readonly string[] = [
      path TEXT NOT NULL, UNIQUE (key, run, path)
    ) STRICT;`,
   EVALUATION_TABLES,
+  "ALTER TABLE lock_waits ADD COLUMN behind TEXT;",
 ];
 
 /** A database of this version. */
