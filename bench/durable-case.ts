@@ -39,7 +39,7 @@ function commits(): string[][] {
   const db = new DatabaseSync(file);
   const rows = db.prepare("SELECT body FROM records ORDER BY n").all();
   db.close();
-  return rows.map((row) => String(row["body"]).split("\n"));
+  return rows.map((row) => (JSON.parse(String(row["body"])) as unknown[]).map((record) => JSON.stringify(record)));
 }
 
 function onDisk(): number {

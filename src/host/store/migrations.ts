@@ -45,6 +45,7 @@ export const MIGRATIONS: readonly string[] = [
      path TEXT NOT NULL, UNIQUE (key, run, path)
    ) STRICT;`,
   EVALUATION_TABLES,
+  "-- The records of one commit stand in one row as a JSON list, of the kind `list`.",
 ];
 
 /** A database of this version. */

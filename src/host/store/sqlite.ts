@@ -1,7 +1,8 @@
 /**
  * Runs in SQLite (`node:sqlite`): write-ahead log, a full sync for each commit, one file. Every row of records carries a
- * checksum; a run is read up to the first row that does not fit it. Texts above a few kB are kept once, by the hash of
- * their content. The schema has a version; a newer one than this program knows is refused, an older one is migrated.
+ * checksum; a run is read up to the first row that does not fit it. Programs above a few kB are
+ * kept once, by the hash of their content. The schema has a version; a newer one than this program knows is refused, an
+ * older one is migrated.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -29,8 +30,8 @@ import { learn, tallyOf } from "./learned.js";
 import { letGo, lockRows } from "./lock-rows.js";
 import { fenced, takeTurn } from "./locks.js";
 import { type Database, migrated } from "./migrations.js";
-import { checksum, LARGE, type RecordText, type Row, recordsIn, rowsOf } from "./rows.js";
-import { openText, recordText, SEALED, sealing } from "./sealing.js";
+import { checksum, type Entry, entriesIn, isEvent, type Row, rowsOf } from "./rows.js";
+import { openText, SEALED, sealing } from "./sealing.js";
 
 export interface SqliteOptions {
   /** Milliseconds since 1970. */
@@ -42,6 +43,9 @@ export interface SqliteOptions {
   /** Opens the database: the seam where tests put in a disk that fails. */
   readonly database?: (file: string) => Database;
 }
+
+/** Longer texts stand beside their row, equal ones once. */
+const LARGE = 4096;
 
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
@@ -75,9 +79,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       }
     });
 
-  /** A text as it is, or the hash under which it is kept; a batch has no long texts and is long itself. */
-  const put = (text: string, kind?: Row["kind"]): string => {
-    if (text.length <= LARGE || kind === "batch") return text;
+  /** A text as it is, or the hash under which it is kept. */
+  const put = (text: string): string => {
+    if (text.length <= LARGE) return text;
     const hash = createHash("sha256").update(text).digest("hex");
     sql("INSERT OR IGNORE INTO contents (hash, body) VALUES (?, ?)").run(hash, text);
     return `@${hash}`;
@@ -126,20 +130,15 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       }),
     append: (run, fence, records) =>
       transaction(() => {
-        const texts: RecordText[] = [];
-        for (const record of records) {
-          if (record.kind === "cached") keepCached(run, record);
-          else texts.push({ kind: record.kind, text: recordText(record, seals, options.sensitive) });
-        }
-        if (texts.length === 0) own(run, fence);
+        const entries = entriesOf(run, records);
+        if (entries.length === 0) own(run, fence);
         let n = lastRow(run, fence);
         const insert = sql(
           "INSERT INTO records (run, n, kind, body, sum) SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT fence FROM runs WHERE id = ?1) = ?6",
         );
-        for (const row of rowsOf(texts)) {
-          const body = put(row.body, row.kind);
+        for (const { kind, body } of rowsOf(entries)) {
           n++;
-          if (insert.run(run, n, row.kind, body, checksum(n, row.kind, body), fence).changes !== 1) own(run, fence);
+          if (insert.run(run, n, kind, body, checksum(n, kind, body), fence).changes !== 1) own(run, fence);
         }
         written = { run, fence, n };
       }),
@@ -287,9 +286,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     }
     const events: RunEvent[] = [];
     const results = new Map<string, StoredResult>();
-    const { damaged } = read(run, (record) => {
-      if (record.kind === "event") events.push(record.event);
-      else results.set(record.path, record);
+    const { damaged } = read(run, (entry) => {
+      if (isEvent(entry)) events.push(entry);
+      else results.set(entry.path, entry);
     });
     // A repaired run says by itself that it lost its end.
     const ended = row["ended_at"] !== null && ![`run.${String(row["status"])}`, "run.mended"].includes(events.at(-1)?.kind ?? "");
@@ -298,26 +297,43 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     return { start, status: String(row["status"]) as StoredStatus, events, results, damaged: damage };
   }
 
+  /** What is kept of records; results that are sensitive are sealed together, before the events that tell of them. */
+  function entriesOf(run: string, records: readonly StoreRecord[]): readonly Entry[] {
+    const entries: Entry[] = [];
+    const sealed: StoredResult[] = [];
+    for (const record of records) {
+      if (record.kind === "event") entries.push(record.event);
+      else if (record.kind === "cached") keepCached(run, record);
+      else {
+        const { path, guard, outcome } = record;
+        if (options.sensitive?.(path) === true) sealed.push({ path, guard, outcome });
+        else entries.push({ path, guard, outcome });
+      }
+    }
+    if (sealed.length > 0) entries.unshift(SEALED + seals.seal(JSON.stringify(sealed)));
+    return entries;
+  }
+
   /** Reads the records of a run up to the first row that is damaged; `whole` is the number of the last one before it. */
-  function read(
-    run: string,
-    take: (record: Exclude<StoreRecord, { kind: "cached" }>) => void,
-  ): { whole: number; damaged: string | undefined } {
+  function read(run: string, take: (entry: RunEvent | StoredResult) => void): { whole: number; damaged: string | undefined } {
     let whole = 0;
     for (const row of sql("SELECT n, kind, body, sum FROM records WHERE run = ? ORDER BY n").iterate(run)) {
       const expected = whole + 1;
       const kept = String(row["body"]);
+      const kind = row["kind"] as Row["kind"];
       const body = get(kept);
-      if (Number(row["n"]) !== expected || checksum(expected, row["kind"] as Row["kind"], kept) !== row["sum"] || body === undefined)
+      if (Number(row["n"]) !== expected || checksum(expected, kind, kept) !== row["sum"] || body === undefined)
         return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
-      for (const { kind, text } of recordsIn({ kind: row["kind"] as Row["kind"], body })) {
-        if (kind === "event") take({ kind, event: parsed(text) as RunEvent });
-        else {
-          const plain = openText(text, seals);
-          if (plain === undefined)
-            return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
-          take({ kind, ...(parsed(plain) as StoredResult) });
+      for (const entry of entriesIn({ kind, body })) {
+        if (typeof entry !== "string") {
+          take(entry);
+          continue;
         }
+        const plain = openText(entry, seals);
+        if (plain === undefined)
+          return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
+        // Earlier versions sealed each result by itself.
+        for (const result of [parsed(plain)].flat()) take(result as StoredResult);
       }
       whole = expected;
     }
