@@ -7,10 +7,11 @@ import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync, writeSync } f
 
 export interface Log {
   /**
-   * Keeps the file longer than what is in it: syncing what was written over zeros takes half as long as syncing a file that
-   * has grown, since no new blocks are recorded. To be called inside of a transaction, when nobody else writes into it.
+   * Keeps the file longer than what is in it, for so many bytes more: syncing what was written over zeros takes half as long
+   * as syncing a file that has grown, since no new blocks are recorded. To be called inside of a transaction, when nobody
+   * else writes into it.
    */
-  reserve(): void;
+  reserve(bytes: number): void;
   /** Makes what was committed durable before it returns. */
   sync(): void;
   /** Calls back when what was committed is durable, or with what the disk says. */
@@ -21,6 +22,8 @@ export interface Log {
 /** Bytes that are reserved at once: as many as there are, within these. */
 const LEAST = 1 << 16;
 const MOST = 1 << 20;
+/** What a commit writes besides its records, about. */
+const PAGES = 4096;
 
 /** Where a database can have no log, SQLite syncs by itself. */
 export const noLog: Log = {
@@ -35,8 +38,10 @@ export function logOf(database: string): Log {
   let going = false;
   let closed = false;
   let waiting: ((failed: unknown) => void)[] = [];
-  /** Where what we reserved ends. */
+  /** Where what was reserved last ends, and how long it is; it is looked at again when about as much was written. */
   let reserved = 0;
+  let room = 0;
+  let left = 0;
   // It is there as long as the database is open. Some systems sync only what may be written.
   const open = (): number => {
     handle ??= openSync(`${database}-wal`, "r+");
@@ -63,13 +68,18 @@ export function logOf(database: string): Log {
     }
   };
   return {
-    reserve() {
+    reserve(bytes) {
+      left -= bytes + PAGES;
+      if (left > 0) return;
       try {
         const { size } = fstatSync(open());
-        if (size <= reserved) return;
-        const room = Math.min(Math.max(size, LEAST), MOST);
-        writeSync(open(), Buffer.alloc(room), 0, room, size);
-        reserved = size + room;
+        if (size <= reserved) left = room / 8;
+        else {
+          room = Math.min(Math.max(size, LEAST), MOST);
+          writeSync(open(), Buffer.alloc(room), 0, room, size);
+          reserved = size + room;
+          left = room;
+        }
       } catch {
         // It is only faster with it; what is written says what is wrong.
       }

@@ -138,7 +138,6 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       }),
     append: (run, fence, records) =>
       committed(() => {
-        log.reserve();
         const entries = entriesOf(run, records);
         if (entries.length === 0) own(run, fence);
         let n = lastRow(run, fence);
@@ -147,6 +146,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         );
         for (const { kind, body } of rowsOf(entries)) {
           n++;
+          log.reserve(body.length);
           if (insert.run(run, n, kind, body, checksum(n, kind, body), fence).changes !== 1) own(run, fence);
         }
         written = { run, fence, n };
