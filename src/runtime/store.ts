@@ -1,8 +1,9 @@
 /**
  * Where runs are kept. A store holds for each run what it was started with, its events in order without gaps, and the
- * results of its finished calls. What `begin` and `append` were given is durable after `sync`, what any other method
- * did when it returns; nothing is ever changed afterwards. A run has one owner at a time: `acquire` gives a fencing number, and an append under an older number is
- * refused, so a process that was stopped and comes back late cannot write over its successor.
+ * results of its finished calls; nothing of it is ever changed afterwards. What `begin` and `append` were given is durable
+ * after `sync`; what ends, edits or mends a run, answers it, or moves a lock is durable when the method returns. A run has
+ * one owner at a time: `acquire` gives a fencing number, and an append under an older number is refused, so a process that
+ * was stopped and comes back late cannot write over its successor.
  */
 import type { Graph } from "../plan/ir.js";
 import type { RunEvent } from "./events.js";

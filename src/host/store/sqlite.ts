@@ -1,8 +1,7 @@
 /**
- * Runs in SQLite (`node:sqlite`): write-ahead log, synced after each commit or a few of them, one file. Every row of records carries a
- * checksum; a run is read up to the first row that does not fit it. Programs above a few kB are
- * kept once, by the hash of their content. The schema has a version; a newer one than this program knows is refused, an
- * older one is migrated.
+ * Runs in SQLite (`node:sqlite`), one file and its write-ahead log. Every row of records carries a checksum; a run is read
+ * up to the first row that does not fit it. Programs above a few kB are kept once, by the hash of their content. The schema
+ * has a version; a newer one than this program knows is refused, an older one is migrated.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
