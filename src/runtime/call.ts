@@ -7,7 +7,7 @@ import { beginWork, endWork } from "./admission.js";
 import { askOutcome } from "./ask.js";
 import { contextAt, inside, inTurn, nodeDone, pump } from "./body.js";
 import { inMicros } from "./clock.js";
-import type { Bill } from "./events.js";
+import type { Bill, NewEvent } from "./events.js";
 import { type CallFailure, causes, failure, failureValue, type KeptFailure, located, thrownMessage } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
 import { canonical } from "./hash.js";
@@ -146,15 +146,19 @@ function endWithEarlier(
 function attemptCall(step: Step, site: CallSite, guard: string | undefined, done: Done): void {
   const { run } = step;
   const { ref, ir } = site.callee;
-  const started = {
+  const args = toldArgs(run, site.callee, step.args);
+  const started: Extract<NewEvent, { kind: "call.started" }> = {
     kind: "call.started",
     path: step.path,
     callee: ir.name,
     of: ref.kind,
-    args: toldArgs(run, site.callee, step.args),
-  } as const;
-  if (guard !== undefined && run.earlier !== undefined) tellChange(step, run.earlier, site.callee, started.args, guard);
-  run.emit(guard === undefined ? started : { ...started, guard });
+    args,
+  };
+  if (guard !== undefined) {
+    if (run.earlier !== undefined) tellChange(step, run.earlier, site.callee, args, guard);
+    started.guard = guard;
+  }
+  run.emit(started);
   site.attempt(step, (failed, value) => finishCall(step, site, failed, value, guard, done));
 }
 

@@ -38,11 +38,26 @@ export function contentHashAfter(beginning: string): (rest: string) => string {
   };
 }
 
-/** A hash in base 36, eleven digits: in two halves, each of which is a small integer and so written fast. */
+/** A hash in base 36, eleven digits: in two halves, each of which is a small integer, and made at once, for it is made for each call. */
 function digits(hash: number): string {
   const low = hash % HALF;
-  return ((hash - low) / HALF).toString(36).padStart(6, "0") + low.toString(36).padStart(5, "0");
+  const high = (hash - low) / HALF;
+  return String.fromCharCode(
+    digit((high / 60466176) | 0),
+    digit(((high / 1679616) | 0) % 36),
+    digit(((high / 46656) | 0) % 36),
+    digit(((high / 1296) | 0) % 36),
+    digit(((high / 36) | 0) % 36),
+    digit(high % 36),
+    digit((low / 1679616) | 0),
+    digit(((low / 46656) | 0) % 36),
+    digit(((low / 1296) | 0) % 36),
+    digit(((low / 36) | 0) % 36),
+    digit(low % 36),
+  );
 }
+
+const digit = (n: number): number => (n < 10 ? 48 : 87) + n;
 
 const HALF = 36 ** 5;
 
@@ -71,10 +86,17 @@ function absorbed(from: State, text: string): State {
 export function canonical(value: unknown): string {
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  // Without lists in between: it is done for each call.
+  let inside = "";
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) inside += (i === 0 ? "" : ",") + canonical(value[i]);
+    return `[${inside}]`;
+  }
   const record = value as Readonly<Record<string, unknown>>;
-  const names = Object.keys(record).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(record[name])}`).join(",")}}`;
+  const names = Object.keys(record);
+  if (names.length > 1) names.sort();
+  for (const name of names) inside += `${inside === "" ? "" : ","}${JSON.stringify(name)}:${canonical(record[name])}`;
+  return `{${inside}}`;
 }
 
 /** Numbers from 0 to 1 that depend on the seed only. */

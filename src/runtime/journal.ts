@@ -1,7 +1,8 @@
 /**
  * Connects a run to a store. What concurrent calls tell in one turn of the event loop is written with one commit, and
- * only then do they go on: nothing that depends on a finished call starts before the call is safe. When the store fails
- * nobody goes on any more, so no call is made whose intent is not durable.
+ * they go on when the disk has it: nothing that depends on a finished call starts before the call is safe. Meanwhile
+ * others work, and what they tell is written next. When the store fails nobody goes on any more, so no call is made whose
+ * intent is not durable.
  */
 import type { Clock } from "./clock.js";
 import type { RunEvent } from "./events.js";
@@ -48,23 +49,30 @@ export interface JournalOptions {
   readonly onFailure: (error: StoreError) => void;
 }
 
+/** So many calls are written before their turn of the event loop is over, for the disk to work while the others of it do. */
+const MANY = 32;
+
 export function journal(options: JournalOptions): Journal {
   const { store, run, soon, clock } = options;
   let fence: number | undefined;
   let records: StoreRecord[] = [];
   let waiting: (() => void)[] = [];
   let scheduled = false;
+  /** The disk is at work; what is told meanwhile is written when it has done. */
+  let syncing = false;
   let broken: StoreError | undefined;
 
+  const fail = (thrown: unknown): void => {
+    broken = asStoreError(thrown);
+    options.onFailure(broken);
+  };
   /** Does something with the run in the store; a store that fails stops the run. */
   const owning = <T>(work: (fence: number) => T): T | undefined => {
     try {
       fence ??= options.open();
       return work(fence);
     } catch (thrown) {
-      broken = asStoreError(thrown);
-      waiting = [];
-      options.onFailure(broken);
+      fail(thrown);
       return undefined;
     }
   };
@@ -76,12 +84,28 @@ export function journal(options: JournalOptions): Journal {
     owning((under) => store.append(run, under, batch));
     return broken === undefined;
   };
-  const flush = (): void => {
-    scheduled = false;
+  const goOn = (ready: readonly (() => void)[]): void => {
+    if (broken === undefined) for (const then of ready) then();
+    clock.release();
+  };
+  /** Writes what is there; those who wait go on when it is safe. */
+  const flush = (othersWork: boolean): void => {
     const ready = waiting;
     waiting = [];
-    if (write()) for (const then of ready) then();
-    clock.release();
+    if (!write()) goOn(ready);
+    else if (ready.length === 1 && !othersWork) {
+      // One alone is served soonest when nothing stands between it and the disk.
+      owning(() => store.sync());
+      goOn(ready);
+    } else {
+      syncing = true;
+      store.sync((failed) => {
+        syncing = false;
+        if (failed !== undefined && broken === undefined) fail(failed);
+        if (waiting.length > 0) flush(true);
+        goOn(ready);
+      });
+    }
   };
 
   return {
@@ -98,11 +122,17 @@ export function journal(options: JournalOptions): Journal {
     },
     commit: (then) => {
       if (broken !== undefined) return;
+      if (waiting.length === 0) clock.hold();
       waiting.push(then);
-      if (scheduled) return;
-      scheduled = true;
-      clock.hold();
-      soon(flush);
+      if (syncing) return;
+      if (waiting.length >= MANY) flush(true);
+      else if (!scheduled) {
+        scheduled = true;
+        soon(() => {
+          scheduled = false;
+          if (!syncing && waiting.length > 0) flush(false);
+        });
+      }
     },
     lock: (turn) => (broken === undefined ? owning((under) => store.lock(run, under, turn)) : undefined),
     leaseMs: options.leaseMs,

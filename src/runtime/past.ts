@@ -134,8 +134,8 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   const again = endedInFailure(events);
   const handled = again ? handling(events) : () => true;
   const retrying = again ? unhandled(events, handled) : undone(events);
-  const guards = new Map<string, string>();
-  const callees = new Map<string, { readonly name: string; readonly tool: boolean }>();
+  /** Calls that have begun: many end, and few are going on. */
+  const ongoing = new Map<string, { readonly tool: boolean; readonly guard: string | undefined }>();
   const calls = new Map<string, PastCall>();
   const answers = new Map<string, { guard: string; answer: ModelAnswer }>();
   const attempts = new Map<string, PastAttempts>();
@@ -200,16 +200,15 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         wall = event.time - event.at;
         break;
       case "call.started":
-        callees.set(event.path, { name: event.callee, tool: event.of === "tool" });
+        ongoing.set(event.path, { tool: event.of === "tool", guard: event.guard ?? ongoing.get(event.path)?.guard });
         counted.delete(event.path);
         unknown.delete(event.path);
-        if (event.guard !== undefined) guards.set(event.path, event.guard);
         break;
       case "call.attempted":
         attempted.set(event.path, event.effect);
         outcomes.delete(event.path);
         counted.add(event.path);
-        charge(event.path, nanoDollars(event.costUsd ?? 0), 0, 0, 1, callees.get(event.path)?.tool === true);
+        charge(event.path, nanoDollars(event.costUsd ?? 0), 0, 0, 1, ongoing.get(event.path)?.tool === true);
         break;
       case "call.attempt_failed":
         ended(event.path);
@@ -233,10 +232,8 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
         const leaf = event.of === "tool" || event.of === "agent";
         if (leaf && !counted.has(event.path)) charge(event.path, 0, 0, 0, event.attempts, event.of === "tool");
         const stored = results.get(event.path);
-        const guard = guards.get(event.path);
-        // Many calls end, and few are going on: what is known of those that go on is kept small.
-        guards.delete(event.path);
-        callees.delete(event.path);
+        const guard = ongoing.get(event.path)?.guard;
+        ongoing.delete(event.path);
         if (guard === undefined) break;
         const shown: StoredResult["outcome"] =
           event.kind === "call.failed" ? { kind: "failure", failure: event.failure } : { kind: "value", value: event.value };

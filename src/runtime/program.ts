@@ -82,7 +82,9 @@ export function program(options: ProgramOptions): Program {
       ir.params.map((param) => param.id),
     );
     const declared: PolicySource = { policies: ir.policies, compile: (expr) => compileExpr(expr, params, context), declared: true };
-    const made: CompiledCallable = {
+    let guard: CompiledCallable["guard"] | undefined;
+    let site: CallSite | undefined;
+    const made = {
       ref,
       ir,
       effect: ir.effect,
@@ -92,19 +94,17 @@ export function program(options: ProgramOptions): Program {
       resultTest: shapes.exactly(ir.result),
       resultCut: shapes.cut(ir.result),
       redact: redactor(ir.params, ir.result, graph.types),
-      get guard() {
-        const guard = contentHashAfter(`${ir.hash}\n`);
-        Object.defineProperty(made, "guard", { value: guard });
-        return guard;
-      },
-      // The site is made when it is first used: a fallback may lead back to what is being compiled.
-      get site() {
-        const site = siteFor(made, [declared], 0);
-        Object.defineProperty(made, "site", { value: site });
-        return site;
+      guard: (args: string) => {
+        guard ??= contentHashAfter(`${ir.hash}\n`);
+        return guard(args);
       },
     };
-    return made;
+    // Made when it is first used: a fallback may lead back to what is being compiled. Added afterwards, since an object that
+    // is written down with a getter is slow to read, all of it.
+    const compiled: CompiledCallable = Object.defineProperty(made, "site", {
+      get: (): CallSite => (site ??= siteFor(compiled, [declared], 0)),
+    }) as typeof made & { readonly site: CallSite };
+    return compiled;
   }
 
   function siteFor(callee: CompiledCallable, sources: readonly PolicySource[], rank: number): CallSite {

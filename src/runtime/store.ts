@@ -1,8 +1,9 @@
 /**
  * Where runs are kept. A store holds for each run what it was started with, its events in order without gaps, and the
- * results of its finished calls. What `append` was given is durable when its continuation runs; nothing is ever changed
- * afterwards. A run has one owner at a time: `acquire` gives a fencing number, and an append under an older number is
- * refused, so a process that was stopped and comes back late cannot write over its successor.
+ * results of its finished calls; nothing of it is ever changed afterwards. What `begin` and `append` were given is durable
+ * after `sync`; what ends, edits or mends a run, answers it, or moves a lock is durable when the method returns. A run has
+ * one owner at a time: `acquire` gives a fencing number, and an append under an older number is refused, so a process that
+ * was stopped and comes back late cannot write over its successor.
  */
 import type { Graph } from "../plan/ir.js";
 import type { RunEvent } from "./events.js";
@@ -144,8 +145,10 @@ export interface SettledFigures {
 export interface Store {
   /** Keeps what a run starts with; the caller owns it for `leaseMs`. */
   begin(start: RunStart, owner: string, leaseMs: number): number;
-  /** Makes records durable, all or none. */
+  /** Takes records, all or none. */
   append(run: string, fence: number, records: readonly StoreRecord[]): void;
+  /** Makes what was appended durable: before it returns, or before it calls back where it is given a callback. */
+  sync(then?: (failed: StoreError | undefined) => void): void;
   /** Sets how a run stands, and lets go of it. */
   settle(run: string, fence: number, status: StoredStatus, figures: SettledFigures): void;
   /** What all runs learned, added up. */

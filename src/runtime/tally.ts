@@ -3,6 +3,7 @@
  * later ones know what a call takes on average. An agent's figures hold what its tools used. Calls that were stopped or
  * refused by a budget or a person tell nothing about the callable.
  */
+import type { AgentIR, ToolIR } from "../plan/ir.js";
 import type { SpendReport } from "./events.js";
 import type { CallFailure } from "./failure.js";
 import type { Step } from "./machine.js";
@@ -41,42 +42,47 @@ const foreign: ReadonlySet<string> = new Set(["cancelled", "budget_exceeded", "d
 
 /** Tallies of a run whose answers are made up or not. */
 export function tallies(simulated: () => boolean): Tallies {
-  const byHash = new Map<string, Tally>();
+  /** By the callable, which is found sooner than its hash; those with the same definition are one in the store. */
+  const byCallable = new Map<AgentIR | ToolIR, Tally>();
   /** What calls inside a call used, by the step of the outer one. */
   const inner = new WeakMap<Step, Figures>();
   return {
     count(step, failed, elapsedMs) {
       const ir = step.site?.callee.ir;
       if (ir === undefined || (ir.kind !== "agent" && ir.kind !== "tool")) return;
-      const { bill } = step;
-      const own: Figures = {
-        attempts: step.attempts,
-        toolAttempts: ir.kind === "tool" ? step.attempts : 0,
-        requests: bill?.requests ?? 0,
-        inputTokens: bill?.inputTokens ?? 0,
-        outputTokens: bill?.outputTokens ?? 0,
-        costUsd: (bill?.cost ?? 0) / 1e9,
-      };
       forCallsAround(step, (outer) => {
         const sums = inner.get(outer);
-        if (sums === undefined) inner.set(outer, { ...own });
-        else addTo(sums, own);
+        if (sums === undefined) inner.set(outer, addCall({ ...NOTHING }, step, ir.kind));
+        else addCall(sums, step, ir.kind);
       });
       if (failed !== undefined && foreign.has(failed.kind)) return;
-      let of = byHash.get(ir.hash);
+      let of = byCallable.get(ir);
       if (of === undefined) {
         of = { hash: ir.hash, simulated: simulated(), calls: 0, succeeded: 0, latencyMs: 0, ...NOTHING };
-        byHash.set(ir.hash, of);
+        byCallable.set(ir, of);
       }
-      addTo(of, own);
+      addCall(of, step, ir.kind);
       const more = inner.get(step);
       if (more !== undefined) addTo(of, more);
       of.calls++;
       if (failed === undefined) of.succeeded++;
       of.latencyMs += elapsedMs;
     },
-    all: () => [...byHash.values()].map((tally) => ({ ...tally })),
+    all: () => [...byCallable.values()].map((tally) => ({ ...tally })),
   };
+}
+
+/** Adds what a call used by itself. */
+function addCall(sums: Figures, { attempts, bill }: Step, kind: "agent" | "tool"): Figures {
+  sums.attempts += attempts;
+  if (kind === "tool") sums.toolAttempts += attempts;
+  if (bill !== undefined) {
+    sums.requests += bill.requests;
+    sums.inputTokens += bill.inputTokens;
+    sums.outputTokens += bill.outputTokens;
+    sums.costUsd += bill.cost / 1e9;
+  }
+  return sums;
 }
 
 function addTo(sums: Figures, own: Figures): void {

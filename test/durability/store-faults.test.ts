@@ -13,7 +13,7 @@ import { randomFor } from "../../src/runtime/hash.js";
 import { StoreError } from "../../src/runtime/store.js";
 import { carry, graphOf, world } from "../support/crashing.js";
 import { type DurableProgram, durableHead, durablePrograms } from "../support/durable-programs.js";
-import { cutShort, diskFaults, failingDatabase, snapshot, tear } from "../support/faulty-disk.js";
+import { cutShort, diskFaults, failing, snapshot, tear } from "../support/faulty-disk.js";
 import { broken } from "../support/invariants.js";
 
 const WALL = Date.UTC(2026, 0, 1);
@@ -37,7 +37,7 @@ describe.each(diskFaults)("a disk with %s", (fault) => {
     const whole = await carry(graph, program, world());
     for (let n = 3; n < 60; n++) {
       const file = join(folder, `${n}`, "weave.db");
-      const bad = sqliteStore(file, { ...NOW, database: failingDatabase(fault, n) });
+      const bad = sqliteStore(file, { ...NOW, ...failing(fault, n) });
       const seen = world();
       const { result } = await carry(graph, program, seen, undefined, undefined, {}, { store: bad });
       bad.close();

@@ -1,8 +1,10 @@
 /** What every store must do, asked of each of them; and what only a file can suffer. */
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryStore } from "../../src/host/store/memory.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
@@ -293,16 +295,20 @@ describe.each(makers)("a store in %s", (_name, make) => {
 describe("a store in a file", () => {
   const file = () => join(folder, ".weave", "weave.db");
 
-  test("is the same after it was closed, and keeps one copy of equal large texts", () => {
+  test("is the same after it was closed, and keeps one copy of equal large programs", () => {
     const first = sqliteStore(file());
-    const fence = first.begin(startOf("r1"), "me", 1000);
+    const large = { ...graph, file: "x".repeat(5000) };
+    const fence = first.begin({ ...startOf("r1"), graph: large }, "me", 1000);
     first.append("r1", fence, [event(1), result("a", "y".repeat(50_000)), result("b", "y".repeat(50_000))]);
+    first.begin({ ...startOf("r2"), graph: large }, "me", 1000);
     first.close();
     const again = sqliteStore(file());
     expect(again.load("r1")?.events).toHaveLength(1);
+    expect(again.load("r1")?.start.graph).toEqual(large);
+    expect(again.load("r1")?.results.size).toBe(2);
     again.close();
     const db = new DatabaseSync(file());
-    expect(db.prepare("SELECT count(*) AS n FROM contents").get()?.["n"]).toBe(2);
+    expect(db.prepare("SELECT count(*) AS n FROM contents").get()?.["n"]).toBe(1);
     db.close();
   });
 
@@ -322,7 +328,7 @@ describe("a store in a file", () => {
     again.close();
   });
 
-  test("keeps what is committed together in one row, in order, and what is large beside it", () => {
+  test("keeps what is committed together in one row, in order", () => {
     const store = sqliteStore(file(), { sensitive: (path) => path === "sealed" });
     const fence = store.begin(startOf("r1"), "me", 1000);
     const records = [event(1), result("a", "x\ny\u2028z"), event(2), result("large", "y".repeat(50_000)), result("sealed", "s"), event(3)];
@@ -330,32 +336,52 @@ describe("a store in a file", () => {
     store.append("r1", fence, [event(4)]);
     store.append("r1", fence, []);
     expect(store.load("r1")?.events.map((e) => e.seq)).toEqual([1, 2, 3, 4]);
-    expect([...(store.load("r1")?.results.values() ?? [])].map((each) => ({ kind: "result", ...each }))).toEqual(
-      records.filter((each) => each.kind === "result"),
-    );
+    const results = [...(store.load("r1")?.results.values() ?? [])].map((each) => ({ kind: "result", ...each }));
+    expect(results.sort((a, b) => a.path.localeCompare(b.path))).toEqual(records.filter((each) => each.kind === "result"));
     store.close();
     const db = new DatabaseSync(file());
     const rows = db.prepare("SELECT n, kind FROM records ORDER BY n").all();
     db.close();
-    expect(rows.map((row) => `${row["n"]} ${row["kind"]}`)).toEqual(["1 batch", "2 result", "3 batch", "4 batch"]);
+    expect(rows.map((row) => `${row["n"]} ${row["kind"]}`)).toEqual(["1 list", "2 list"]);
   });
 
-  test("reads what earlier versions kept, a row for every record, and goes on after it", () => {
-    const first = sqliteStore(file());
+  test("reads what earlier versions kept, a row for every record or a line, and goes on after it", () => {
+    const first = sqliteStore(file(), { sensitive: (path) => path === "sealed" });
     const fence = first.begin(startOf("r1"), "me", 1000);
-    first.close();
+    first.append("r1", fence, [result("sealed", "s")]);
     const db = new DatabaseSync(file());
-    const rows = [event(1), event(2)].map((each) => JSON.stringify(each.kind === "event" ? each.event : each));
-    for (const [i, body] of rows.entries())
-      db.prepare("INSERT INTO records (run, n, kind, body, sum) VALUES ('r1', ?, 'event', ?, ?)").run(
+    const [sealed] = JSON.parse(String(db.prepare("SELECT body FROM records").get()?.["body"])) as [string];
+    db.exec("DELETE FROM records");
+    const text = (record: StoreRecord): string => JSON.stringify(record.kind === "event" ? record.event : { ...record, kind: undefined });
+    const large = text(result("large", "y".repeat(5000)));
+    const hash = createHash("sha256").update(large).digest("hex");
+    db.prepare("INSERT INTO contents (hash, body) VALUES (?, ?)").run(hash, large);
+    const rows = [
+      ["event", text(event(1))],
+      ["result", text(result("a", 1))],
+      ["result", `@${hash}`],
+      ["batch", [text(event(2)), `>${text(result("b", "x\ny"))}`, `>${sealed}`, text(event(3))].join("\n")],
+    ] as const;
+    for (const [i, [kind, body]] of rows.entries())
+      db.prepare("INSERT INTO records (run, n, kind, body, sum) VALUES ('r1', ?, ?, ?, ?)").run(
         i + 1,
+        kind,
         body,
-        hash53(`${i + 1} ${body}`, 7),
+        kind === "batch" ? crc32(body, i + 1) : hash53(`${i + 1} ${body}`, 7),
       );
     db.close();
+    first.close();
     const again = sqliteStore(file());
-    again.append("r1", fence, [event(3)]);
-    expect(again.load("r1")).toMatchObject({ damaged: undefined, events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }] });
+    again.append("r1", fence, [event(4)]);
+    const loaded = again.load("r1");
+    expect(loaded).toMatchObject({ damaged: undefined, events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }, { seq: 4 }] });
+    const value = (path: string): unknown => loaded?.results.get(path)?.outcome;
+    expect(["a", "b", "large", "sealed"].map(value)).toMatchObject([
+      { value: 1 },
+      { value: "x\ny" },
+      { value: "y".repeat(5000) },
+      { value: "s" },
+    ]);
     again.close();
   });
 

@@ -28,10 +28,15 @@ export function guarded<T>(work: () => T): T {
   try {
     return work();
   } catch (thrown) {
-    if (thrown instanceof StoreError) throw thrown;
-    const code = typeof thrown === "object" && thrown !== null && "errcode" in thrown ? Number(thrown.errcode) & 0xff : 0;
-    const system = typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : "";
-    const reason = REASONS[code] ?? (system === "ENOSPC" ? "full" : system === "EROFS" || system === "EACCES" ? "read_only" : "io");
-    throw new StoreError(reason, `the store cannot be used: ${SENTENCES[reason]}`, { cause: thrown });
+    throw failureOf(thrown);
   }
+}
+
+/** What a database or a disk said, as a `StoreError`. */
+export function failureOf(thrown: unknown): StoreError {
+  if (thrown instanceof StoreError) return thrown;
+  const code = typeof thrown === "object" && thrown !== null && "errcode" in thrown ? Number(thrown.errcode) & 0xff : 0;
+  const system = typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : "";
+  const reason = REASONS[code] ?? (system === "ENOSPC" ? "full" : system === "EROFS" || system === "EACCES" ? "read_only" : "io");
+  return new StoreError(reason, `the store cannot be used: ${SENTENCES[reason]}`, { cause: thrown });
 }

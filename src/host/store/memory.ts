@@ -94,6 +94,9 @@ export function memoryStore(now: () => number = Date.now): Store {
         else kept.records.push(record);
       }
     },
+    sync: (then) => {
+      if (then !== undefined) queueMicrotask(() => then(undefined));
+    },
     settle(run, fence, status, figures) {
       const kept = owned(run, fence);
       Object.assign(kept, { status, costUsd: figures.costUsd, calls: figures.calls, owner: undefined, lease: 0 });

@@ -46,6 +46,7 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;`,
   EVALUATION_TABLES,
   "ALTER TABLE lock_waits ADD COLUMN behind TEXT;",
+  "-- The records of one commit stand in one row as a JSON list, of the kind `list`.",
 ];
 
 /** A database of this version. */

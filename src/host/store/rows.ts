@@ -1,60 +1,59 @@
 /**
- * How records lie in the rows of a table. What is committed together stands in one row, a record on each line, so that a
- * commit costs one insert however many calls ended in it; a record whose text is large has a row of its own, whose body
- * may be kept elsewhere by its hash. Stores of earlier versions have a row for every record.
+ * How records lie in the rows of a table. What is committed together stands in one row, a JSON list made at once, so that
+ * a commit costs one text and one insert however many calls ended in it. Stores of earlier versions have rows with a
+ * record on each line, and rows of one record.
  */
 import { crc32 } from "node:zlib";
+import type { RunEvent } from "../../runtime/events.js";
 import { hash53 } from "../../runtime/hash.js";
-
-export interface RecordText {
-  readonly kind: "event" | "result";
-  readonly text: string;
-}
+import type { StoredResult } from "../../runtime/store.js";
+import { SEALED } from "./sealing.js";
 
 export interface Row {
-  readonly kind: "batch" | "event" | "result";
+  readonly kind: "list" | "batch" | "event" | "result";
   readonly body: string;
 }
 
-/** Texts longer than this many characters have a row of their own. */
-export const LARGE = 4096;
-/** A row is not made longer, so that damage to one costs little. */
-const MOST = 65_536;
+/** What is kept of a record: an event, a result, or the sealed text of results. */
+export type Entry = RunEvent | StoredResult | string;
+
+/** A row has no more entries, so that reading one needs little memory. */
+const MOST = 512;
 /** A line of a batch that is a result; an event starts with a brace. */
 const RESULT = ">";
 
 /** What stands beside a row to tell whether it is as it was written. */
 export function checksum(n: number, kind: Row["kind"], body: string): number {
-  return kind === "batch" ? crc32(body, n) : hash53(`${n} ${body}`, 7);
+  return kind === "list" || kind === "batch" ? crc32(body, n) : hash53(`${n} ${body}`, 7);
 }
 
-/** Rows for records that are committed together, in their order. */
-export function rowsOf(records: readonly RecordText[]): readonly Row[] {
-  const rows: Row[] = [];
-  let lines = "";
-  const close = (): void => {
-    if (lines !== "") rows.push({ kind: "batch", body: lines });
-    lines = "";
-  };
-  for (const { kind, text } of records) {
-    if (text.length > LARGE) {
-      close();
-      rows.push({ kind, body: text });
-      continue;
+/** Rows for entries that are committed together, in their order. */
+export function rowsOf(entries: readonly Entry[]): readonly Row[] {
+  if (entries.length === 0) return [];
+  if (entries.length <= MOST) {
+    try {
+      return [{ kind: "list", body: JSON.stringify(entries) }];
+    } catch (thrown) {
+      // Longer than a text can be.
+      if (!(thrown instanceof RangeError) || entries.length === 1) throw thrown;
     }
-    // JSON has no line ends, and what is sealed is base64.
-    const line = kind === "event" ? text : RESULT + text;
-    if (lines.length + line.length > MOST) close();
-    lines = lines === "" ? line : `${lines}\n${line}`;
   }
-  close();
-  return rows;
+  const half = Math.min(MOST, Math.ceil(entries.length / 2));
+  return [...rowsOf(entries.slice(0, half)), ...rowsOf(entries.slice(half))];
 }
 
-/** The records of a row, in their order. */
-export function recordsIn({ kind, body }: Row): readonly RecordText[] {
-  if (kind !== "batch") return [{ kind, text: body }];
-  return body
-    .split("\n")
-    .map((line): RecordText => (line.startsWith(RESULT) ? { kind: "result", text: line.slice(1) } : { kind: "event", text: line }));
+/** The entries of a row, in their order. */
+export function entriesIn({ kind, body }: Row): readonly Entry[] {
+  if (kind === "list") return JSON.parse(body) as readonly Entry[];
+  if (kind !== "batch") return [entryOf(body)];
+  // JSON has no line ends, and what is sealed is base64.
+  return body.split("\n").map((line) => entryOf(line.startsWith(RESULT) ? line.slice(1) : line));
+}
+
+function entryOf(text: string): Entry {
+  return text.startsWith(SEALED) ? text : (JSON.parse(text) as Entry);
+}
+
+export function isEvent(entry: Exclude<Entry, string>): entry is RunEvent {
+  return "kind" in entry;
 }

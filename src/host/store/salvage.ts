@@ -11,7 +11,7 @@ import { StoreError } from "../../runtime/store.js";
 import { copyEvaluations } from "./evaluation-rows.js";
 import { guarded } from "./failures.js";
 import { MIGRATIONS } from "./migrations.js";
-import { checksum, type Row as RecordRow, recordsIn } from "./rows.js";
+import { checksum, entriesIn, isEvent, type Row as RecordRow } from "./rows.js";
 import { sqliteStore } from "./sqlite.js";
 
 export interface Salvaged {
@@ -161,8 +161,8 @@ function copyRecords(from: DatabaseSync, to: DatabaseSync, run: Row, carry: (tex
     }
     n++;
     insert(to, "records", row);
-    for (const record of recordsIn({ kind, body }))
-      if (record.kind === "event" && !record.text.startsWith("@")) last = JSON.parse(record.text) as RunEvent;
+    if (body.startsWith("@")) continue;
+    for (const entry of entriesIn({ kind, body })) if (typeof entry !== "string" && isEvent(entry)) last = entry;
   }
   if (whole && last !== undefined && `run.${String(run["status"])}` === last.kind) return true;
   const reason = `what stood behind record ${n} could not be read and is lost`;

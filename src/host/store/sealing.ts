@@ -4,7 +4,6 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
-import type { StoreRecord } from "../../runtime/store.js";
 
 /** What a sealed text begins with. */
 export const SEALED = "sealed:";
@@ -58,18 +57,6 @@ function keyOf(file: string): Buffer {
       return readFileSync(file).subarray(0, 32);
     }
   }
-}
-
-/** The text of a record as it is kept. */
-export function recordText(
-  record: Exclude<StoreRecord, { kind: "cached" }>,
-  seals: Sealing,
-  sensitive: ((path: string) => boolean) | undefined,
-): string {
-  if (record.kind === "event") return JSON.stringify(record.event);
-  const { path, guard, outcome } = record;
-  const text = JSON.stringify({ path, guard, outcome });
-  return sensitive?.(path) === true ? SEALED + seals.seal(text) : text;
 }
 
 /** A text as it was before it was sealed, if it was; undefined where the key does not fit. */

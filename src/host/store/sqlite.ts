@@ -1,7 +1,7 @@
 /**
- * Runs in SQLite (`node:sqlite`): write-ahead log, a full sync for each commit, one file. Every row of records carries a
- * checksum; a run is read up to the first row that does not fit it. Texts above a few kB are kept once, by the hash of
- * their content. The schema has a version; a newer one than this program knows is refused, an older one is migrated.
+ * Runs in SQLite (`node:sqlite`), one file and its write-ahead log. Every row of records carries a checksum; a run is read
+ * up to the first row that does not fit it. Programs above a few kB are kept once, by the hash of their content. The schema
+ * has a version; a newer one than this program knows is refused, an older one is migrated.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -24,13 +24,14 @@ import {
   type StoreRecord,
 } from "../../runtime/store.js";
 import { damagedEvaluations } from "./evaluation-rows.js";
-import { guarded } from "./failures.js";
+import { failureOf, guarded } from "./failures.js";
 import { learn, tallyOf } from "./learned.js";
 import { letGo, lockRows } from "./lock-rows.js";
 import { fenced, takeTurn } from "./locks.js";
+import { type Log, logOf, noLog } from "./log.js";
 import { type Database, migrated } from "./migrations.js";
-import { checksum, LARGE, type RecordText, type Row, recordsIn, rowsOf } from "./rows.js";
-import { openText, recordText, SEALED, sealing } from "./sealing.js";
+import { checksum, type Entry, entriesIn, isEvent, type Row, rowsOf } from "./rows.js";
+import { openText, SEALED, sealing } from "./sealing.js";
 
 export interface SqliteOptions {
   /** Milliseconds since 1970. */
@@ -39,14 +40,18 @@ export interface SqliteOptions {
   readonly sensitive?: (path: string) => boolean;
   /** Whether an owner is known to have ended, so that nobody waits for its time to pass. */
   readonly hasEnded?: (owner: string) => boolean;
-  /** Opens the database: the seam where tests put in a disk that fails. */
+  /** Opens the database, and its log: the seams where tests put in a disk that fails. */
   readonly database?: (file: string) => Database;
+  readonly log?: (database: string) => Log;
 }
+
+/** Longer texts stand beside their row, equal ones once. */
+const LARGE = 4096;
 
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const { now = Date.now, hasEnded = () => false } = options;
-  const db = guarded(() => open(file, options.database ?? ((at) => new DatabaseSync(at))));
+  const { db, log } = guarded(() => open(file, options));
   const seals = sealing(join(dirname(file), "key"));
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
@@ -58,7 +63,8 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     return found;
   };
 
-  const transaction = <T>(work: () => T): T =>
+  /** All of it or nothing; durable when the log is synced next. */
+  const committed = <T>(work: () => T): T =>
     guarded(() => {
       db.exec("BEGIN IMMEDIATE");
       try {
@@ -74,10 +80,15 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         throw thrown;
       }
     });
+  const transaction = <T>(work: () => T): T => {
+    const result = committed(work);
+    guarded(log.sync);
+    return result;
+  };
 
-  /** A text as it is, or the hash under which it is kept; a batch has no long texts and is long itself. */
-  const put = (text: string, kind?: Row["kind"]): string => {
-    if (text.length <= LARGE || kind === "batch") return text;
+  /** A text as it is, or the hash under which it is kept. */
+  const put = (text: string): string => {
+    if (text.length <= LARGE) return text;
     const hash = createHash("sha256").update(text).digest("hex");
     sql("INSERT OR IGNORE INTO contents (hash, body) VALUES (?, ?)").run(hash, text);
     return `@${hash}`;
@@ -107,7 +118,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
 
   return {
     begin: (start, owner, leaseMs) =>
-      transaction(() => {
+      committed(() => {
         sql(
           "INSERT INTO runs (id, file, flow, graph, inputs, seed, options, started_at, status, owner, lease, fence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, 1)",
         ).run(
@@ -125,24 +136,24 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         return 1;
       }),
     append: (run, fence, records) =>
-      transaction(() => {
-        const texts: RecordText[] = [];
-        for (const record of records) {
-          if (record.kind === "cached") keepCached(run, record);
-          else texts.push({ kind: record.kind, text: recordText(record, seals, options.sensitive) });
-        }
-        if (texts.length === 0) own(run, fence);
+      committed(() => {
+        const entries = entriesOf(run, records);
+        if (entries.length === 0) own(run, fence);
         let n = lastRow(run, fence);
         const insert = sql(
           "INSERT INTO records (run, n, kind, body, sum) SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT fence FROM runs WHERE id = ?1) = ?6",
         );
-        for (const row of rowsOf(texts)) {
-          const body = put(row.body, row.kind);
+        for (const { kind, body } of rowsOf(entries)) {
           n++;
-          if (insert.run(run, n, row.kind, body, checksum(n, row.kind, body), fence).changes !== 1) own(run, fence);
+          log.reserve(body.length);
+          if (insert.run(run, n, kind, body, checksum(n, kind, body), fence).changes !== 1) own(run, fence);
         }
         written = { run, fence, n };
       }),
+    sync: (then) => {
+      if (then === undefined) guarded(log.sync);
+      else log.syncSoon((failed) => then(failed === undefined ? undefined : failureOf(failed)));
+    },
     settle: (run, fence, status, figures) =>
       transaction(() => {
         own(run, fence);
@@ -272,6 +283,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     check: () => check(),
     close: () => {
       statements.clear();
+      log.close();
       guarded(() => db.close());
     },
   };
@@ -287,9 +299,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     }
     const events: RunEvent[] = [];
     const results = new Map<string, StoredResult>();
-    const { damaged } = read(run, (record) => {
-      if (record.kind === "event") events.push(record.event);
-      else results.set(record.path, record);
+    const { damaged } = read(run, (entry) => {
+      if (isEvent(entry)) events.push(entry);
+      else results.set(entry.path, entry);
     });
     // A repaired run says by itself that it lost its end.
     const ended = row["ended_at"] !== null && ![`run.${String(row["status"])}`, "run.mended"].includes(events.at(-1)?.kind ?? "");
@@ -298,26 +310,43 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     return { start, status: String(row["status"]) as StoredStatus, events, results, damaged: damage };
   }
 
+  /** What is kept of records; results that are sensitive are sealed together, before the events that tell of them. */
+  function entriesOf(run: string, records: readonly StoreRecord[]): readonly Entry[] {
+    const entries: Entry[] = [];
+    const sealed: StoredResult[] = [];
+    for (const record of records) {
+      if (record.kind === "event") entries.push(record.event);
+      else if (record.kind === "cached") keepCached(run, record);
+      else {
+        const { path, guard, outcome } = record;
+        if (options.sensitive?.(path) === true) sealed.push({ path, guard, outcome });
+        else entries.push({ path, guard, outcome });
+      }
+    }
+    if (sealed.length > 0) entries.unshift(SEALED + seals.seal(JSON.stringify(sealed)));
+    return entries;
+  }
+
   /** Reads the records of a run up to the first row that is damaged; `whole` is the number of the last one before it. */
-  function read(
-    run: string,
-    take: (record: Exclude<StoreRecord, { kind: "cached" }>) => void,
-  ): { whole: number; damaged: string | undefined } {
+  function read(run: string, take: (entry: RunEvent | StoredResult) => void): { whole: number; damaged: string | undefined } {
     let whole = 0;
     for (const row of sql("SELECT n, kind, body, sum FROM records WHERE run = ? ORDER BY n").iterate(run)) {
       const expected = whole + 1;
       const kept = String(row["body"]);
+      const kind = row["kind"] as Row["kind"];
       const body = get(kept);
-      if (Number(row["n"]) !== expected || checksum(expected, row["kind"] as Row["kind"], kept) !== row["sum"] || body === undefined)
+      if (Number(row["n"]) !== expected || checksum(expected, kind, kept) !== row["sum"] || body === undefined)
         return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
-      for (const { kind, text } of recordsIn({ kind: row["kind"] as Row["kind"], body })) {
-        if (kind === "event") take({ kind, event: parsed(text) as RunEvent });
-        else {
-          const plain = openText(text, seals);
-          if (plain === undefined)
-            return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
-          take({ kind, ...(parsed(plain) as StoredResult) });
+      for (const entry of entriesIn({ kind, body })) {
+        if (typeof entry !== "string") {
+          take(entry);
+          continue;
         }
+        const plain = openText(entry, seals);
+        if (plain === undefined)
+          return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
+        // Earlier versions sealed each result by itself.
+        for (const result of [parsed(plain)].flat()) take(result as StoredResult);
       }
       whole = expected;
     }
@@ -361,15 +390,17 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   }
 }
 
-function open(file: string, database: (file: string) => Database): Database {
+function open(file: string, { database = (at) => new DatabaseSync(at), log = logOf }: SqliteOptions): { db: Database; log: Log } {
   mkdirSync(dirname(file), { recursive: true });
   const db = database(file);
   try {
     db.exec("PRAGMA busy_timeout = 5000");
-    db.exec("PRAGMA journal_mode = WAL");
-    db.exec("PRAGMA synchronous = FULL");
+    const logged = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"] === "wal";
+    db.exec(`PRAGMA synchronous = ${logged ? "NORMAL" : "FULL"}`);
+    // Moving the log into the database holds everybody up: done a quarter as often as by default, it takes less in all.
+    db.exec("PRAGMA wal_autocheckpoint = 4000");
     db.exec("PRAGMA foreign_keys = ON");
-    return migrated(file, db);
+    return { db: migrated(file, db), log: logged ? log(file) : noLog };
   } catch (thrown) {
     db.close();
     throw thrown;
