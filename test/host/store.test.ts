@@ -345,6 +345,21 @@ describe("a store in a file", () => {
     expect(rows.map((row) => `${row["n"]} ${row["kind"]}`)).toEqual(["1 list", "2 list"]);
   });
 
+  test("keeps what is committed together in several rows where it is very large or very much", () => {
+    const store = sqliteStore(file());
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    const many = Array.from({ length: 1300 }, (_, i) => event(i));
+    store.append("r1", fence, many);
+    store.append("r1", fence, [result("a", "y".repeat(900_000)), event(1300), result("b", "z".repeat(2_000_000)), event(1301)]);
+    expect(store.load("r1")?.events.map((e) => e.seq)).toEqual(Array.from({ length: 1302 }, (_, i) => i));
+    expect(store.load("r1")?.results.size).toBe(2);
+    store.close();
+    const db = new DatabaseSync(file());
+    const rows = db.prepare("SELECT json_array_length(body) AS entries FROM records ORDER BY n").all();
+    db.close();
+    expect(rows.map((row) => row["entries"])).toEqual([512, 394, 394, 2, 1, 1]);
+  });
+
   test("reads what earlier versions kept, a row for every record or a line, and goes on after it", () => {
     const first = sqliteStore(file(), { sensitive: (path) => path === "sealed" });
     const fence = first.begin(startOf("r1"), "me", 1000);

@@ -17,8 +17,9 @@ export interface Row {
 /** What is kept of a record: an event, a result, or the sealed text of results. */
 export type Entry = RunEvent | StoredResult | string;
 
-/** A row has no more entries, so that reading one needs little memory. */
+/** A row has no more entries than so many, and is no longer than so many characters where it has several: a row can be read. */
 const MOST = 512;
+const LONGEST = 1 << 20;
 /** A line of a batch that is a result; an event starts with a brace. */
 const RESULT = ">";
 
@@ -30,16 +31,20 @@ export function checksum(n: number, kind: Row["kind"], body: string): number {
 /** Rows for entries that are committed together, in their order. */
 export function rowsOf(entries: readonly Entry[]): readonly Row[] {
   if (entries.length === 0) return [];
-  if (entries.length <= MOST) {
-    try {
-      return [{ kind: "list", body: JSON.stringify(entries) }];
-    } catch (thrown) {
-      // Longer than a text can be.
-      if (!(thrown instanceof RangeError) || entries.length === 1) throw thrown;
-    }
-  }
+  const body = entries.length > MOST ? undefined : listed(entries);
+  if (body !== undefined && (body.length <= LONGEST || entries.length === 1)) return [{ kind: "list", body }];
   const half = Math.min(MOST, Math.ceil(entries.length / 2));
   return [...rowsOf(entries.slice(0, half)), ...rowsOf(entries.slice(half))];
+}
+
+/** Undefined of several that are longer than a text can be. */
+function listed(entries: readonly Entry[]): string | undefined {
+  try {
+    return JSON.stringify(entries);
+  } catch (thrown) {
+    if (thrown instanceof RangeError && entries.length > 1) return undefined;
+    throw thrown;
+  }
 }
 
 /** The entries of a row, in their order. */
