@@ -308,8 +308,49 @@ describe("a store in a file", () => {
     expect(again.load("r1")?.results.size).toBe(2);
     again.close();
     const db = new DatabaseSync(file());
-    expect(db.prepare("SELECT count(*) AS n FROM contents").get()?.["n"]).toBe(1);
+    expect(db.prepare("SELECT count(*) AS n FROM contents").get()?.["n"]).toBe(2);
     db.close();
+  });
+
+  test.each([
+    ["in clear", false],
+    ["sealed", true],
+  ])("keeps one copy of equal large results, sealed ones too (%s), until no run has it any more", (_, sealed) => {
+    const store = sqliteStore(file(), { sensitive: () => sealed, now: () => 10 });
+    const text = "secret words ".repeat(1000);
+    for (const run of ["r1", "r2"]) {
+      const fence = store.begin(startOf(run), "me", 1000);
+      store.append(run, fence, [result("a", text), event(1), result("b", text), result("small", "x")]);
+      store.append(run, fence, [result("c", { of: [text] })]);
+      store.settle(run, fence, "completed", { costUsd: 0, calls: 1 });
+    }
+    expect([...(store.load("r2")?.results ?? [])].map(([path, { outcome }]) => [path, outcome])).toEqual(
+      expect.arrayContaining([
+        ["a", { kind: "value", value: text }],
+        ["b", { kind: "value", value: text }],
+        ["c", { kind: "value", value: { of: [text] } }],
+        ["small", { kind: "value", value: "x" }],
+      ]),
+    );
+    const db = new DatabaseSync(file());
+    const kept = (): unknown[] =>
+      db
+        .prepare("SELECT body FROM contents")
+        .all()
+        .map((row) => row["body"]);
+    expect(kept()).toHaveLength(2);
+    expect(kept().some((body) => String(body).includes("secret"))).toBe(!sealed);
+    store.prune(5);
+    expect(kept()).toHaveLength(2);
+    store.prune(11, 1);
+    expect(kept()).toHaveLength(2);
+    expect(store.load("r2")?.results.size).toBe(4);
+    db.exec("UPDATE contents SET body = substr(body, 1, 60) || 'AAAA' || substr(body, 65)");
+    expect(store.load("r2")?.damaged).toContain("a large result in record 1 of the run r2 cannot be read");
+    store.prune(11);
+    expect(kept()).toHaveLength(0);
+    db.close();
+    store.close();
   });
 
   test("stops reading at a record that was changed", () => {
@@ -350,14 +391,14 @@ describe("a store in a file", () => {
     const fence = store.begin(startOf("r1"), "me", 1000);
     const many = Array.from({ length: 1300 }, (_, i) => event(i));
     store.append("r1", fence, many);
-    store.append("r1", fence, [result("a", "y".repeat(900_000)), event(1300), result("b", "z".repeat(2_000_000)), event(1301)]);
-    expect(store.load("r1")?.events.map((e) => e.seq)).toEqual(Array.from({ length: 1302 }, (_, i) => i));
-    expect(store.load("r1")?.results.size).toBe(2);
+    store.append("r1", fence, [event(1300), ...Array.from({ length: 400 }, (_, i) => result(`a${i}`, "y".repeat(3900)))]);
+    expect(store.load("r1")?.events.map((e) => e.seq)).toEqual(Array.from({ length: 1301 }, (_, i) => i));
+    expect(store.load("r1")?.results.size).toBe(400);
     store.close();
     const db = new DatabaseSync(file());
     const rows = db.prepare("SELECT json_array_length(body) AS entries FROM records ORDER BY n").all();
     db.close();
-    expect(rows.map((row) => row["entries"])).toEqual([512, 394, 394, 2, 1, 1]);
+    expect(rows.map((row) => row["entries"])).toEqual([512, 394, 394, 201, 200]);
   });
 
   test("reads what earlier versions kept, a row for every record or a line, and goes on after it", () => {

@@ -46,7 +46,10 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;`,
   EVALUATION_TABLES,
   "ALTER TABLE lock_waits ADD COLUMN behind TEXT;",
-  "-- The records of one commit stand in one row as a JSON list, of the kind `list`.",
+  // The records of one commit stand in one row as a JSON list, of the kind `list`, which names its large results.
+  `CREATE TABLE large_results (
+     hash TEXT NOT NULL, run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, PRIMARY KEY (hash, run)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** A database of this version. */

@@ -14,8 +14,13 @@ export interface Row {
   readonly body: string;
 }
 
-/** What is kept of a record: an event, a result, or the sealed text of results. */
-export type Entry = RunEvent | StoredResult | string;
+/** A result that stands beside its row, by its name. */
+export interface LargeResult extends Pick<StoredResult, "path" | "guard"> {
+  readonly large: string;
+}
+
+/** What is kept of a record: an event, a result, one that is kept elsewhere, or the sealed text of results. */
+export type Entry = RunEvent | StoredResult | LargeResult | string;
 
 /** A row has no more entries than so many, and is no longer than so many characters where it has several: a row can be read. */
 const MOST = 512;

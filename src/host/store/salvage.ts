@@ -12,6 +12,7 @@ import { copyEvaluations } from "./evaluation-rows.js";
 import { guarded } from "./failures.js";
 import { MIGRATIONS } from "./migrations.js";
 import { checksum, entriesIn, isEvent, type Row as RecordRow } from "./rows.js";
+import { SEALED } from "./sealing.js";
 import { sqliteStore } from "./sqlite.js";
 
 export interface Salvaged {
@@ -106,7 +107,9 @@ function copied(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, "aside"> {
     for (const { id } of rowsOf(from, select)) ids.add(String(id));
   const contents = (hash: string): string | undefined => {
     const body = rowsOf(from, "SELECT body FROM contents WHERE hash = ?", hash)[0]?.["body"];
-    return typeof body === "string" && createHash("sha256").update(body).digest("hex") === hash ? body : undefined;
+    if (typeof body !== "string") return undefined;
+    // What is sealed tells by itself whether it was changed.
+    return body.startsWith(SEALED) || createHash("sha256").update(body).digest("hex") === hash ? body : undefined;
   };
   /** Copies a text that is kept by its hash; false when it cannot be read. */
   const carry = (text: string): boolean => {
@@ -155,14 +158,17 @@ function copyRecords(from: DatabaseSync, to: DatabaseSync, run: Row, carry: (tex
   for (const row of rowsOf(from, "SELECT * FROM records WHERE run = ? ORDER BY n", id)) {
     const body = String(row["body"]);
     const kind = row["kind"] as RecordRow["kind"];
-    if (Number(row["n"]) !== n + 1 || checksum(n + 1, kind, body) !== row["sum"] || !carry(body)) {
+    const isWhole = Number(row["n"]) === n + 1 && checksum(n + 1, kind, body) === row["sum"] && carry(body);
+    const entries = isWhole && !body.startsWith("@") ? entriesIn({ kind, body }) : [];
+    const large = entries.flatMap((entry) => (typeof entry !== "string" && "large" in entry ? [entry.large] : []));
+    if (!isWhole || !large.every((name) => carry(`@${name}`))) {
       whole = false;
       break;
     }
     n++;
     insert(to, "records", row);
-    if (body.startsWith("@")) continue;
-    for (const entry of entriesIn({ kind, body })) if (typeof entry !== "string" && isEvent(entry)) last = entry;
+    for (const hash of large) insert(to, "large_results", { hash, run: id });
+    for (const entry of entries) if (typeof entry !== "string" && isEvent(entry)) last = entry;
   }
   if (whole && last !== undefined && `run.${String(run["status"])}` === last.kind) return true;
   const reason = `what stood behind record ${n} could not be read and is lost`;

@@ -2,7 +2,7 @@
  * Sealed values: results with redacted parts are kept only encrypted (AES-256-GCM, key in a file beside the store that
  * only its owner can read), so that they can be reused and read by nobody else.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 
 /** What a sealed text begins with. */
@@ -12,6 +12,8 @@ export interface Sealing {
   seal(text: string): string;
   /** Undefined when the text was not sealed with this key or was changed. */
   open(sealed: string): string | undefined;
+  /** The same for equal texts, which nobody can tell without the key. */
+  name(text: string): string;
 }
 
 /** Reads the key of a store, made on first use. */
@@ -38,6 +40,7 @@ export function sealing(file: string): Sealing {
         return undefined;
       }
     },
+    name: (text) => createHmac("sha256", read()).update(`name ${text}`).digest("hex"),
   };
 }
 

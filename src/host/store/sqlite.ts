@@ -1,7 +1,7 @@
 /**
  * Runs in SQLite (`node:sqlite`), one file and its write-ahead log. Every row of records carries a checksum; a run is read
- * up to the first row that does not fit it. Programs above a few kB are kept once, by the hash of their content. The schema
- * has a version; a newer one than this program knows is refused, an older one is migrated.
+ * up to the first row that does not fit it. Programs and results above a few kB are kept once, by the hash of their content.
+ * The schema has a version; a newer one than this program knows is refused, an older one is migrated.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -25,12 +25,13 @@ import {
 } from "../../runtime/store.js";
 import { damagedEvaluations } from "./evaluation-rows.js";
 import { failureOf, guarded } from "./failures.js";
+import { LARGE, largeResults } from "./large.js";
 import { learn, tallyOf } from "./learned.js";
 import { letGo, lockRows } from "./lock-rows.js";
 import { fenced, takeTurn } from "./locks.js";
 import { type Log, logOf, noLog } from "./log.js";
 import { type Database, migrated } from "./migrations.js";
-import { checksum, type Entry, entriesIn, isEvent, type Row, rowsOf } from "./rows.js";
+import { checksum, type Entry, entriesIn, isEvent, type LargeResult, type Row, rowsOf } from "./rows.js";
 import { openText, SEALED, sealing } from "./sealing.js";
 
 export interface SqliteOptions {
@@ -44,9 +45,6 @@ export interface SqliteOptions {
   readonly database?: (file: string) => Database;
   readonly log?: (database: string) => Log;
 }
-
-/** Longer texts stand beside their row, equal ones once. */
-const LARGE = 4096;
 
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
@@ -101,6 +99,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   };
 
   const locks = lockRows(sql, seals);
+  const large = largeResults(sql, seals);
   const own = (run: string, fence: number): void => {
     const row = sql("SELECT fence FROM runs WHERE id = ?").get(run);
     if (row?.["fence"] === fence) return;
@@ -265,7 +264,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         sql("DELETE FROM cache WHERE until <= ?").run(now());
         sql("DELETE FROM set_aside WHERE run NOT IN (SELECT id FROM runs)").run();
         sql(
-          "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM records WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM cache WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM set_aside WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = '@' || hash OR inputs = '@' || hash)",
+          "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM records WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM large_results WHERE large_results.hash = contents.hash) AND NOT EXISTS (SELECT 1 FROM cache WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM set_aside WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = '@' || hash OR inputs = '@' || hash)",
         ).run();
         return Number(changes);
       }),
@@ -319,7 +318,10 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       else if (record.kind === "cached") keepCached(run, record);
       else {
         const { path, guard, outcome } = record;
-        if (options.sensitive?.(path) === true) sealed.push({ path, guard, outcome });
+        const isSensitive = options.sensitive?.(path) === true;
+        const name = large.keep(run, outcome, isSensitive);
+        if (name !== undefined) entries.push({ path, guard, large: name });
+        else if (isSensitive) sealed.push({ path, guard, outcome });
         else entries.push({ path, guard, outcome });
       }
     }
@@ -339,7 +341,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
       for (const entry of entriesIn({ kind, body })) {
         if (typeof entry !== "string") {
-          take(entry);
+          const found = "large" in entry ? wholeOf(entry) : entry;
+          if (found === undefined) return { whole, damaged: `a large result in record ${expected} of the run ${run} cannot be read` };
+          take(found);
           continue;
         }
         const plain = openText(entry, seals);
@@ -351,6 +355,11 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       whole = expected;
     }
     return { whole, damaged: undefined };
+  }
+
+  function wholeOf({ path, guard, large: name }: LargeResult): StoredResult | undefined {
+    const outcome = large.find(name);
+    return outcome === undefined ? undefined : { path, guard, outcome };
   }
 
   function keepCached(run: string, { key, path, value, at, until }: Omit<CachedResult, "run">): void {

@@ -1,0 +1,59 @@
+/**
+ * Results above a few kB: each is kept once, by the hash of its content, however many calls of whichever runs gave it; a
+ * record only names it. What is sealed is named by a hash that needs the key, so that its name tells nothing either.
+ */
+import { createHash } from "node:crypto";
+import type { StatementSync } from "node:sqlite";
+import type { StoredResult } from "../../runtime/store.js";
+import { openText, SEALED, type Sealing } from "./sealing.js";
+
+type Outcome = StoredResult["outcome"];
+
+/** Longer texts, in characters, stand beside their row. */
+export const LARGE = 4096;
+
+export interface LargeResults {
+  /** The name under which an outcome is kept; undefined where it is small enough to stand in its row. */
+  keep(run: string, outcome: Outcome, sealed: boolean): string | undefined;
+  /** The outcome of that name; undefined where it cannot be read as it was written. */
+  find(name: string): Outcome | undefined;
+}
+
+export function largeResults(sql: (text: string) => StatementSync, seals: Sealing): LargeResults {
+  const plainName = (text: string): string => createHash("sha256").update(text).digest("hex");
+  return {
+    keep(run, outcome, sealed) {
+      if (!isLarge(outcome)) return undefined;
+      const text = JSON.stringify(outcome);
+      const name = sealed ? seals.name(text) : plainName(text);
+      if (sql("SELECT 1 FROM contents WHERE hash = ?").get(name) === undefined)
+        sql("INSERT INTO contents (hash, body) VALUES (?, ?)").run(name, sealed ? SEALED + seals.seal(text) : text);
+      sql("INSERT OR IGNORE INTO large_results (hash, run) VALUES (?, ?)").run(name, run);
+      return name;
+    },
+    find(name) {
+      const row = sql("SELECT body FROM contents WHERE hash = ?").get(name);
+      if (row === undefined) return undefined;
+      const body = String(row["body"]);
+      const text = openText(body, seals);
+      if (text === undefined || name !== (body.startsWith(SEALED) ? seals.name(text) : plainName(text))) return undefined;
+      return JSON.parse(text) as Outcome;
+    },
+  };
+}
+
+/** Whether something is longer than `LARGE` as JSON, about; no more of it is looked at than that. */
+function isLarge(value: unknown): boolean {
+  let left = LARGE;
+  const walk = (part: unknown): void => {
+    left -= typeof part === "string" ? part.length + 3 : 4;
+    if (left < 0 || typeof part !== "object" || part === null) return;
+    for (const key in part) {
+      left -= Array.isArray(part) ? 0 : key.length + 3;
+      walk((part as Readonly<Record<string, unknown>>)[key]);
+      if (left < 0) return;
+    }
+  };
+  walk(value);
+  return left < 0;
+}
