@@ -94,7 +94,7 @@ test("a store of a version before them gets them, and rows that have no checksum
   const file = place();
   openStore(file).close();
   const db = new DatabaseSync(file);
-  db.exec("DROP TABLE evaluation_rows; DROP TABLE evaluations");
+  db.exec("DROP TABLE evaluation_rows; DROP TABLE evaluations; ALTER TABLE lock_waits DROP COLUMN behind");
   db.exec(`CREATE TABLE evaluations (id TEXT PRIMARY KEY, series TEXT NOT NULL, file TEXT NOT NULL, flow TEXT NOT NULL, data TEXT NOT NULL,
     options TEXT NOT NULL, started_at REAL NOT NULL, status TEXT NOT NULL, grade TEXT) STRICT;
     CREATE TABLE evaluation_rows (evaluation TEXT NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE, item TEXT NOT NULL,
