@@ -89,7 +89,9 @@ function tooSmall(opened: Account, needs: Amount): Shortage | undefined {
 function timed(run: Run, step: Scope, opened: Account, timeMs: number, usedMs: number): () => void {
   const { path } = opened;
   const late = failure("budget_exceeded", `the time budget of ${path} is over: ${durationText(timeMs)}`, { path, account: opened });
+  let over = false;
   const expire = (): void => {
+    if (over) return;
     cancelTimer();
     opened.expired = late;
     run.emit({ kind: "budget.refused", path, account: path, dimension: "time", needed: timeMs, left: 0 });
@@ -111,7 +113,10 @@ function timed(run: Run, step: Scope, opened: Account, timeMs: number, usedMs: n
   // What is over is over before anything goes on again.
   if (usedMs >= timeMs && run.arrivals !== undefined) inTurn(run, path, expire, "over");
   let cancelTimer = wait(Math.max(0, timeMs - usedMs), run.asked.total());
-  return () => cancelTimer();
+  return () => {
+    over = true;
+    cancelTimer();
+  };
 }
 
 /** Aborts the calls inside a scope, and whatever else waits there; regions and flows go on with that. */

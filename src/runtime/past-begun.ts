@@ -4,28 +4,53 @@
  */
 import type { RunEvent } from "./events.js";
 import { type Amount, nanoDollars, nothing } from "./ledger.js";
-import { around } from "./past-failures.js";
+import { around, endedInFailure, handling } from "./past-failures.js";
 
 /** How a part of a program was begun. */
 export interface Begun {
   /** Place of its beginning among all. */
   readonly order: number;
-  /** When the first thing inside it was begun, in milliseconds of the run. */
+  /** When the first thing inside it was begun, in milliseconds of the run; undefined again of what is tried again as a whole. */
   inside: number | undefined;
+  /** When it ended, if it did, in milliseconds of the run: from then on it takes no time. */
+  ended: number | undefined;
 }
 
 /** Paths in or below which something was started. */
 export function begunIn(events: readonly RunEvent[]): ReadonlyMap<string, Begun> {
   const begun = new Map<string, Begun>();
+  const failed = new Set<string>();
   for (const event of events) {
-    if (event.kind !== "call.started" && event.kind !== "call.reused" && event.kind !== "region.started" && event.kind !== "question.asked")
-      continue;
-    for (const path of around(event.path)) {
+    switch (event.kind) {
+      case "call.started":
+      case "call.reused":
+      case "region.started":
+      case "question.asked":
+        for (const path of around(event.path)) {
+          const known = begun.get(path);
+          const inside = path === event.path ? undefined : event.at;
+          if (known === undefined) begun.set(path, { order: event.seq, inside, ended: undefined });
+          else if (inside !== undefined && known.inside === undefined) known.inside = inside;
+          else if (path !== event.path) break;
+        }
+        break;
+      case "call.completed":
+      case "region.completed":
+      case "call.failed":
+      case "region.failed": {
+        const known = begun.get(event.path);
+        if (known !== undefined) known.ended = event.at;
+        if (event.kind === "call.failed" || event.kind === "region.failed") failed.add(event.path);
+        else failed.delete(event.path);
+        break;
+      }
+    }
+  }
+  if (endedInFailure(events)) {
+    const handled = handling(events);
+    for (const path of failed) {
       const known = begun.get(path);
-      const inside = path === event.path ? undefined : event.at;
-      if (known === undefined) begun.set(path, { order: event.seq, inside });
-      else if (inside !== undefined && known.inside === undefined) known.inside = inside;
-      else if (path !== event.path) break;
+      if (known !== undefined && !handled(path)) Object.assign(known, { inside: undefined, ended: undefined });
     }
   }
   return begun;

@@ -8,15 +8,15 @@ export interface PastSpend extends Amount {
   readonly closed: boolean;
 }
 
-/** What was charged to each budget that was opened, by path. `timeSince`: how long it was open. */
+/** What was charged to each budget that was opened, by path. `timeOf`: how long it was open, by its path and when it was opened. */
 export function spentOf(
   opened: ReadonlyMap<string, number>,
   charges: readonly { readonly path: string; readonly cost: number; readonly tokens: number; readonly calls: number }[],
   overruns: readonly string[],
-  timeSince: (at: number) => number,
+  timeOf: (path: string, at: number) => number,
 ): ReadonlyMap<string, PastSpend> {
   const spent = new Map<string, { cost: number; tokens: number; calls: number; timeMs: number; closed: boolean }>();
-  for (const [path, at] of opened) spent.set(path, { cost: 0, tokens: 0, calls: 0, timeMs: timeSince(at), closed: false });
+  for (const [path, at] of opened) spent.set(path, { cost: 0, tokens: 0, calls: 0, timeMs: timeOf(path, at), closed: false });
   if (spent.size === 0) return spent;
   for (const overrun of overruns) {
     for (const path of around(overrun)) {

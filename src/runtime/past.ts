@@ -392,6 +392,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
   for (const path of retrying) forget(path, answers, attempts, fellBack);
   for (const [path, effect] of attempted) if (effect) unknown.add(path);
 
+  const begun = once(() => begunIn(events));
   return {
     calls,
     byGuard: once(() => {
@@ -413,7 +414,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     chosen,
     fruitful,
     landed,
-    begun: once(() => begunIn(events)),
+    begun,
     places: once(() => placesIn(events, startedAt)),
     used: once(() => usedIn(events)),
     questions,
@@ -423,7 +424,7 @@ export function pastOf(events: readonly RunEvent[], results: ReadonlyMap<string,
     starts,
     cancelling,
     doubtful,
-    spent: spentOf(opened, charges, overruns, (from) => workedMs(asking, from, last)),
+    spent: spentOf(opened, charges, overruns, (path, from) => workedMs(asking, from, begun().get(path)?.ended ?? last)),
     totals: { ...totals, overran: overruns.length },
     finished: calls.size,
     told: told.has,

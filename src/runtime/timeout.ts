@@ -55,8 +55,8 @@ export function withTimeout(after: Read, leaf: boolean, next: Attempt): Attempt 
 }
 
 /**
- * The time that an attempt took in an earlier part of the run: of a flow or region since it was begun, of an agent since its
- * first request. The call of a tool is made again as a whole, and has its time again.
+ * The time that an attempt took in an earlier part of the run: of a flow or region since it was begun until it ended, of an
+ * agent since its first request. The call of a tool is made again as a whole, and has its time again.
  */
 function usedBefore(step: Step): number {
   const { run, path, site } = step;
@@ -64,6 +64,7 @@ function usedBefore(step: Step): number {
   if (past === undefined) return 0;
   const attempt = rootOf(step).attempts;
   const agent = site?.callee.ref.kind === "agent";
-  const from = agent ? past.places().asked(path) : past.begun().get(attempt > 1 ? `${path}~${attempt}` : path)?.inside;
-  return from === undefined ? 0 : past.elapsedMs - from;
+  const begun = agent ? undefined : past.begun().get(attempt > 1 ? `${path}~${attempt}` : path);
+  const from = agent ? past.places().asked(path) : begun?.inside;
+  return from === undefined ? 0 : (begun?.ended ?? past.elapsedMs) - from;
 }

@@ -152,3 +152,37 @@ describe("a run that is cancelled as soon as it is carried on", () => {
     expect(broken(second.stored.events)).toEqual([]);
   });
 });
+
+describe("time that was used", () => {
+  const finished = (policy: string, inner = '@lock("a") map k in range(1) { slow(k) }'): string =>
+    `flow main() -> int {\n  let all = ${policy} map n in range(2) { ${inner} }\n  let d = slow(len(all))\n  let e = slow(d)\n  slow(e)\n}`;
+
+  test.each(["@timeout(250ms)", "@budget(time: 250ms)", "@budget(time: 350ms)"])(
+    "by a region that ended in time is what it used until then: %s",
+    async (policy) => {
+      const { first, second, seen } = await cutAt(finished(policy), ended("main/slow#2"));
+      expect(first.result.status).toBe("completed");
+      expect(second.result).toMatchObject({ status: "completed", value: first.result.value });
+      expect(seen.calls).toHaveLength(1);
+      expect(second.stored.events.filter(({ kind }) => kind === "budget.refused")).toEqual([]);
+    },
+  );
+
+  test("by a flow whose time was over, and whose failure was that of the run, it has again when the run is tried again", async () => {
+    const source =
+      "flow main() -> int { @timeout(250ms) three(1) }\nflow three(x: int) -> int {\n  let a = slow(x)\n  let b = slow(a)\n  slow(b)\n}";
+    const { first, second, seen } = await cutAt(source, ({ kind }) => kind === "run.failed");
+    expect(first.result.failure?.kind).toBe("timeout");
+    expect(second.result.status).toBe("completed");
+    expect(seen.calls).toHaveLength(1);
+  });
+
+  test("by a flow whose time was over, and whose failure was recovered from, stays used", async () => {
+    const source =
+      'flow main() -> int {\n  let a = try @timeout(250ms) three(1) recover err { if err.kind == "timeout" { 7 } else { 8 } }\n  slow(a)\n}\nflow three(x: int) -> int {\n  let a = slow(x)\n  let b = slow(a)\n  slow(b)\n}';
+    const { first, second, seen } = await cutAt(source, ({ kind }) => kind === "call.failed");
+    expect(first.result.status).toBe("completed");
+    expect(second.result).toMatchObject({ status: "completed", value: first.result.value });
+    expect(seen.calls.length).toBeLessThanOrEqual(1);
+  });
+});
