@@ -1,9 +1,10 @@
 /** What holds when the disk under a store fails: nothing that was safe is lost, nothing wrong is read, no effect is repeated. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { logOf } from "../../src/host/store/log.js";
 import { MIGRATIONS } from "../../src/host/store/migrations.js";
 import { readOnlyStore } from "../../src/host/store/open.js";
 import { salvage } from "../../src/host/store/salvage.js";
@@ -13,7 +14,7 @@ import { randomFor } from "../../src/runtime/hash.js";
 import { StoreError } from "../../src/runtime/store.js";
 import { carry, graphOf, world } from "../support/crashing.js";
 import { type DurableProgram, durableHead, durablePrograms } from "../support/durable-programs.js";
-import { cutShort, diskFaults, failing, snapshot, tear } from "../support/faulty-disk.js";
+import { cutShort, diskFaults, failing, failingOnce, snapshot, tear } from "../support/faulty-disk.js";
 import { broken } from "../support/invariants.js";
 
 const WALL = Date.UTC(2026, 0, 1);
@@ -64,6 +65,31 @@ describe.each(diskFaults)("a disk with %s", (fault) => {
       good.close();
     }
     expect.unreachable("the run never got past the faults");
+  });
+});
+
+describe("a log of which one sync failed", () => {
+  const log = () => {
+    const file = join(folder, "db");
+    writeFileSync(`${file}-wal`, "");
+    return logOf(file, failingOnce(1));
+  };
+  const soon = (of: ReturnType<typeof log>) => new Promise((then) => of.syncSoon(then));
+
+  test("says so to whoever waits or comes later: the system tells of it once, and what was not written is lost", async () => {
+    const bad = log();
+    expect(await Promise.all([soon(bad), soon(bad)])).toMatchObject([{ code: "EIO" }, { code: "EIO" }]);
+    expect(await soon(bad)).toMatchObject({ code: "EIO" });
+    expect(() => bad.sync()).toThrow("EIO");
+    bad.close();
+  });
+
+  test("says so too when the failed one was waited for", async () => {
+    const bad = log();
+    expect(() => bad.sync()).toThrow("EIO");
+    expect(() => bad.sync()).toThrow("EIO");
+    expect(await soon(bad)).toMatchObject({ code: "EIO" });
+    bad.close();
   });
 });
 

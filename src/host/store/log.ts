@@ -12,11 +12,17 @@ export interface Log {
    * else writes into it.
    */
   reserve(bytes: number): void;
-  /** Makes what was committed durable before it returns. */
+  /** Makes what was committed durable before it returns. Once a sync has failed, every later one fails with the same. */
   sync(): void;
   /** Calls back when what was committed is durable, or with what the disk says. */
   syncSoon(then: (failed: unknown) => void): void;
   close(): void;
+}
+
+/** How a log is synced: the seam where tests put in a disk that fails. */
+export interface Disk {
+  fdatasync(handle: number, then: (failed: Error | null) => void): void;
+  fdatasyncSync(handle: number): void;
 }
 
 /** Bytes that are reserved at once: as many as there are, within these. */
@@ -33,8 +39,11 @@ export const noLog: Log = {
   close: () => undefined,
 };
 
-export function logOf(database: string): Log {
-  let handle: number | undefined;
+export function logOf(database: string, disk: Disk = { fdatasync, fdatasyncSync }): Log {
+  /** The system tells each handle of a failure once: a sync that waits and one that does not, at the same time, have their own. */
+  let handles: { readonly now: number; readonly soon: number } | undefined;
+  /** What the first failed sync threw: the system has dropped what it could not write, and would call the next one well. */
+  let failure: unknown;
   let going = false;
   let closed = false;
   let waiting: ((failed: unknown) => void)[] = [];
@@ -43,26 +52,27 @@ export function logOf(database: string): Log {
   let room = 0;
   let left = 0;
   // It is there as long as the database is open. Some systems sync only what may be written.
-  const open = (): number => {
-    handle ??= openSync(`${database}-wal`, "r+");
-    return handle;
+  const open = (): { readonly now: number; readonly soon: number } => {
+    handles ??= { now: openSync(`${database}-wal`, "r+"), soon: openSync(`${database}-wal`, "r+") };
+    return handles;
   };
   const release = (): void => {
-    if (handle !== undefined) closeSync(handle);
-    handle = undefined;
+    if (handles !== undefined) for (const handle of [handles.now, handles.soon]) closeSync(handle);
+    handles = undefined;
   };
   const start = (): void => {
     const served = waiting;
     waiting = [];
     const end = (failed: unknown): void => {
       going = false;
+      failure ??= failed ?? undefined;
       if (waiting.length > 0) start();
       else if (closed) release();
-      for (const then of served) then(failed ?? undefined);
+      for (const then of served) then(failure);
     };
     going = true;
     try {
-      fdatasync(open(), end);
+      disk.fdatasync(open().soon, end);
     } catch (thrown) {
       end(thrown);
     }
@@ -72,11 +82,11 @@ export function logOf(database: string): Log {
       left -= bytes + PAGES;
       if (left > 0) return;
       try {
-        const { size } = fstatSync(open());
+        const { size } = fstatSync(open().now);
         if (size <= reserved) left = room / 8;
         else {
           room = Math.min(Math.max(size, LEAST), MOST);
-          writeSync(open(), Buffer.alloc(room), 0, room, size);
+          writeSync(open().now, Buffer.alloc(room), 0, room, size);
           reserved = size + room;
           left = room;
         }
@@ -84,7 +94,14 @@ export function logOf(database: string): Log {
         // It is only faster with it; what is written says what is wrong.
       }
     },
-    sync: () => fdatasyncSync(open()),
+    sync() {
+      try {
+        if (failure === undefined) disk.fdatasyncSync(open().now);
+      } catch (thrown) {
+        failure = thrown;
+      }
+      if (failure !== undefined) throw failure;
+    },
     syncSoon(then) {
       waiting.push(then);
       if (!going) start();
