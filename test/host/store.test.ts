@@ -369,6 +369,21 @@ describe("a store in a file", () => {
     again.close();
   });
 
+  test("gives nothing of a record of which a part cannot be read, since mending sets all of it aside", () => {
+    const store = sqliteStore(file());
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    store.append("r1", fence, [event(1)]);
+    store.append("r1", fence, [event(2), result("a", "x"), result("large", "y".repeat(50_000)), event(3)]);
+    const db = new DatabaseSync(file());
+    db.exec("UPDATE contents SET body = replace(body, 'yyyyyyyyyy', 'z')");
+    db.close();
+    const seen = () => [store.load("r1")?.events.map((e) => e.seq), [...(store.load("r1")?.results.keys() ?? [])]];
+    expect(seen()).toEqual([[1], []]);
+    store.mend("r1", fence);
+    expect(seen()).toEqual([[1], []]);
+    store.close();
+  });
+
   test("keeps what is committed together in one row, in order", () => {
     const store = sqliteStore(file(), { sensitive: (path) => path === "sealed" });
     const fence = store.begin(startOf("r1"), "me", 1000);

@@ -339,19 +339,22 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       const body = get(kept);
       if (Number(row["n"]) !== expected || checksum(expected, kind, kept) !== row["sum"] || body === undefined)
         return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
+      // A row is given as a whole or not at all: mending sets all of it aside.
+      const given: (RunEvent | StoredResult)[] = [];
       for (const entry of entriesIn({ kind, body })) {
         if (typeof entry !== "string") {
           const found = "large" in entry ? wholeOf(entry) : entry;
           if (found === undefined) return { whole, damaged: `a large result in record ${expected} of the run ${run} cannot be read` };
-          take(found);
+          given.push(found);
           continue;
         }
         const plain = openText(entry, seals);
         if (plain === undefined)
           return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
         // Earlier versions sealed each result by itself.
-        for (const result of [parsed(plain)].flat()) take(result as StoredResult);
+        given.push(...([parsed(plain)].flat() as StoredResult[]));
       }
+      for (const each of given) take(each);
       whole = expected;
     }
     return { whole, damaged: undefined };
