@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Log, logOf } from "../../src/host/store/log.js";
 import { memoryStore } from "../../src/host/store/memory.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { Graph } from "../../src/plan/ir.js";
@@ -505,6 +506,26 @@ describe("a store in a file", () => {
     const other = join(folder, "other.db");
     writeFileSync(other, "this is not a database, it is a text of some length".repeat(40));
     expect(() => sqliteStore(other)).toThrow("damaged");
+  });
+
+  test("makes what a person asked of a run durable before it says that it is done", () => {
+    let syncs = 0;
+    const log = (database: string): Log => {
+      const real = logOf(database);
+      return {
+        ...real,
+        sync: () => {
+          syncs++;
+          real.sync();
+        },
+      };
+    };
+    const store = sqliteStore(file(), { log });
+    store.begin(startOf("r1"), "me", 1000);
+    expect([store.request("r1", "cancel"), syncs]).toEqual([true, 1]);
+    store.answer("r1", "main/ask", 1);
+    expect(syncs).toBe(2);
+    store.close();
   });
 
   test("a second process that wants the run is told who has it", () => {

@@ -198,7 +198,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       guarded(() => sql("UPDATE runs SET owner = NULL, lease = 0 WHERE id = ? AND fence = ?").run(run, fence));
     },
     request: (run, what) =>
-      guarded(() => sql("UPDATE runs SET request = ? WHERE id = ? AND status IN ('running', 'waiting')").run(what, run).changes === 1),
+      transaction(() => sql("UPDATE runs SET request = ? WHERE id = ? AND status IN ('running', 'waiting')").run(what, run).changes === 1),
     requested: (run) =>
       guarded(() => {
         const row = sql("SELECT request FROM runs WHERE id = ?").get(run);
