@@ -1,8 +1,8 @@
 /** What every store must do, asked of each of them; and what only a file can suffer. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -526,6 +526,27 @@ describe("a store in a file", () => {
     store.answer("r1", "main/ask", 1);
     expect(syncs).toBe(2);
     store.close();
+  });
+
+  test("named by a link or from the current folder has its log where SQLite keeps it, wherever one goes then", () => {
+    sqliteStore(file()).close();
+    const link = join(folder, "link.db");
+    symlinkSync(file(), link);
+    for (const [run, name] of [
+      ["r1", link],
+      ["r2", relative(process.cwd(), file())],
+    ] as const) {
+      const logs: string[] = [];
+      const log = (database: string): Log => {
+        logs.push(database);
+        return logOf(database);
+      };
+      const store = sqliteStore(name, { log });
+      store.append(run, store.begin(startOf(run), "me", 1000), [event(1)]);
+      store.sync();
+      store.close();
+      expect(logs).toEqual([realpathSync(file())]);
+    }
   });
 
   test("a second process that wants the run is told who has it", () => {

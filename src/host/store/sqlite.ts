@@ -4,8 +4,8 @@
  * The schema has a version; a newer one than this program knows is refused, an older one is migrated.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, realpathSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { hash53 } from "../../runtime/hash.js";
@@ -50,7 +50,8 @@ export interface SqliteOptions {
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const { now = Date.now, hasEnded = () => false } = options;
   const { db, log } = guarded(() => open(file, options));
-  const seals = sealing(join(dirname(file), "key"));
+  // Read when it is needed first, and another folder may be the current one by then.
+  const seals = sealing(join(dirname(resolve(file)), "key"));
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
     let found = statements.get(text);
@@ -412,7 +413,8 @@ function open(file: string, { database = (at) => new DatabaseSync(at), log = log
     // Moving the log into the database holds everybody up: done a quarter as often as by default, it takes less in all.
     db.exec("PRAGMA wal_autocheckpoint = 4000");
     db.exec("PRAGMA foreign_keys = ON");
-    return { db: migrated(file, db), log: logged ? log(file) : noLog };
+    // SQLite keeps the log beside the file that a link leads to, wherever the current folder is later.
+    return { db: migrated(file, db), log: logged ? log(realpathSync(file)) : noLog };
   } catch (thrown) {
     db.close();
     throw thrown;
