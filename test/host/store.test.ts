@@ -549,6 +549,34 @@ describe("a store in a file", () => {
     }
   });
 
+  test("keeps no more of a log than is needed, however many processes come and go", () => {
+    const used = (run: string): void => {
+      const store = sqliteStore(file());
+      const fence = store.begin(startOf(run), "me", 1000);
+      store.append(run, fence, [event(1)]);
+      store.settle(run, fence, "completed", { costUsd: 0, calls: 0 });
+      store.close();
+    };
+    // As long as one has it open, the log is not deleted.
+    const first = sqliteStore(file());
+    const fence = first.begin(startOf("first"), "me", 1000);
+    first.append("first", fence, [result("a", "y".repeat(1 << 20))]);
+    const size = (): number => statSync(`${file()}-wal`).size;
+    used("r0");
+    const before = size();
+    for (let i = 1; i <= 40; i++) used(`r${i}`);
+    // Each writes some pages, and what is kept free behind them is a megabyte at most.
+    expect(size()).toBeLessThan(before + 40 * (1 << 15) + (1 << 20));
+    // And one that goes on finds room before it, so that the file does not grow with each commit.
+    const sizes = new Set<number>();
+    for (let i = 1; i <= 40; i++) {
+      first.append("first", fence, [event(i)]);
+      sizes.add(size());
+    }
+    expect(sizes.size).toBeLessThanOrEqual(2);
+    first.close();
+  });
+
   test("a second process that wants the run is told who has it", () => {
     const one = sqliteStore(file());
     const two = sqliteStore(file());

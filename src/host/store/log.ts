@@ -3,7 +3,7 @@
  * matters (when the log begins anew, and around moving it into the database); a commit is durable once the log was synced.
  * So the disk works while the next records are made, and one sync is shared by all that was committed before it.
  */
-import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 
 export interface Log {
   /**
@@ -25,7 +25,10 @@ export interface Disk {
   fdatasyncSync(handle: number): void;
 }
 
-/** Bytes that are reserved at once: as many as there are, within these. */
+/**
+ * Bytes that are reserved at once: as many as there are, within these. An eighth of the least is longer than a page, and
+ * so never zeros where SQLite has written: the number of the page stands before each.
+ */
 const LEAST = 1 << 16;
 const MOST = 1 << 20;
 /** What a commit writes besides its records, about. */
@@ -47,9 +50,7 @@ export function logOf(database: string, disk: Disk = { fdatasync, fdatasyncSync 
   let going = false;
   let closed = false;
   let waiting: ((failed: unknown) => void)[] = [];
-  /** Where what was reserved last ends, and how long it is; it is looked at again when about as much was written. */
-  let reserved = 0;
-  let room = 0;
+  /** Bytes after which the room in the file is looked at again. */
   let left = 0;
   // It is there as long as the database is open. Some systems sync only what may be written.
   const open = (): { readonly now: number; readonly soon: number } => {
@@ -82,14 +83,16 @@ export function logOf(database: string, disk: Disk = { fdatasync, fdatasyncSync 
       left -= bytes + PAGES;
       if (left > 0) return;
       try {
-        const { size } = fstatSync(open().now);
-        if (size <= reserved) left = room / 8;
-        else {
-          room = Math.min(Math.max(size, LEAST), MOST);
-          writeSync(open().now, Buffer.alloc(room), 0, room, size);
-          reserved = size + room;
-          left = room;
-        }
+        const { now } = open();
+        const { size } = fstatSync(now);
+        const room = Math.min(Math.max(size, LEAST), MOST);
+        // What ends in zeros has room, whoever reserved it.
+        const end = Buffer.alloc(room >> 3);
+        const read = readSync(now, end, 0, end.length, Math.max(0, size - end.length));
+        left = end.length;
+        if (read === end.length && end.equals(Buffer.alloc(read))) return;
+        writeSync(now, Buffer.alloc(room), 0, room, size);
+        left = room;
       } catch {
         // It is only faster with it; what is written says what is wrong.
       }
