@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Log, logOf } from "../../src/host/store/log.js";
 import { memoryStore } from "../../src/host/store/memory.js";
+import type { Database } from "../../src/host/store/migrations.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { Graph } from "../../src/plan/ir.js";
 import { hash53 } from "../../src/runtime/hash.js";
@@ -351,6 +352,47 @@ describe("a store in a file", () => {
     store.prune(11);
     expect(kept()).toHaveLength(0);
     db.close();
+    store.close();
+  });
+
+  test("deletes what nothing names any more, looking through the records at most once", () => {
+    const told: string[] = [];
+    const database = (at: string): Database => {
+      const real = new DatabaseSync(at);
+      return {
+        exec: (text) => real.exec(text),
+        close: () => real.close(),
+        prepare: (text) => {
+          told.push(text);
+          return real.prepare(text);
+        },
+      };
+    };
+    const store = sqliteStore(file(), { database, now: () => 10 });
+    store.begin({ ...startOf("r1"), graph: { ...graph, file: "g".repeat(5000) }, inputs: { a: "i".repeat(5000) } }, "me", 1000);
+    const beside = new DatabaseSync(file());
+    // As earlier versions kept them.
+    beside.exec(`
+      INSERT INTO contents (hash, body) VALUES ('of-record', ''), ('of-cache', ''), ('of-set-aside', ''), ('of-nothing', '');
+      INSERT INTO records (run, n, kind, body, sum) VALUES ('r1', 1, 'result', '@of-record', 0);
+      INSERT INTO set_aside (run, n, kind, body, sum, at) VALUES ('r1', 2, 'result', '@of-set-aside', 0, 0);
+      INSERT INTO cache (key, run, path, body, at, until, sum) VALUES ('k', 'r1', 'a', '@of-cache', 0, 99, 0);`);
+    store.prune(5);
+    const hashes = beside
+      .prepare("SELECT hash FROM contents ORDER BY hash DESC")
+      .all()
+      .map((row) => String(row["hash"]));
+    expect(hashes.filter((hash) => hash.startsWith("of-"))).toEqual(["of-set-aside", "of-record", "of-cache"]);
+    expect(hashes).toHaveLength(5);
+    expect(store.load("r1")?.start.inputs).toEqual({ a: "i".repeat(5000) });
+    const [sweep] = told.filter((text) => text.startsWith("DELETE FROM contents"));
+    const plan = beside.prepare(`EXPLAIN QUERY PLAN ${sweep}`).all();
+    // What is done for each of the contents anew.
+    const again = new Set<unknown>();
+    for (const { id, parent, detail } of plan) if (String(detail).startsWith("CORRELATED") || again.has(parent)) again.add(id);
+    expect(plan.filter(({ id, detail }) => again.has(id) && String(detail).startsWith("SCAN"))).toEqual([]);
+    expect(again.size).toBeGreaterThan(0);
+    beside.close();
     store.close();
   });
 

@@ -46,6 +46,17 @@ export interface SqliteOptions {
   readonly log?: (database: string) => Log;
 }
 
+/** The hashes under which texts are kept that stand in a column of a table as `@` and their hash. */
+const NAMED = [
+  ["records", "body"],
+  ["cache", "body"],
+  ["set_aside", "body"],
+  ["runs", "graph"],
+  ["runs", "inputs"],
+]
+  .map(([table, column]) => `SELECT substr(${column}, 2) FROM ${table} WHERE ${column} >= '@' AND ${column} < 'A'`)
+  .join(" UNION ALL ");
+
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const { now = Date.now, hasEnded = () => false } = options;
@@ -264,8 +275,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         sql("DELETE FROM history WHERE at < ?").run(before);
         sql("DELETE FROM cache WHERE until <= ?").run(now());
         sql("DELETE FROM set_aside WHERE run NOT IN (SELECT id FROM runs)").run();
+        // The list is made once, if it is needed at all, not for each of the contents.
         sql(
-          "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM records WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM large_results WHERE large_results.hash = contents.hash) AND NOT EXISTS (SELECT 1 FROM cache WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM set_aside WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = '@' || hash OR inputs = '@' || hash)",
+          `DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM large_results WHERE large_results.hash = contents.hash) AND hash NOT IN (${NAMED})`,
         ).run();
         return Number(changes);
       }),
