@@ -257,6 +257,22 @@ describe("a damaged record", () => {
   });
 });
 
+describe("a damaged program", () => {
+  test("is written again with the next run of it", () => {
+    const file = join(folder, "program", "weave.db");
+    const store = sqliteStore(file, NOW);
+    const start = { run: "r1", file: "a.weave", flow: "main", graph: graphOf(program), inputs: {}, seed: 5, options: {}, startedAt: WALL };
+    store.begin(start, "me", 0);
+    const db = new DatabaseSync(file);
+    expect(db.prepare("UPDATE contents SET body = substr(body, 2)").run().changes).toBe(1);
+    db.close();
+    store.begin({ ...start, run: "r2" }, "me", 0);
+    expect(store.load("r2")?.start.graph).toEqual(graphOf(program));
+    expect(store.check()).toEqual([]);
+    store.close();
+  });
+});
+
 describe("a damaged large result", () => {
   const large = { kind: "result", path: "main/t", guard: "g", outcome: { kind: "value", value: "y".repeat(9000) } } satisfies StoreRecord;
   const value = (store: Store, run: string): unknown => store.load(run)?.results.get("main/t")?.outcome;

@@ -100,7 +100,10 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const put = (text: string): string => {
     if (text.length <= LARGE) return text;
     const hash = createHash("sha256").update(text).digest("hex");
-    sql("INSERT OR IGNORE INTO contents (hash, body) VALUES (?, ?)").run(hash, text);
+    // What was damaged is written again.
+    sql(
+      "INSERT INTO contents (hash, body) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
+    ).run(hash, text);
     return `@${hash}`;
   };
   const get = (text: string): string | undefined => {
