@@ -1,19 +1,20 @@
 /** What holds when the disk under a store fails: nothing that was safe is lost, nothing wrong is read, no effect is repeated. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { logOf } from "../../src/host/store/log.js";
 import { MIGRATIONS } from "../../src/host/store/migrations.js";
 import { readOnlyStore } from "../../src/host/store/open.js";
 import { salvage } from "../../src/host/store/salvage.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { RunEvent } from "../../src/runtime/events.js";
 import { randomFor } from "../../src/runtime/hash.js";
-import { StoreError } from "../../src/runtime/store.js";
+import { type Store, StoreError, type StoreRecord } from "../../src/runtime/store.js";
 import { carry, graphOf, world } from "../support/crashing.js";
 import { type DurableProgram, durableHead, durablePrograms } from "../support/durable-programs.js";
-import { cutShort, diskFaults, failing, snapshot, tear } from "../support/faulty-disk.js";
+import { cutShort, diskFaults, failing, failingOnce, snapshot, tear } from "../support/faulty-disk.js";
 import { broken } from "../support/invariants.js";
 
 const WALL = Date.UTC(2026, 0, 1);
@@ -64,6 +65,31 @@ describe.each(diskFaults)("a disk with %s", (fault) => {
       good.close();
     }
     expect.unreachable("the run never got past the faults");
+  });
+});
+
+describe("a log of which one sync failed", () => {
+  const log = () => {
+    const file = join(folder, "db");
+    writeFileSync(`${file}-wal`, "");
+    return logOf(file, failingOnce(1));
+  };
+  const soon = (of: ReturnType<typeof log>) => new Promise((then) => of.syncSoon(then));
+
+  test("says so to whoever waits or comes later: the system tells of it once, and what was not written is lost", async () => {
+    const bad = log();
+    expect(await Promise.all([soon(bad), soon(bad)])).toMatchObject([{ code: "EIO" }, { code: "EIO" }]);
+    expect(await soon(bad)).toMatchObject({ code: "EIO" });
+    expect(() => bad.sync()).toThrow("EIO");
+    bad.close();
+  });
+
+  test("says so too when the failed one was waited for", async () => {
+    const bad = log();
+    expect(() => bad.sync()).toThrow("EIO");
+    expect(() => bad.sync()).toThrow("EIO");
+    expect(await soon(bad)).toMatchObject({ code: "EIO" });
+    bad.close();
   });
 });
 
@@ -227,6 +253,89 @@ describe("a damaged record", () => {
     expect(again.load("r1")?.damaged).toBeUndefined();
     expect(again.load("r1")?.events.at(-1)?.kind).toBe("run.completed");
     expect(again.check()).toEqual([]);
+    again.close();
+  });
+});
+
+describe("a damaged program", () => {
+  test("is written again with the next run of it", () => {
+    const file = join(folder, "program", "weave.db");
+    const store = sqliteStore(file, NOW);
+    const start = { run: "r1", file: "a.weave", flow: "main", graph: graphOf(program), inputs: {}, seed: 5, options: {}, startedAt: WALL };
+    store.begin(start, "me", 0);
+    const db = new DatabaseSync(file);
+    expect(db.prepare("UPDATE contents SET body = substr(body, 2)").run().changes).toBe(1);
+    db.close();
+    store.begin({ ...start, run: "r2" }, "me", 0);
+    expect(store.load("r2")?.start.graph).toEqual(graphOf(program));
+    expect(store.check()).toEqual([]);
+    store.close();
+  });
+});
+
+describe("a damaged large result", () => {
+  const large = { kind: "result", path: "main/t", guard: "g", outcome: { kind: "value", value: "y".repeat(9000) } } satisfies StoreRecord;
+  const value = (store: Store, run: string): unknown => store.load(run)?.results.get("main/t")?.outcome;
+  const begin = (store: Store, run: string): number =>
+    store.begin(
+      { run, file: "a.weave", flow: "main", graph: graphOf(program), inputs: {}, seed: 5, options: {}, startedAt: WALL },
+      "me",
+      0,
+    );
+  const damage = (file: string, run: string): void => {
+    const db = new DatabaseSync(file);
+    db.prepare(
+      "UPDATE contents SET body = substr(body, 1, 500) || 'AAAA' || substr(body, 505) WHERE hash IN (SELECT hash FROM large_results WHERE run = ?)",
+    ).run(run);
+    db.close();
+  };
+
+  test.each([
+    ["in clear", false],
+    ["sealed", true],
+  ])("is written again when it is given again (%s), by the run that is mended or by another", (_, sealed) => {
+    const file = join(folder, "again", "weave.db");
+    const open = (): Store => sqliteStore(file, { ...NOW, sensitive: () => sealed });
+    const first = open();
+    const fence = begin(first, "r1");
+    first.append("r1", fence, [large]);
+    first.append("r1", fence, [large]);
+    damage(file, "r1");
+    expect(first.load("r1")?.damaged).toContain("a large result in record 1");
+    first.mend("r1", fence);
+    first.append("r1", fence, [large]);
+    expect(first.load("r1")?.damaged).toBeUndefined();
+    expect(value(first, "r1")).toEqual(large.outcome);
+    first.close();
+    damage(file, "r1");
+    const second = open();
+    second.append("r2", begin(second, "r2"), [large]);
+    expect(value(second, "r2")).toEqual(large.outcome);
+    // The same one stands for every run that gave it.
+    expect(value(second, "r1")).toEqual(large.outcome);
+    expect(second.check()).toEqual([]);
+    second.close();
+  });
+
+  test.each([
+    ["in clear", false],
+    ["sealed", true],
+  ])("is not carried into a repaired store (%s), and a whole one is", (_, sealed) => {
+    const file = join(folder, "repaired", "weave.db");
+    const open = (): Store => sqliteStore(file, { ...NOW, sensitive: () => sealed });
+    const store = open();
+    const inputs = { a: "i".repeat(9000) };
+    const start = { run: "r1", file: "a.weave", flow: "main", graph: graphOf(program), inputs, seed: 5, options: {}, startedAt: WALL };
+    store.append("r1", store.begin(start, "me", 0), [large]);
+    const other: StoreRecord = { ...large, outcome: { kind: "value", value: "z".repeat(9000) } };
+    store.append("r2", begin(store, "r2"), [other]);
+    store.close();
+    damage(file, "r2");
+    expect(salvage(file, () => false, WALL)).toMatchObject({ runs: 2, lost: [] });
+    const again = open();
+    expect(again.check()).toEqual([]);
+    expect(again.load("r1")?.start.inputs).toEqual(inputs);
+    expect([value(again, "r1"), value(again, "r2")]).toEqual([large.outcome, undefined]);
     again.close();
   });
 });

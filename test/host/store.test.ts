@@ -1,12 +1,14 @@
 /** What every store must do, asked of each of them; and what only a file can suffer. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Log, logOf } from "../../src/host/store/log.js";
 import { memoryStore } from "../../src/host/store/memory.js";
+import type { Database } from "../../src/host/store/migrations.js";
 import { sqliteStore } from "../../src/host/store/sqlite.js";
 import type { Graph } from "../../src/plan/ir.js";
 import { hash53 } from "../../src/runtime/hash.js";
@@ -353,6 +355,47 @@ describe("a store in a file", () => {
     store.close();
   });
 
+  test("deletes what nothing names any more, looking through the records at most once", () => {
+    const told: string[] = [];
+    const database = (at: string): Database => {
+      const real = new DatabaseSync(at);
+      return {
+        exec: (text) => real.exec(text),
+        close: () => real.close(),
+        prepare: (text) => {
+          told.push(text);
+          return real.prepare(text);
+        },
+      };
+    };
+    const store = sqliteStore(file(), { database, now: () => 10 });
+    store.begin({ ...startOf("r1"), graph: { ...graph, file: "g".repeat(5000) }, inputs: { a: "i".repeat(5000) } }, "me", 1000);
+    const beside = new DatabaseSync(file());
+    // As earlier versions kept them.
+    beside.exec(`
+      INSERT INTO contents (hash, body) VALUES ('of-record', ''), ('of-cache', ''), ('of-set-aside', ''), ('of-nothing', '');
+      INSERT INTO records (run, n, kind, body, sum) VALUES ('r1', 1, 'result', '@of-record', 0);
+      INSERT INTO set_aside (run, n, kind, body, sum, at) VALUES ('r1', 2, 'result', '@of-set-aside', 0, 0);
+      INSERT INTO cache (key, run, path, body, at, until, sum) VALUES ('k', 'r1', 'a', '@of-cache', 0, 99, 0);`);
+    store.prune(5);
+    const hashes = beside
+      .prepare("SELECT hash FROM contents ORDER BY hash DESC")
+      .all()
+      .map((row) => String(row["hash"]));
+    expect(hashes.filter((hash) => hash.startsWith("of-"))).toEqual(["of-set-aside", "of-record", "of-cache"]);
+    expect(hashes).toHaveLength(5);
+    expect(store.load("r1")?.start.inputs).toEqual({ a: "i".repeat(5000) });
+    const [sweep] = told.filter((text) => text.startsWith("DELETE FROM contents"));
+    const plan = beside.prepare(`EXPLAIN QUERY PLAN ${sweep}`).all();
+    // What is done for each of the contents anew.
+    const again = new Set<unknown>();
+    for (const { id, parent, detail } of plan) if (String(detail).startsWith("CORRELATED") || again.has(parent)) again.add(id);
+    expect(plan.filter(({ id, detail }) => again.has(id) && String(detail).startsWith("SCAN"))).toEqual([]);
+    expect(again.size).toBeGreaterThan(0);
+    beside.close();
+    store.close();
+  });
+
   test("stops reading at a record that was changed", () => {
     const store = sqliteStore(file());
     const fence = store.begin(startOf("r1"), "me", 1000);
@@ -367,6 +410,21 @@ describe("a store in a file", () => {
     expect(loaded?.damaged).toBe("record 2 of the run r1 does not fit its checksum");
     expect(again.check()).toEqual([loaded?.damaged]);
     again.close();
+  });
+
+  test("gives nothing of a record of which a part cannot be read, since mending sets all of it aside", () => {
+    const store = sqliteStore(file());
+    const fence = store.begin(startOf("r1"), "me", 1000);
+    store.append("r1", fence, [event(1)]);
+    store.append("r1", fence, [event(2), result("a", "x"), result("large", "y".repeat(50_000)), event(3)]);
+    const db = new DatabaseSync(file());
+    db.exec("UPDATE contents SET body = replace(body, 'yyyyyyyyyy', 'z')");
+    db.close();
+    const seen = () => [store.load("r1")?.events.map((e) => e.seq), [...(store.load("r1")?.results.keys() ?? [])]];
+    expect(seen()).toEqual([[1], []]);
+    store.mend("r1", fence);
+    expect(seen()).toEqual([[1], []]);
+    store.close();
   });
 
   test("keeps what is committed together in one row, in order", () => {
@@ -490,6 +548,75 @@ describe("a store in a file", () => {
     const other = join(folder, "other.db");
     writeFileSync(other, "this is not a database, it is a text of some length".repeat(40));
     expect(() => sqliteStore(other)).toThrow("damaged");
+  });
+
+  test("makes what a person asked of a run durable before it says that it is done", () => {
+    let syncs = 0;
+    const log = (database: string): Log => {
+      const real = logOf(database);
+      return {
+        ...real,
+        sync: () => {
+          syncs++;
+          real.sync();
+        },
+      };
+    };
+    const store = sqliteStore(file(), { log });
+    store.begin(startOf("r1"), "me", 1000);
+    expect([store.request("r1", "cancel"), syncs]).toEqual([true, 1]);
+    store.answer("r1", "main/ask", 1);
+    expect(syncs).toBe(2);
+    store.close();
+  });
+
+  test("named by a link or from the current folder has its log where SQLite keeps it, wherever one goes then", () => {
+    sqliteStore(file()).close();
+    const link = join(folder, "link.db");
+    symlinkSync(file(), link);
+    for (const [run, name] of [
+      ["r1", link],
+      ["r2", relative(process.cwd(), file())],
+    ] as const) {
+      const logs: string[] = [];
+      const log = (database: string): Log => {
+        logs.push(database);
+        return logOf(database);
+      };
+      const store = sqliteStore(name, { log });
+      store.append(run, store.begin(startOf(run), "me", 1000), [event(1)]);
+      store.sync();
+      store.close();
+      expect(logs).toEqual([realpathSync(file())]);
+    }
+  });
+
+  test("keeps no more of a log than is needed, however many processes come and go", () => {
+    const used = (run: string): void => {
+      const store = sqliteStore(file());
+      const fence = store.begin(startOf(run), "me", 1000);
+      store.append(run, fence, [event(1)]);
+      store.settle(run, fence, "completed", { costUsd: 0, calls: 0 });
+      store.close();
+    };
+    // As long as one has it open, the log is not deleted.
+    const first = sqliteStore(file());
+    const fence = first.begin(startOf("first"), "me", 1000);
+    first.append("first", fence, [result("a", "y".repeat(1 << 20))]);
+    const size = (): number => statSync(`${file()}-wal`).size;
+    used("r0");
+    const before = size();
+    for (let i = 1; i <= 40; i++) used(`r${i}`);
+    // Each writes some pages, and what is kept free behind them is a megabyte at most.
+    expect(size()).toBeLessThan(before + 40 * (1 << 15) + (1 << 20));
+    // And one that goes on finds room before it, so that the file does not grow with each commit.
+    const sizes = new Set<number>();
+    for (let i = 1; i <= 40; i++) {
+      first.append("first", fence, [event(i)]);
+      sizes.add(size());
+    }
+    expect(sizes.size).toBeLessThanOrEqual(2);
+    first.close();
   });
 
   test("a second process that wants the run is told who has it", () => {

@@ -1,13 +1,12 @@
 /**
  * A disk that fails under a store. In front of the database it refuses at the n-th commit, as SQLite tells it: no room, a
- * write that was cut short, a sync that failed (what was written may be there or not); in front of the log at the n-th
- * sync, as the system tells it. In the files themselves it leaves
- * what a power cut leaves: a log that ends in the middle of a record, bytes that are others, pages that were half written.
+ * write that was cut short, a sync that failed (what was written may be there or not); under the log at the n-th sync, as
+ * the system tells it. In the files themselves it leaves what a power cut leaves: a log that ends in the middle of a record, bytes that are others, pages that were half written.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, fdatasync, fdatasyncSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Log, logOf } from "../../src/host/store/log.js";
+import { type Disk, logOf } from "../../src/host/store/log.js";
 import type { Database } from "../../src/host/store/migrations.js";
 import type { SqliteOptions } from "../../src/host/store/sqlite.js";
 
@@ -17,30 +16,29 @@ type CommitFault = keyof typeof CODES;
 export type DiskFault = CommitFault | "a log that cannot be synced";
 export const diskFaults: readonly DiskFault[] = [...(Object.keys(CODES) as CommitFault[]), "a log that cannot be synced"];
 
-/** A store's disk whose n-th commit or sync, and every one after it, fails. */
-export function failing(fault: DiskFault, from: number): Pick<SqliteOptions, "database" | "log"> {
-  return fault === "a log that cannot be synced" ? { log: failingLog(from) } : { database: failingDatabase(fault, from) };
+/** A disk whose n-th sync of a log fails, and no other: Linux tells of what could not be written once. */
+export function failingOnce(from: number): Disk {
+  let syncs = 0;
+  const failed = (): Error | null =>
+    ++syncs === from ? Object.assign(new Error("made to fail: EIO"), { code: "EIO", syscall: "fdatasync" }) : null;
+  return {
+    fdatasync: (handle, then) => {
+      const thrown = failed();
+      fdatasync(handle, (really) => then(thrown ?? really));
+    },
+    fdatasyncSync: (handle) => {
+      const thrown = failed();
+      if (thrown !== null) throw thrown;
+      fdatasyncSync(handle);
+    },
+  };
 }
 
-function failingLog(from: number): (database: string) => Log {
-  return (database) => {
-    const log = logOf(database);
-    let syncs = 0;
-    const failed = (): Error | undefined =>
-      ++syncs < from ? undefined : Object.assign(new Error("made to fail: EIO"), { code: "EIO", syscall: "fdatasync" });
-    return {
-      ...log,
-      sync: () => {
-        const thrown = failed();
-        if (thrown !== undefined) throw thrown;
-        log.sync();
-      },
-      syncSoon: (then) => {
-        const thrown = failed();
-        log.syncSoon((really) => then(thrown ?? really));
-      },
-    };
-  };
+/** A store's disk whose n-th commit, and every one after it, or n-th sync fails. */
+export function failing(fault: DiskFault, from: number): Pick<SqliteOptions, "database" | "log"> {
+  return fault === "a log that cannot be synced"
+    ? { log: (database) => logOf(database, failingOnce(from)) }
+    : { database: failingDatabase(fault, from) };
 }
 
 function failingDatabase(fault: CommitFault, from: number): (file: string) => Database {

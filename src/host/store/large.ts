@@ -20,27 +20,45 @@ export interface LargeResults {
 }
 
 export function largeResults(sql: (text: string) => StatementSync, seals: Sealing): LargeResults {
-  const plainName = (text: string): string => createHash("sha256").update(text).digest("hex");
+  const textOf = (name: string): string | undefined => {
+    const body = sql("SELECT body FROM contents WHERE hash = ?").get(name)?.["body"];
+    return body === undefined ? undefined : textNamed(name, String(body), seals);
+  };
+  /** Names that were given again and could be read: what is kept is read once here, not for each call that gives it. */
+  const sound = new Set<string>();
+  /** What cannot be read is not kept: it is written once more. */
+  const isKept = (name: string): boolean => {
+    if (sql("SELECT 1 FROM contents WHERE hash = ?").get(name) === undefined) return false;
+    if (!sound.has(name) && textOf(name) !== undefined) sound.add(name);
+    return sound.has(name);
+  };
   return {
     keep(run, outcome, sealed) {
       if (!isLarge(outcome)) return undefined;
       const text = JSON.stringify(outcome);
-      const name = sealed ? seals.name(text) : plainName(text);
-      if (sql("SELECT 1 FROM contents WHERE hash = ?").get(name) === undefined)
-        sql("INSERT INTO contents (hash, body) VALUES (?, ?)").run(name, sealed ? SEALED + seals.seal(text) : text);
+      const name = sealed ? seals.name(text) : hashOf(text);
+      if (!isKept(name))
+        sql("INSERT OR REPLACE INTO contents (hash, body) VALUES (?, ?)").run(name, sealed ? SEALED + seals.seal(text) : text);
       sql("INSERT OR IGNORE INTO large_results (hash, run) VALUES (?, ?)").run(name, run);
       return name;
     },
     find(name) {
-      const row = sql("SELECT body FROM contents WHERE hash = ?").get(name);
-      if (row === undefined) return undefined;
-      const body = String(row["body"]);
-      const text = openText(body, seals);
-      if (text === undefined || name !== (body.startsWith(SEALED) ? seals.name(text) : plainName(text))) return undefined;
-      return JSON.parse(text) as Outcome;
+      const text = textOf(name);
+      if (text !== undefined) return JSON.parse(text) as Outcome;
+      sound.delete(name);
+      return undefined;
     },
   };
 }
+
+/** The text that is kept under a name; undefined where it is another or cannot be opened with the key. */
+export function textNamed(name: string, body: string, seals: Sealing): string | undefined {
+  const text = openText(body, seals);
+  if (text === undefined) return undefined;
+  return name === (body.startsWith(SEALED) ? seals.name(text) : hashOf(text)) ? text : undefined;
+}
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** Whether something is longer than `LARGE` as JSON, about; no more of it is looked at than that. */
 function isLarge(value: unknown): boolean {

@@ -5,14 +5,16 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { StoreError } from "../../runtime/store.js";
 import { copyEvaluations } from "./evaluation-rows.js";
 import { guarded } from "./failures.js";
+import { textNamed } from "./large.js";
 import { MIGRATIONS } from "./migrations.js";
 import { checksum, entriesIn, isEvent, type Row as RecordRow } from "./rows.js";
-import { SEALED } from "./sealing.js";
+import { type Sealing, sealing } from "./sealing.js";
 import { sqliteStore } from "./sqlite.js";
 
 export interface Salvaged {
@@ -49,7 +51,8 @@ export function salvage(file: string, isAlive: (owner: string) => boolean, now: 
         "locked",
         `the run ${String(busy[0]?.["id"])} is being carried out by ${String(busy[0]?.["owner"])}: stop it first`,
       );
-    const found = from === undefined ? { runs: 0, cut: [], lost: [], evaluations: [] } : copied(from, to);
+    const found =
+      from === undefined ? { runs: 0, cut: [], lost: [], evaluations: [] } : copied(from, to, sealing(join(dirname(file), "key")));
     from?.close();
     to.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     to.close();
@@ -95,7 +98,7 @@ function rowsOf(db: DatabaseSync, select: string, ...args: readonly string[]): R
   return found;
 }
 
-function copied(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, "aside"> {
+function copied(from: DatabaseSync, to: DatabaseSync, seals: Sealing): Omit<Salvaged, "aside"> {
   const ids = new Set<string>();
   for (const select of [
     "SELECT id FROM runs",
@@ -108,8 +111,9 @@ function copied(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, "aside"> {
   const contents = (hash: string): string | undefined => {
     const body = rowsOf(from, "SELECT body FROM contents WHERE hash = ?", hash)[0]?.["body"];
     if (typeof body !== "string") return undefined;
-    // What is sealed tells by itself whether it was changed.
-    return body.startsWith(SEALED) || createHash("sha256").update(body).digest("hex") === hash ? body : undefined;
+    // A large result that is sealed has its name by the key, all else by the text as it is kept.
+    const isWhole = createHash("sha256").update(body).digest("hex") === hash || textNamed(hash, body, seals) !== undefined;
+    return isWhole ? body : undefined;
   };
   /** Copies a text that is kept by its hash; false when it cannot be read. */
   const carry = (text: string): boolean => {

@@ -4,8 +4,8 @@
  * The schema has a version; a newer one than this program knows is refused, an older one is migrated.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, realpathSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { hash53 } from "../../runtime/hash.js";
@@ -46,11 +46,23 @@ export interface SqliteOptions {
   readonly log?: (database: string) => Log;
 }
 
+/** The hashes under which texts are kept that stand in a column of a table as `@` and their hash. */
+const NAMED = [
+  ["records", "body"],
+  ["cache", "body"],
+  ["set_aside", "body"],
+  ["runs", "graph"],
+  ["runs", "inputs"],
+]
+  .map(([table, column]) => `SELECT substr(${column}, 2) FROM ${table} WHERE ${column} >= '@' AND ${column} < 'A'`)
+  .join(" UNION ALL ");
+
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const { now = Date.now, hasEnded = () => false } = options;
   const { db, log } = guarded(() => open(file, options));
-  const seals = sealing(join(dirname(file), "key"));
+  // Read when it is needed first, and another folder may be the current one by then.
+  const seals = sealing(join(dirname(resolve(file)), "key"));
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
     let found = statements.get(text);
@@ -88,7 +100,10 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const put = (text: string): string => {
     if (text.length <= LARGE) return text;
     const hash = createHash("sha256").update(text).digest("hex");
-    sql("INSERT OR IGNORE INTO contents (hash, body) VALUES (?, ?)").run(hash, text);
+    // What was damaged is written again.
+    sql(
+      "INSERT INTO contents (hash, body) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
+    ).run(hash, text);
     return `@${hash}`;
   };
   const get = (text: string): string | undefined => {
@@ -198,7 +213,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       guarded(() => sql("UPDATE runs SET owner = NULL, lease = 0 WHERE id = ? AND fence = ?").run(run, fence));
     },
     request: (run, what) =>
-      guarded(() => sql("UPDATE runs SET request = ? WHERE id = ? AND status IN ('running', 'waiting')").run(what, run).changes === 1),
+      transaction(() => sql("UPDATE runs SET request = ? WHERE id = ? AND status IN ('running', 'waiting')").run(what, run).changes === 1),
     requested: (run) =>
       guarded(() => {
         const row = sql("SELECT request FROM runs WHERE id = ?").get(run);
@@ -263,8 +278,9 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         sql("DELETE FROM history WHERE at < ?").run(before);
         sql("DELETE FROM cache WHERE until <= ?").run(now());
         sql("DELETE FROM set_aside WHERE run NOT IN (SELECT id FROM runs)").run();
+        // The list is made once, if it is needed at all, not for each of the contents.
         sql(
-          "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM records WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM large_results WHERE large_results.hash = contents.hash) AND NOT EXISTS (SELECT 1 FROM cache WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM set_aside WHERE body = '@' || hash) AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = '@' || hash OR inputs = '@' || hash)",
+          `DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM large_results WHERE large_results.hash = contents.hash) AND hash NOT IN (${NAMED})`,
         ).run();
         return Number(changes);
       }),
@@ -339,19 +355,22 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
       const body = get(kept);
       if (Number(row["n"]) !== expected || checksum(expected, kind, kept) !== row["sum"] || body === undefined)
         return { whole, damaged: `record ${expected} of the run ${run} does not fit its checksum` };
+      // A row is given as a whole or not at all: mending sets all of it aside.
+      const given: (RunEvent | StoredResult)[] = [];
       for (const entry of entriesIn({ kind, body })) {
         if (typeof entry !== "string") {
           const found = "large" in entry ? wholeOf(entry) : entry;
           if (found === undefined) return { whole, damaged: `a large result in record ${expected} of the run ${run} cannot be read` };
-          take(found);
+          given.push(found);
           continue;
         }
         const plain = openText(entry, seals);
         if (plain === undefined)
           return { whole, damaged: `record ${expected} of the run ${run} cannot be opened with the key of the store` };
         // Earlier versions sealed each result by itself.
-        for (const result of [parsed(plain)].flat()) take(result as StoredResult);
+        given.push(...([parsed(plain)].flat() as StoredResult[]));
       }
+      for (const each of given) take(each);
       whole = expected;
     }
     return { whole, damaged: undefined };
@@ -409,7 +428,8 @@ function open(file: string, { database = (at) => new DatabaseSync(at), log = log
     // Moving the log into the database holds everybody up: done a quarter as often as by default, it takes less in all.
     db.exec("PRAGMA wal_autocheckpoint = 4000");
     db.exec("PRAGMA foreign_keys = ON");
-    return { db: migrated(file, db), log: logged ? log(file) : noLog };
+    // SQLite keeps the log beside the file that a link leads to, wherever the current folder is later.
+    return { db: migrated(file, db), log: logged ? log(realpathSync(file)) : noLog };
   } catch (thrown) {
     db.close();
     throw thrown;
