@@ -31,6 +31,7 @@ import { letGo, lockRows } from "./lock-rows.js";
 import { fenced, takeTurn } from "./locks.js";
 import { type Log, logOf, noLog } from "./log.js";
 import { type Database, migrated } from "./migrations.js";
+import { pruned } from "./pruned.js";
 import { checksum, type Entry, entriesIn, isEvent, type LargeResult, type Row, rowsOf } from "./rows.js";
 import { openText, SEALED, sealing } from "./sealing.js";
 
@@ -45,17 +46,6 @@ export interface SqliteOptions {
   readonly database?: (file: string) => Database;
   readonly log?: (database: string) => Log;
 }
-
-/** The hashes under which texts are kept that stand in a column of a table as `@` and their hash. */
-const NAMED = [
-  ["records", "body"],
-  ["cache", "body"],
-  ["set_aside", "body"],
-  ["runs", "graph"],
-  ["runs", "inputs"],
-]
-  .map(([table, column]) => `SELECT substr(${column}, 2) FROM ${table} WHERE ${column} >= '@' AND ${column} < 'A'`)
-  .join(" UNION ALL ");
 
 /** Opens (or makes) the store in a file; its key stands beside it. */
 export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
@@ -270,20 +260,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         };
         return found;
       }),
-    prune: (before, keep = 0) =>
-      transaction(() => {
-        const { changes } = sql(
-          "DELETE FROM runs WHERE ended_at IS NOT NULL AND ended_at < ? AND id NOT IN (SELECT id FROM runs ORDER BY started_at DESC, id DESC LIMIT ?)",
-        ).run(before, keep);
-        sql("DELETE FROM history WHERE at < ?").run(before);
-        sql("DELETE FROM cache WHERE until <= ?").run(now());
-        sql("DELETE FROM set_aside WHERE run NOT IN (SELECT id FROM runs)").run();
-        // The list is made once, if it is needed at all, not for each of the contents.
-        sql(
-          `DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM large_results WHERE large_results.hash = contents.hash) AND hash NOT IN (${NAMED})`,
-        ).run();
-        return Number(changes);
-      }),
+    prune: (before, keep = 0) => transaction(() => pruned(sql, before, keep, now())),
     retain: (policy) => {
       transaction(() => {
         sql("DELETE FROM settings WHERE name = 'retention'").run();
