@@ -14,8 +14,6 @@ interface First {
 /** Where Chevrotain keeps the lookahead of a part of a rule: its kind, and its number in the lower eight bits. */
 const KEYS = { alternation: 1 << 8, option: 2 << 8, repetition: 3 << 8 } as const;
 
-const firstOfRule = (rule: Rule): First => firstOfRow(rule.definition);
-
 /** The first tokens of productions in a row. */
 function firstOfRow(row: readonly IProduction[]): First {
   const tokens = new Set<string>();
@@ -29,7 +27,7 @@ function firstOfRow(row: readonly IProduction[]): First {
 
 function firstOf(production: IProduction): First {
   if (production instanceof Terminal) return { tokens: [production.terminalType.name], empty: false };
-  if (production instanceof NonTerminal) return firstOfRule(production.referencedRule);
+  if (production instanceof NonTerminal) return firstOfRow(production.referencedRule.definition);
   if (production instanceof Alternation) {
     const each = production.definition.map(firstOf);
     return { tokens: [...new Set(each.flatMap((first) => first.tokens))], empty: each.some((first) => first.empty) };

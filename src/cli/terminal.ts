@@ -5,6 +5,7 @@
  */
 import { fstatSync, writeSync } from "node:fs";
 import type { Writable } from "node:stream";
+import { codeOf } from "../host/files.js";
 
 /** Exit codes of every command. */
 export const EXIT = { done: 0, failed: 1, usage: 2, diagnostics: 3, budget: 4, waiting: 5, unrecorded: 6, interrupted: 130 } as const;
@@ -73,7 +74,7 @@ function writeAll(fd: number, bytes: Buffer): void {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
-      if (!hasCode(error, "EAGAIN")) throw error;
+      if (codeOf(error) !== "EAGAIN") throw error;
       // Somebody made the pipe one that does not let a writer wait.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
@@ -90,7 +91,7 @@ export function terminal(): Terminal {
   const closed: (() => void)[] = [];
   let open = true;
   const broken = (error: unknown): void => {
-    if (!hasCode(error, "EPIPE") && !hasCode(error, "ERR_STREAM_DESTROYED")) throw error;
+    if (!["EPIPE", "ERR_STREAM_DESTROYED"].includes(codeOf(error) ?? "")) throw error;
     if (!open) return;
     open = false;
     for (const callback of closed) callback();
@@ -119,10 +120,6 @@ export function terminal(): Terminal {
       else callback();
     },
   };
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 /** Waits until everything that was written has been passed on. */

@@ -158,7 +158,8 @@ export function readText(path: string): { readonly kind: "text"; readonly text: 
   }
 }
 
-const codeOf = (error: unknown): string | undefined =>
+/** The code of what the system or Node said, such as `ENOENT`. */
+export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 
 /** The longest prefix that is UTF-8 ends where a lossy reading and the bytes part. */

@@ -25,17 +25,17 @@ export interface Places {
   /** When the first request of the attempt that goes on was made, in milliseconds of the run. */
   readonly asked: (path: string) => number | undefined;
   /** A call has gone on since: its place of then is over. */
-  readonly moved: (event: { readonly kind: RunEvent["kind"] }) => void;
+  readonly moved: (path: string) => void;
 }
 
 /** Events after which a call asks anew for what it needs. */
-const moving: ReadonlySet<string> = new Set<RunEvent["kind"]>([
-  "call.attempt_failed",
-  "call.retried",
-  "call.fell_back",
-  "model.answered",
-  "model.failed",
-]);
+const MOVING = ["call.attempt_failed", "call.retried", "call.fell_back", "model.answered", "model.failed"] as const;
+const moving: ReadonlySet<string> = new Set<RunEvent["kind"]>(MOVING);
+
+/** Whether a call goes on from where it stood. */
+export function moves<E extends { readonly kind: RunEvent["kind"] }>(event: E): event is Extract<E, { kind: (typeof MOVING)[number] }> {
+  return moving.has(event.kind);
+}
 const ending: ReadonlySet<string> = new Set<RunEvent["kind"]>(["call.completed", "call.failed", "region.completed", "region.failed"]);
 
 /** `startedAt`: when the run was started, in milliseconds since 1970. */
@@ -71,8 +71,8 @@ export function placesIn(events: readonly RunEvent[], startedAt: number): Places
       return place?.inFlight === true ? Number.NEGATIVE_INFINITY : (place?.queued[what] ?? place?.since);
     },
     asked: (path) => places.get(path)?.asked,
-    moved: (event) => {
-      if (moving.has(event.kind) && "path" in event) places.delete(String(event.path));
+    moved: (path) => {
+      places.delete(path);
     },
   };
 }

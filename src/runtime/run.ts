@@ -22,6 +22,7 @@ import { account, dollars } from "./ledger.js";
 import type { Context, Program, Run, Totals } from "./machine.js";
 import { hasSagas } from "./notes.js";
 import type { RunOptions } from "./options.js";
+import { moves } from "./past-places.js";
 import { normalPriority } from "./policy.js";
 import { type Prepared, prepare } from "./prepare.js";
 import { program } from "./program.js";
@@ -105,7 +106,7 @@ export function run(graph: Graph, flowName: string, inputs: Fields, options: Run
     past === undefined
       ? feed.emit
       : (event: NewEvent): void => {
-          past.places().moved(event);
+          if (moves(event)) past.places().moved(event.path);
           if (past.told(event)) options.onRetold?.(event);
           else feed.emit(event);
         };

@@ -276,12 +276,8 @@ describe("a damaged program", () => {
 describe("a damaged large result", () => {
   const large = { kind: "result", path: "main/t", guard: "g", outcome: { kind: "value", value: "y".repeat(9000) } } satisfies StoreRecord;
   const value = (store: Store, run: string): unknown => store.load(run)?.results.get("main/t")?.outcome;
-  const begin = (store: Store, run: string): number =>
-    store.begin(
-      { run, file: "a.weave", flow: "main", graph: graphOf(program), inputs: {}, seed: 5, options: {}, startedAt: WALL },
-      "me",
-      0,
-    );
+  const begin = (store: Store, run: string, inputs: Readonly<Record<string, unknown>> = {}): number =>
+    store.begin({ run, file: "a.weave", flow: "main", graph: graphOf(program), inputs, seed: 5, options: {}, startedAt: WALL }, "me", 0);
   const damage = (file: string, run: string): void => {
     const db = new DatabaseSync(file);
     db.prepare(
@@ -325,8 +321,7 @@ describe("a damaged large result", () => {
     const open = (): Store => sqliteStore(file, { ...NOW, sensitive: () => sealed });
     const store = open();
     const inputs = { a: "i".repeat(9000) };
-    const start = { run: "r1", file: "a.weave", flow: "main", graph: graphOf(program), inputs, seed: 5, options: {}, startedAt: WALL };
-    store.append("r1", store.begin(start, "me", 0), [large]);
+    store.append("r1", begin(store, "r1", inputs), [large]);
     const other: StoreRecord = { ...large, outcome: { kind: "value", value: "z".repeat(9000) } };
     store.append("r2", begin(store, "r2"), [other]);
     store.close();

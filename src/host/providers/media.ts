@@ -3,12 +3,13 @@
  * address, or bytes. What a file is, is seen from its bytes, and it must be what its type says. Documents that are text
  * are sent as text. Sizes are limited; what is no such thing is told before anything is paid.
  */
-import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { MediaKind } from "../../plan/ir.js";
 import { mediaBytes } from "../../plan/request-size.js";
 import { type CallFailure, failure, isFailure, thrownMessage } from "../../runtime/failure.js";
 import type { Message, ModelRequest, UserPart } from "../../runtime/provider.js";
+import { codeOf } from "../files.js";
+import { sha256 } from "../sha256.js";
 import { confined, type FileOptions } from "../tools/files.js";
 import { nothingUsed } from "./provider-failure.js";
 import { fetchPublic } from "./public-fetch.js";
@@ -49,7 +50,7 @@ export async function mediumHash(value: unknown, of: MediaKind, files: FileOptio
   if (typeof value === "string" && isAddress(value)) return value;
   try {
     const { data } = await bytesOf({ kind: "media", of, value }, files, new AbortController().signal);
-    return `sha256:${createHash("sha256").update(data).digest("hex")}`;
+    return `sha256:${sha256(data)}`;
   } catch (thrown) {
     return `not readable: ${thrownMessage(thrown)}`;
   }
@@ -119,7 +120,7 @@ async function fromFile(path: string, of: MediaKind, files: FileOptions): Promis
     return { data: new Uint8Array(await readFile(place)), name: path };
   } catch (thrown) {
     if (isFailure(thrown)) throw "usage" in thrown ? thrown : unread(thrown.kind, thrown.message);
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+    const code = codeOf(thrown);
     const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : thrownMessage(thrown);
     throw unread("tool_error", `the ${of} ${path} cannot be read: ${why}`);
   }

@@ -3,12 +3,12 @@
  * by what was asked; where the same thing was asked several times, each answer knows the place it was asked from. What
  * must not be kept in clear is hashed or masked before it becomes part of a question.
  */
-import { createHash } from "node:crypto";
 import type { FailureKind } from "../../runtime/failure.js";
 import { canonical } from "../../runtime/hash.js";
 import type { Message, ModelAnswer, ModelRequest, ToolCallRequest, Usage } from "../../runtime/provider.js";
 import { scrubber } from "../../runtime/scrub.js";
 import { isPlain } from "../../runtime/values.js";
+import { sha256 } from "../sha256.js";
 
 export type QuestionKind = "agent" | "tool" | "person";
 
@@ -147,7 +147,7 @@ export function sameTerms(recorded: Base, asked: Base): boolean {
   return recorded.model === undefined || canonical(recorded) === canonical(asked);
 }
 
-export const sha = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+export const sha = (text: string): string => `sha256:${sha256(text)}`;
 
 /** The question that a request to a model is; `clean` takes out what must not be written down. */
 export function modelQuestion(request: ModelRequest, shown: Shown, clean: <T>(value: T) => T): Omit<Question, "answers"> {

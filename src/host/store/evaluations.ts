@@ -2,7 +2,6 @@
  * Evaluations in the store of runs (SQLite): what each was, and a row for each run of a case, durable when it is added,
  * so that an evaluation that was killed goes on where it was. Rows are written once and never changed; a damaged one is an error.
  */
-import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Row } from "../../runtime/evals/results.js";
 import { StoreError } from "../../runtime/store.js";
@@ -57,7 +56,7 @@ export function evaluationsIn(file: string): Evaluations {
   db.exec("PRAGMA busy_timeout = 5000");
   db.exec("PRAGMA synchronous = FULL");
   db.exec("PRAGMA foreign_keys = ON");
-  const seals = sealing(join(dirname(file), "key"));
+  const seals = sealing(file);
   const evaluations: Evaluations = {
     begin: (start) => {
       db.prepare(

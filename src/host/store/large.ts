@@ -2,9 +2,9 @@
  * Results above a few kB: each is kept once, by the hash of its content, however many calls of whichever runs gave it; a
  * record only names it. What is sealed is named by a hash that needs the key, so that its name tells nothing either.
  */
-import { createHash } from "node:crypto";
 import type { StatementSync } from "node:sqlite";
 import type { StoredResult } from "../../runtime/store.js";
+import { sha256 } from "../sha256.js";
 import { openText, SEALED, type Sealing } from "./sealing.js";
 
 type Outcome = StoredResult["outcome"];
@@ -36,7 +36,7 @@ export function largeResults(sql: (text: string) => StatementSync, seals: Sealin
     keep(run, outcome, sealed) {
       if (!isLarge(outcome)) return undefined;
       const text = JSON.stringify(outcome);
-      const name = sealed ? seals.name(text) : hashOf(text);
+      const name = sealed ? seals.name(text) : sha256(text);
       if (!isKept(name))
         sql("INSERT OR REPLACE INTO contents (hash, body) VALUES (?, ?)").run(name, sealed ? SEALED + seals.seal(text) : text);
       sql("INSERT OR IGNORE INTO large_results (hash, run) VALUES (?, ?)").run(name, run);
@@ -55,10 +55,8 @@ export function largeResults(sql: (text: string) => StatementSync, seals: Sealin
 export function textNamed(name: string, body: string, seals: Sealing): string | undefined {
   const text = openText(body, seals);
   if (text === undefined) return undefined;
-  return name === (body.startsWith(SEALED) ? seals.name(text) : hashOf(text)) ? text : undefined;
+  return name === (body.startsWith(SEALED) ? seals.name(text) : sha256(text)) ? text : undefined;
 }
-
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** Whether something is longer than `LARGE` as JSON, about; no more of it is looked at than that. */
 function isLarge(value: unknown): boolean {

@@ -2,9 +2,9 @@
  * The locks of a store in SQLite: tables `locks` and `lock_waits`. Names may hold what is redacted elsewhere, so a row is
  * found by the hash of its name and the name itself is sealed.
  */
-import { createHash } from "node:crypto";
 import type { StatementSync } from "node:sqlite";
 import type { StoredStatus } from "../../runtime/store.js";
+import { sha256 } from "../sha256.js";
 import type { LockRow, LockRows, WaitRow } from "./locks.js";
 import type { Sealing } from "./sealing.js";
 
@@ -12,7 +12,6 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** Locks over prepared statements. */
 export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): LockRows {
-  const keyOf = (name: string): string => createHash("sha256").update(name).digest("hex");
   const rowOf = (row: Row): LockRow => ({
     name: seals.open(String(row["name"])) ?? "",
     run: String(row["run"]),
@@ -21,12 +20,12 @@ export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): 
   const behindOf = (told: unknown): WaitRow["behind"] => (typeof told === "string" ? JSON.parse(seals.open(told) ?? "[]") : []);
   return {
     holder: (name) => {
-      const row = sql("SELECT run, path, fence FROM locks WHERE key = ?").get(keyOf(name));
+      const row = sql("SELECT run, path, fence FROM locks WHERE key = ?").get(sha256(name));
       return row === undefined ? undefined : { name, run: String(row["run"]), path: String(row["path"]), fence: Number(row["fence"]) };
     },
     waits: (name) =>
       sql("SELECT run, path, behind FROM lock_waits WHERE key = ? ORDER BY ticket")
-        .all(keyOf(name))
+        .all(sha256(name))
         .map((row) => ({ name, run: String(row["run"]), path: String(row["path"]), behind: behindOf(row["behind"]) })),
     all: () => ({
       held: sql("SELECT name, run, path FROM locks").all().map(rowOf),
@@ -36,7 +35,7 @@ export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): 
     }),
     hold: ({ name, run, path, fence }) => {
       sql("INSERT OR REPLACE INTO locks (key, name, run, path, fence) VALUES (?, ?, ?, ?, ?)").run(
-        keyOf(name),
+        sha256(name),
         seals.seal(name),
         run,
         path,
@@ -44,13 +43,13 @@ export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): 
       );
     },
     free: (name) => {
-      sql("DELETE FROM locks WHERE key = ?").run(keyOf(name));
+      sql("DELETE FROM locks WHERE key = ?").run(sha256(name));
     },
     wait: ({ name, run, path, behind }) => {
       const told = behind.length === 0 ? null : seals.seal(JSON.stringify(behind));
       const into = "INSERT INTO lock_waits (key, name, run, path, behind) VALUES (?, ?, ?, ?, ?)";
       sql(`${into} ON CONFLICT (key, run, path) DO UPDATE SET behind = excluded.behind`).run(
-        keyOf(name),
+        sha256(name),
         seals.seal(name),
         run,
         path,
@@ -58,7 +57,7 @@ export function lockRows(sql: (text: string) => StatementSync, seals: Sealing): 
       );
     },
     leave: ({ name, run, path }) => {
-      sql("DELETE FROM lock_waits WHERE key = ? AND run = ? AND path = ?").run(keyOf(name), run, path);
+      sql("DELETE FROM lock_waits WHERE key = ? AND run = ? AND path = ?").run(sha256(name), run, path);
     },
     standing: (run) => {
       const row = sql("SELECT status, owner, lease FROM runs WHERE id = ?").get(run);

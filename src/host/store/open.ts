@@ -5,8 +5,9 @@ import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { type Lease, type Store, StoreError } from "../../runtime/store.js";
-import { sqliteStore } from "./sqlite.js";
+import { codeOf } from "../files.js";
 import { FILE, FOLDER } from "./place.js";
+import { sqliteStore } from "./sqlite.js";
 
 /** Opens a store, made when it is not there; its folder keeps itself out of version control. */
 export function openStore(file: string): Store {
@@ -71,6 +72,6 @@ export function hasEnded(owner: string): boolean {
     const stat = `/proc/${match[1]}/stat`;
     return existsSync(stat) && /\) Z /.test(readFileSync(stat, "utf8"));
   } catch (thrown) {
-    return thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH";
+    return codeOf(thrown) === "ESRCH";
   }
 }

@@ -3,12 +3,11 @@
  * damaged file is kept beside it under another name. A run that lost records says so in its journal, so that resuming it
  * asks about effects that may have been carried out. Nothing is changed before the new file is complete.
  */
-import { createHash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { StoreError } from "../../runtime/store.js";
+import { sha256 } from "../sha256.js";
 import { copyEvaluations } from "./evaluation-rows.js";
 import { guarded } from "./failures.js";
 import { textNamed } from "./large.js";
@@ -51,8 +50,7 @@ export function salvage(file: string, isAlive: (owner: string) => boolean, now: 
         "locked",
         `the run ${String(busy[0]?.["id"])} is being carried out by ${String(busy[0]?.["owner"])}: stop it first`,
       );
-    const found =
-      from === undefined ? { runs: 0, cut: [], lost: [], evaluations: [] } : copied(from, to, sealing(join(dirname(file), "key")));
+    const found = from === undefined ? { runs: 0, cut: [], lost: [], evaluations: [] } : copied(from, to, sealing(file));
     from?.close();
     to.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     to.close();
@@ -112,7 +110,7 @@ function copied(from: DatabaseSync, to: DatabaseSync, seals: Sealing): Omit<Salv
     const body = rowsOf(from, "SELECT body FROM contents WHERE hash = ?", hash)[0]?.["body"];
     if (typeof body !== "string") return undefined;
     // A large result that is sealed has its name by the key, all else by the text as it is kept.
-    const isWhole = createHash("sha256").update(body).digest("hex") === hash || textNamed(hash, body, seals) !== undefined;
+    const isWhole = sha256(body) === hash || textNamed(hash, body, seals) !== undefined;
     return isWhole ? body : undefined;
   };
   /** Copies a text that is kept by its hash; false when it cannot be read. */

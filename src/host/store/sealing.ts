@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 
 /** What a sealed text begins with. */
 export const SEALED = "sealed:";
@@ -16,8 +17,10 @@ export interface Sealing {
   name(text: string): string;
 }
 
-/** Reads the key of a store, made on first use. */
-export function sealing(file: string): Sealing {
+/** Seals with the key that stands beside a database; it is made on first use. */
+export function sealing(database: string): Sealing {
+  // Found at once: the current folder may have changed by the time the key is read.
+  const file = join(dirname(resolve(database)), "key");
   let key: Buffer | undefined;
   const read = (): Buffer => {
     key ??= keyOf(file);

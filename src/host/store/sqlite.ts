@@ -3,9 +3,8 @@
  * up to the first row that does not fit it. Programs and results above a few kB are kept once, by the hash of their content.
  * The schema has a version; a newer one than this program knows is refused, an older one is migrated.
  */
-import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { RunEvent } from "../../runtime/events.js";
 import { hash53 } from "../../runtime/hash.js";
@@ -23,6 +22,7 @@ import {
   StoreError,
   type StoreRecord,
 } from "../../runtime/store.js";
+import { sha256 } from "../sha256.js";
 import { damagedEvaluations } from "./evaluation-rows.js";
 import { failureOf, guarded } from "./failures.js";
 import { LARGE, largeResults } from "./large.js";
@@ -52,7 +52,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   const { now = Date.now, hasEnded = () => false } = options;
   const { db, log } = guarded(() => open(file, options));
   // Read when it is needed first, and another folder may be the current one by then.
-  const seals = sealing(join(dirname(resolve(file)), "key"));
+  const seals = sealing(file);
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
     let found = statements.get(text);
@@ -89,7 +89,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
   /** A text as it is, or the hash under which it is kept. */
   const put = (text: string): string => {
     if (text.length <= LARGE) return text;
-    const hash = createHash("sha256").update(text).digest("hex");
+    const hash = sha256(text);
     // What was damaged is written again.
     sql(
       "INSERT INTO contents (hash, body) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
@@ -100,7 +100,7 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
     if (!text.startsWith("@")) return text;
     const row = sql("SELECT body FROM contents WHERE hash = ?").get(text.slice(1));
     const body = row === undefined ? undefined : String(row["body"]);
-    return body !== undefined && createHash("sha256").update(body).digest("hex") === text.slice(1) ? body : undefined;
+    return body !== undefined && sha256(body) === text.slice(1) ? body : undefined;
   };
 
   const locks = lockRows(sql, seals);

@@ -18,6 +18,7 @@ import {
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { failure } from "../../runtime/failure.js";
 import type { ToolFunction } from "../../runtime/tool.js";
+import { codeOf } from "../files.js";
 
 export interface FileOptions {
   /** The working directory. */
@@ -157,10 +158,6 @@ async function real(path: string, hops = 0): Promise<string> {
     const parent = dirname(path);
     return parent === path ? path : join(await real(parent, hops), path.slice(parent.length).replace(/^[\\/]+/, ""));
   }
-}
-
-function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : undefined;
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -3,12 +3,12 @@
  * included, under `.weave/worktrees` of the repository. What changed in it is merged back as a whole: the plan of a merge is on
  * disk before the first file is written, so that one that was cut off is finished, never left in the middle.
  */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, open as openFile, readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { failure } from "../../runtime/failure.js";
 import type { Worktree, WorktreeAsked, Worktrees } from "../../runtime/tool.js";
+import { sha256 } from "../sha256.js";
 import { git, gitText } from "./git.js";
 import { apply, type Change, changes, merged, type Snapshot, snapshot } from "./merge.js";
 
@@ -25,7 +25,7 @@ const MARK = ".json";
 /** How often a merge is made anew because the tree changed while a resolver worked. */
 const mostTries = 5;
 const folderOf = (home: string): string => join(home, ".weave", "worktrees");
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);
+const hashOf = (text: string): string => sha256(text).slice(0, 12);
 const prefixOf = (run: string): string => `${run.replace(/[^A-Za-z0-9_-]/g, "_")}.`;
 const nameOf = ({ run, key }: Pick<WorktreeAsked, "run" | "key">): string => `${prefixOf(run)}${hashOf(key)}`;
 
