@@ -153,7 +153,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const plain: SpecialisedCallee = { ref: { kind, id: key }, captured: [] };
     specialised.set(key, plain); // circles were reported before; here they only must not loop
     const stateKey = `${kind} ${key}`;
-    effects.set(stateKey, c.effectOf(symbol));
+    // What a flow can reach is known when its body is lowered, and until then nobody asks: there are no circles.
+    if (decl.kind !== "FlowDecl" && decl.kind !== "ComposeDecl") effects.set(stateKey, c.effectOf(symbol));
     switch (decl.kind) {
       case "AgentDecl":
         agents.set(key, agent(callable, decl));

@@ -3,12 +3,12 @@
  * may be repeated, and the names in scope for their arguments.
  */
 import type { Annotation, Expr } from "../syntax/ast.js";
-import { type AnnotationTarget, checkAnnotations } from "./annotations.js";
+import { type AnnotationTarget, checkAnnotations, type Reach } from "./annotations.js";
 import { callableOf } from "./calls.js";
 import type { Checker, Context } from "./checker.js";
 import { effectOfNode, effectOfSymbol, unrepeatable, unrepeatableIn } from "./effects.js";
 import { upperEnd } from "./regions.js";
-import { type Callable, type Env, isCallableDecl } from "./symbols.js";
+import { type Callable, type DeclSymbol, type Env, isCallableDecl } from "./symbols.js";
 import type { Type } from "./types.js";
 
 /** What the annotations before an expression stand before. */
@@ -19,28 +19,33 @@ export function annotationTarget(c: Checker, inner: Expr, context: Context): Ann
     case "Annotated":
       return annotationTarget(c, inner.inner, context);
     case "Map":
-      return { kind: "map", ...reachOf(c, inner, context) };
+      return { kind: "map", reach: () => reachOf(c, inner, context) };
     case "Fork":
-      return { kind: "fork", ...reachOf(c, inner, context) };
+      return { kind: "fork", reach: () => reachOf(c, inner, context) };
     case "Race":
-      return { kind: "race", ...reachOf(c, inner, context) };
+      return { kind: "race", reach: () => reachOf(c, inner, context) };
     case "Vote":
-      return { kind: "vote", ...reachOf(c, inner, context) };
+      return { kind: "vote", reach: () => reachOf(c, inner, context) };
     case "Loop":
-      return { kind: "loop", ...reachOf(c, inner, context) };
+      return { kind: "loop", reach: () => reachOf(c, inner, context) };
     case "Reduce":
-      return { kind: "reduce", ...reachOf(c, inner, context) };
+      return { kind: "reduce", reach: () => reachOf(c, inner, context) };
     case "Call":
       return callTarget(c, inner);
     default:
-      return { kind: "scope", ...reachOf(c, inner, context) };
+      return { kind: "scope", reach: () => reachOf(c, inner, context) };
   }
 }
 
 /** What a region can reach, for annotations that repeat it. */
-function reachOf(c: Checker, inner: Expr, context: Context) {
+function reachOf(c: Checker, inner: Expr, context: Context): Reach {
   const effect = effectOfNode(c, context.scope, inner);
   return { effect, unsafe: effect === "effect" ? unrepeatableIn(c, context.scope, inner) : [] };
+}
+
+/** The same for a declared callable. */
+export function reachOfSymbol(c: Checker, symbol: DeclSymbol): Reach {
+  return { effect: effectOfSymbol(c, symbol), unsafe: unrepeatable(c, symbol) };
 }
 
 /** The same for a call, whose callee is known by then. */
@@ -53,8 +58,7 @@ export function callTarget(c: Checker, expr: Expr): AnnotationTarget {
   return {
     kind: "call",
     callee: { name: callable.symbol.name, kind: callable.decl.kind, type: callableType(callable), span: callable.decl.name.span },
-    effect: effectOfSymbol(c, callable.symbol),
-    unsafe: unrepeatable(c, callable.symbol),
+    reach: () => reachOfSymbol(c, callable.symbol),
     annotations: callable.decl.annotations,
     result: call.result,
   };

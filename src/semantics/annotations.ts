@@ -20,10 +20,8 @@ export interface AnnotationTarget {
   readonly kind: TargetKind;
   /** The declared callable itself, or the callable that is called. */
   readonly callee?: AnnotationCallable;
-  /** What it can reach. */
-  readonly effect?: EffectKind;
-  /** Names of the effects it can reach that are neither idempotent nor isolated; without it the callee stands for them. */
-  readonly unsafe?: readonly string[];
+  /** What it can reach: looked for only where an annotation asks for it. */
+  readonly reach?: () => Reach;
   /** The annotations of the called declaration. */
   readonly annotations?: readonly Annotation[];
   /** The type of the value. */
@@ -32,6 +30,12 @@ export interface AnnotationTarget {
   readonly declaredEffect?: boolean;
   /** The name of a built-in function. */
   readonly name?: string;
+}
+
+export interface Reach {
+  readonly effect: EffectKind;
+  /** Names of the effects that are neither idempotent nor isolated. */
+  readonly unsafe: readonly string[];
 }
 
 export interface AnnotationContext extends ArgumentContext {
@@ -394,10 +398,13 @@ function subjectOf(target: AnnotationTarget): string {
   return target.callee === undefined ? "what it annotates" : `\`${target.callee.name}\``;
 }
 
+const ABOUT_EFFECTS = ["cache", "hedge", "retry", "fallback", "compensate", "approve", "idempotent"] as const;
+
 function checkEffects(inForce: ReadonlyMap<string, InForce>, target: AnnotationTarget, problems: Problems): void {
-  if (target.effect === undefined || target.kind === "bundle") return;
+  if (target.reach === undefined || target.kind === "bundle" || !ABOUT_EFFECTS.some((name) => inForce.has(name))) return;
   const subject = subjectOf(target);
-  if (target.effect !== "effect") {
+  const { effect, unsafe } = target.reach();
+  if (effect !== "effect") {
     reportNothing(inForce, target, subject, problems);
     return;
   }
@@ -407,7 +414,6 @@ function checkEffects(inForce: ReadonlyMap<string, InForce>, target: AnnotationT
   if (hedge !== undefined) problems.report(d.hedgedEffect, placeOf(hedge), { subject });
   const isolated = inForce.has("isolate") || declares(target, "isolate");
   const idempotent = inForce.has("idempotent") || declares(target, "idempotent");
-  const unsafe = target.unsafe ?? (target.callee === undefined ? [] : [target.callee.name]);
   if (isolated || idempotent || unsafe.length === 0) return;
   for (const annotation of ["retry", "fallback"]) {
     const found = inForce.get(annotation);

@@ -71,7 +71,7 @@ function targetsOf(c: Checker, name: string, nameSpan: Span, callee: Expr, env: 
   const symbol = context.scope.names.get(name);
   if (symbol !== undefined) {
     const callable = callableOf(c, callee, env, context);
-    return callable === undefined ? undefined : [ofCallable(callable)];
+    return callable === undefined ? undefined : callableTargets(callable);
   }
   const forms = builtins.get(name);
   if (forms !== undefined) {
@@ -85,6 +85,18 @@ function targetsOf(c: Checker, name: string, nameSpan: Span, callee: Expr, env: 
     c.problems.report(d.unknownName, nameSpan, { name, near }, { fixes });
   }
   return undefined;
+}
+
+const targetsOfCallable = new WeakMap<Callable, readonly Target[]>();
+
+/** A declared callable as a target: the same for every call. */
+function callableTargets(callable: Callable): readonly Target[] {
+  let targets = targetsOfCallable.get(callable);
+  if (targets === undefined) {
+    targets = [ofCallable(callable)];
+    targetsOfCallable.set(callable, targets);
+  }
+  return targets;
 }
 
 function ofCallable(callable: Callable): Target {

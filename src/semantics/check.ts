@@ -20,13 +20,13 @@ import type {
   Signature,
   TypeNode,
 } from "../syntax/ast.js";
-import { annotationTarget, callableType, callTarget, checkAnnotationsAt } from "./annotation-places.js";
+import { annotationTarget, callableType, callTarget, checkAnnotationsAt, reachOfSymbol } from "./annotation-places.js";
 import { type AnnotationTarget, checkMinSuccess } from "./annotations.js";
 import { inferAsk, inferOrchestrate, inferSend } from "./asking.js";
 import { callableOf, inferCall, inferStage } from "./calls.js";
 import type { Checker, Context, Tables } from "./checker.js";
 import { checkAgent, checkMcp, checkModel, checkState, checkToolBinding, modelNamed } from "./declarations.js";
-import { effectOfSymbol, referenceCycles, unrepeatable } from "./effects.js";
+import { effectOfSymbol, referenceCycles } from "./effects.js";
 import { inferChain, inferIf, inferList, inferName, inferRecord, WHAT } from "./expressions.js";
 import { reportMismatch } from "./mismatch.js";
 import { inferBinary, inferUnary } from "./operators.js";
@@ -238,7 +238,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       case "Pipe": {
         const left = infer(expr.left, env, context);
         const type = inferStage(c, expr.stage, expr, left, env, context, expected);
-        c.annotations(expr.stage.annotations, callTarget(c, expr), env, context);
+        if (expr.stage.annotations.length > 0) c.annotations(expr.stage.annotations, callTarget(c, expr), env, context);
         return type;
       }
       case "Call":
@@ -626,8 +626,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
     return {
       kind: kinds[decl.kind],
       callee: { name: symbol.name, kind: decl.kind, type: callableType(callable), span: decl.name.span },
-      effect: effectOfSymbol(c, symbol),
-      unsafe: unrepeatable(c, symbol),
+      reach: () => reachOfSymbol(c, symbol),
       ...(decl.kind === "ToolDecl" && decl.effect ? { declaredEffect: true } : {}),
     };
   }
@@ -667,7 +666,8 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       if (expand(found).kind === "callable") problems.report(d.callableStored, decl.body.span, {});
       else reportMismatch(c, decl.body, found, wanted);
     }
-    c.annotations(decl.annotations, problems.errorCount() === before ? ownTargetOfFlow(symbol) : { kind: "flow" }, env, context);
+    if (decl.annotations.length > 0)
+      c.annotations(decl.annotations, problems.errorCount() === before ? ownTargetOfFlow(symbol) : { kind: "flow" }, env, context);
     return found;
   }
 
