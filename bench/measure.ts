@@ -13,6 +13,16 @@ export interface Figure {
   readonly atLeast?: boolean;
   /** What it was measured against. */
   readonly against?: string;
+  /** What tells how fast this machine is beside the one a limit in time was set on. */
+  readonly yardstick?: Yardstick | undefined;
+}
+
+/** A program that took so long where the limit was set, and was measured here in turns with ours. */
+export interface Yardstick {
+  readonly name: string;
+  readonly there: number;
+  readonly here: number;
+  readonly unit: string;
 }
 
 /** How many times each thing is measured, and whether this run only shows that it works. */
@@ -70,18 +80,31 @@ export function medians<K extends string>(measures: Readonly<Record<K, () => num
 export const shown = (value: number): string =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en-US") : value === 0 ? "0" : value.toPrecision(3);
 
-export function keeps({ value, limit, atLeast = false }: Figure): boolean {
-  return limit === undefined || (atLeast ? value >= limit : value <= limit);
+const within = (value: number, limit: number, atLeast: boolean): boolean => (atLeast ? value >= limit : value <= limit);
+
+/** Whether a figure keeps its limit: as it is, only at the speed of this machine, or not at all. */
+export function kept({ value, limit, atLeast = false, yardstick }: Figure): "kept" | "kept here" | "broken" {
+  if (limit === undefined || within(value, limit, atLeast)) return "kept";
+  const slower = yardstick === undefined ? 1 : Math.max(1, yardstick.here / yardstick.there);
+  return within(value, atLeast ? limit / slower : limit * slower, atLeast) ? "kept here" : "broken";
 }
+
+const MARKS = { kept: "  ", "kept here": "≈ ", broken: "✗ " } as const;
 
 /** Prints figures as a table, and tells whether each keeps its limit. A short run is not judged. */
 export function report(title: string, figures: readonly Figure[], smoke: boolean): boolean {
   console.log(`\n${title}`);
   for (const figure of figures) {
-    const { name, value, unit, limit, atLeast = false, against } = figure;
+    const { name, value, unit, limit, atLeast = false, against, yardstick } = figure;
     const bound = limit === undefined ? "" : `${atLeast ? "at least" : "at most"} ${shown(limit)}`;
-    const mark = smoke || keeps(figure) ? "  " : "✗ ";
-    console.log(`${mark}${name.padEnd(62)} ${`${shown(value)} ${unit}`.padStart(15)}   ${bound.padEnd(16)} ${against ?? ""}`.trimEnd());
+    const mark = smoke ? MARKS.kept : MARKS[kept(figure)];
+    const scale =
+      yardstick === undefined
+        ? ""
+        : `; the limit was set where ${yardstick.name} took ${shown(yardstick.there)} ${yardstick.unit}: ${shown(yardstick.here)} here`;
+    console.log(
+      `${mark}${name.padEnd(62)} ${`${shown(value)} ${unit}`.padStart(15)}   ${bound.padEnd(16)} ${against ?? ""}${scale}`.trimEnd(),
+    );
   }
-  return smoke || figures.every(keeps);
+  return smoke || figures.every((figure) => kept(figure) !== "broken");
 }

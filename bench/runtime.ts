@@ -45,6 +45,12 @@ export function runtimeFigures({ rounds, smoke }: Effort, write: (name: string, 
   /** Medians of ours and of what it is compared with, taken in turns. */
   const pair = (name: string, other: string, size: number): { ours: number; other: number } =>
     medians({ ours: () => once(name, size).ms, other: () => once(other, size).ms }, rounds);
+  /** The same with p-graph, where it is installed. */
+  const beside = (name: string, size: number): { ours: number; yard?: number } => {
+    const ours = (): number => once(name, size).ms;
+    const yard = (): number => measured([join(peerFolder, "measure.ts"), "p-graph", name, String(size)]).ms;
+    return peersPresent ? medians({ ours, yard }, rounds) : medians({ ours }, rounds);
+  };
   const figures: Figure[] = [];
 
   const perCall: number[] = [];
@@ -70,13 +76,15 @@ export function runtimeFigures({ rounds, smoke }: Effort, write: (name: string, 
     ["layered graph", 30],
   ] as const) {
     const size = scale(1000);
-    const { ours } = medians({ ours: () => once(name, size).ms }, rounds);
+    const { ours, yard } = beside(name, size);
     figures.push({
       name: `${name} of ${size.toLocaleString("en-US")}, a call`,
       value: (ours / size) * 1000,
       unit: "µs",
       limit,
       against: peer(name, size).slice(2),
+      yardstick:
+        name === "chain" && yard !== undefined ? { name: "p-graph", there: 10, here: (yard / size) * 1000, unit: "µs" } : undefined,
     });
   }
 
@@ -113,18 +121,27 @@ export function runtimeFigures({ rounds, smoke }: Effort, write: (name: string, 
     unit: "MB",
     limit: 400,
   });
+  const five = beside("five tools", 5);
+  const yardstick = five.yard === undefined ? undefined : { name: "p-graph", there: 0.8, here: five.yard, unit: "ms" };
   figures.push({
     name: "five tools in a chain, in process",
-    value: medians({ it: () => once("five tools", 5).ms }, rounds).it,
+    value: five.ours,
     unit: "ms",
     limit: 2,
     against: peers("five tools", 5, 1).slice(2),
+    yardstick,
   });
   write("step.js", "export const step = ({ n }) => n;\n");
   const file = write("five.weave", fiveTools("./step.js"));
   const whole = (): number => processMs(process.execPath, [weave, "run", file, "--size", "1"]);
   whole();
-  figures.push({ name: "the same with weave run, a whole process", value: medians({ whole }, rounds).whole, unit: "ms", limit: 150 });
+  figures.push({
+    name: "the same with weave run, a whole process",
+    value: medians({ whole }, rounds).whole,
+    unit: "ms",
+    limit: 150,
+    yardstick,
+  });
 
   const many = scale(10_000);
   const idle = pair("fan-out with idle policies", "fan-out", many);
