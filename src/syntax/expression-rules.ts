@@ -204,8 +204,9 @@ export abstract class ExpressionRules extends TypeRules {
           },
           {
             ALT: () => {
+              const before = this.end();
               this.CONSUME(T.Pipe);
-              tails.push({ kind: "Pipe", stage: this.SUBRULE(this.stage) });
+              if (!this.pipedRegion(start, before)) tails.push({ kind: "Pipe", stage: this.SUBRULE(this.stage) });
             },
           },
         ]);
@@ -214,6 +215,15 @@ export abstract class ExpressionRules extends TypeRules {
     const value = this.RECORDING_PHASE ? first : shape({ value: first, start, end }, tails, this.file, this.problems);
     return this.is(T.Question) ? this.ternary(value) : value;
   });
+
+  /** `xs |> map(x => …)`: reported and left out of the pipeline. */
+  protected pipedRegion(start: number, end: number): boolean {
+    const word = this.is(K.map) ? "map" : this.is(K.reduce) ? "reduce" : undefined;
+    if (this.RECORDING_PHASE || word === undefined || !this.is(T.LParen, 2)) return false;
+    this.skip();
+    this.calledRegion(word, { start, end });
+    return true;
+  }
 
   /** Whether the next token continues the expression; what other languages write there is reported and read as meant. */
   protected continues(token: Token): boolean {
@@ -676,9 +686,10 @@ export abstract class ExpressionRules extends TypeRules {
     return { kind: "Settle", inner: this.SUBRULE(this.operand), span: this.span(start) };
   });
 
-  protected readonly map = this.rule<A.MapExpr>("map", () => {
+  protected readonly map = this.rule<A.MapExpr | A.MissingExpr>("map", () => {
     const start = this.at();
     this.CONSUME(K.map);
+    if (!this.RECORDING_PHASE && this.is(T.LParen)) return this.calledRegion("map");
     const item = this.name(1, "an item");
     const index = this.OPTION(() => {
       this.CONSUME(T.Comma);
@@ -792,9 +803,10 @@ export abstract class ExpressionRules extends TypeRules {
     return { kind: "Loop", state, type, init, max, body: this.body(1, "This `loop`"), span: this.span(start) };
   });
 
-  protected readonly reduce = this.rule<A.ReduceExpr>("reduce", () => {
+  protected readonly reduce = this.rule<A.ReduceExpr | A.MissingExpr>("reduce", () => {
     const start = this.at();
     this.CONSUME(K.reduce);
+    if (!this.RECORDING_PHASE && this.is(T.LParen) && this.holdsSeveral()) return this.calledRegion("reduce");
     const over = this.SUBRULE(this.expression);
     const groups = this.OPTION(() => {
       this.CONSUME(K.in);

@@ -12,6 +12,7 @@ import type { Definition, Fix, Problems, Related } from "../diagnostics/problems
 import { problems as newProblems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type * as A from "./ast.js";
+import { type CalledWord, calledArguments, regionInstead } from "./called-region.js";
 import * as L from "./landmarks.js";
 import { setLookahead } from "./lookahead.js";
 import { readText } from "./text.js";
@@ -657,6 +658,30 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     const node: A.MissingExpr = { kind: "Missing", span: this.empty() };
     if (reserved) this.skip();
     return node;
+  }
+  /**
+   * A region that is called like a function, with its word just read: reported and left out. `piped` is where the list
+   * begins that a pipeline would pass.
+   */
+  protected calledRegion(word: CalledWord, piped?: { readonly start: number; readonly end: number }): A.MissingExpr {
+    const token = this.tokens[this.currIdx];
+    const args = calledArguments(this.tokens, this.currIdx + 1, this.text);
+    const closer = args === undefined ? undefined : this.tokens[args.closer];
+    if (token !== undefined) {
+      const list = piped === undefined ? undefined : this.text.slice(piped.start, piped.end);
+      const instead = args === undefined ? undefined : regionInstead(word, list, args.texts);
+      const span = this.spanOf(token);
+      const whole = closer === undefined ? span : { ...span, start: piped?.start ?? span.start, end: closer.startOffset + 1 };
+      const fixes = instead === undefined ? undefined : this.fix(`Write \`${instead}\``, whole, instead);
+      this.say(d.calledRegion, span, { word, instead }, fixes);
+    }
+    if (args === undefined) this.lose();
+    else this.currIdx = args.closer;
+    return { kind: "Missing", span: this.empty() };
+  }
+  /** Whether the parentheses that follow hold more than one value. */
+  protected holdsSeveral(): boolean {
+    return (calledArguments(this.tokens, this.currIdx + 1, this.text)?.texts.length ?? 0) > 1;
   }
   protected tooDeep(further = 0): boolean {
     if (this.RECORDING_PHASE || this.depth + further < MAX_DEPTH) return false;

@@ -89,6 +89,12 @@ describe("a fix", () => {
     ["flow f() {\n  const x = 1\n  x\n}", "flow f() {\n  let x = 1\n  x\n}"],
     ["flow f() { g(1); h(2) }", "flow f() { g(1)\n h(2) }"],
     ["type A = { a: int; b: int }", "type A = { a: int, b: int }"],
+    ["flow f() { a |> map(x => x + 1) |> sum }", "flow f() { map x in a { x + 1 } |> sum }"],
+    ["flow f() { a |> g(1) |> map((x, i) => x + i) }", "flow f() { map x, i in (a |> g(1)) { x + i } }"],
+    ["flow f() { map(a.b, g) }", "flow f() { map x in a.b { g(x) } }"],
+    ["flow f() { map(a, x => { v: x, w: [x, 1] }) }", "flow f() { map x in a { v: x, w: [x, 1] } }"],
+    ["flow f() { reduce(a, g) }", "flow f() { reduce a with g }"],
+    ["flow f() { a |> reduce(g) |> h }", "flow f() { reduce a with g |> h }"],
   ])("of %j compiles", (text, wanted) => {
     const result = mended(text);
     expect(result).toBe(wanted);

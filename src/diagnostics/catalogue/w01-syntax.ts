@@ -255,6 +255,15 @@ export const syntaxProblems = {
     label: "move it to the top level",
     help: "A function for one place is a lambda: `x => x.score`.",
   }),
+  // flow f(xs: int[]) { xs |> map(x => x + 1) }
+  calledRegion: error<{ word: "map" | "reduce"; instead: string | undefined }>("W0159", {
+    title: ({ word }) => `\`${word}\` is a region of the language, not a function`,
+    label: ({ word, instead }) => `write \`${instead ?? (word === "map" ? "map x in xs { … }" : "reduce xs with f")}\``,
+    help: ({ word }) =>
+      word === "map"
+        ? "The block of a `map` runs for each item, all of them at once where nothing limits it."
+        : "`reduce` joins items two by two with a callable of two; a pure function from left to right is `fold(xs, start, (sum, x) => …)`.",
+  }),
   // type A = { a: int } /// about A
   trailingDoc: warning("W0156", {
     title: "`///` documents what follows it, and this one ends a line",
