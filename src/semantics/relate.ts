@@ -151,7 +151,7 @@ function hasRecord(type: Type): boolean {
 
 /** Why `from` does not fit `to`: the innermost difference, as a sentence without a full stop. */
 export function mismatch(from: Type, to: Type, path = ""): string {
-  const at = path === "" ? "" : `field \`${path}\` `;
+  const at = path === "" ? "" : /^(?:\[\])+$/.test(path) ? "each item " : `field \`${path}\` `;
   const f = expand(from);
   const t = expand(to);
   const plain = `${at === "" ? "" : `${at}is `}\`${typeText(from)}\` here, \`${typeText(to)}\` there`;

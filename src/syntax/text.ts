@@ -7,6 +7,7 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import type { Span } from "../source/source.js";
 import type { NumberExpr, Text } from "./ast.js";
+import { closingQuotes } from "./tokens.js";
 
 type Run = { readonly at: number; readonly source: number };
 
@@ -29,8 +30,6 @@ export function readText(image: string, span: Span, problems: Problems): Text {
   return image.startsWith('"""') ? blockText(image, span) : lineText(image, span, problems);
 }
 
-/** Texts in wrong quotes have been reported and are read all the same. */
-const closingQuotes: Readonly<Record<string, string>> = { "'": "'", "“": "”", "‘": "’" };
 const simpleEscapes: Readonly<Record<string, string>> = {
   '"': '"',
   "\\": "\\",
@@ -43,6 +42,7 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 };
 
 function lineText(image: string, span: Span, problems: Problems): Text {
+  // Texts in wrong quotes have been reported and are read all the same.
   const quote = closingQuotes[image[0] ?? ""] ?? '"';
   const end = image.length > 1 && image.endsWith(quote) ? image.length - 1 : image.length;
   const runs: Run[] = [{ at: 0, source: span.start + 1 }];

@@ -117,8 +117,8 @@ export const Num = createToken({
 });
 
 const at = (image: string): [string] => [image];
-/** The quotes that word processors make. */
-const closingQuotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", "“": "”", "‘": "’" };
+/** The quotes of other languages and those that word processors make. */
+export const closingQuotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", "“": "”", "‘": "’", "`": "`" };
 /** The quote that closes a text, by the one that opens it. */
 function closingQuote(image: string): string {
   return closingQuotes[image[0] ?? ""] ?? '"';
@@ -127,11 +127,14 @@ function quoted(text: string, offset: number): [string] | null {
   const quote = closingQuotes[text[offset] ?? ""];
   // Chevrotain asks about characters that only share a bucket with those in the hint.
   if (quote === undefined) return null;
+  // Between backticks lines may break; a lone one must not end in the block text of another place.
+  const end = quote === "`" ? text.indexOf("`", offset + 1) : -1;
+  const breaks = end > 0 && !text.slice(offset, end).includes('"""');
   let i = offset + 1;
   for (; i < text.length; i++) {
     const c = text[i];
     if (c === quote) return at(text.slice(offset, i + 1));
-    if (c === "\n" || c === "\r") break;
+    if (!breaks && (c === "\n" || c === "\r")) break;
     if (c === "\\" && text[i + 1] !== "\n" && text[i + 1] !== "\r") i++;
   }
   return at(text.slice(offset, Math.min(i, text.length)));
@@ -175,8 +178,8 @@ function regex(source: string, offset: number, before: readonly IToken[]): [stri
 const custom = (name: string, pattern: (text: string, offset: number, before: IToken[]) => [string] | null, ...start: string[]) =>
   createToken({ name, pattern, start_chars_hint: start, line_breaks: true });
 export const Str = custom("String", text, '"');
-/** `'text'` and “text”: reported, then read as text. */
-const SingleQuoted = custom("SingleQuoted", quoted, "'", "“", "‘");
+/** Text in the quotes of other languages: reported, then read as text. */
+const WrongQuotes = custom("WrongQuotes", quoted, "'", "“", "‘", "`");
 export const Regex = custom("Regex", regex, "/");
 const CommentToken = createToken({ name: "Comment", pattern: comment, start_chars_hint: ["/"], line_breaks: true, group: "comments" });
 const Space = createToken({
@@ -190,14 +193,14 @@ const Space = createToken({
 const BUCKETS = Array.from({ length: 257 }, (_, i) => String.fromCharCode(Math.max(256, (i + 1) * 255)));
 const Unknown = createToken({
   name: "Unknown",
-  pattern: /[\u0000-\u0008\u000b\u000c\u000e-\u001f#$\\^`~\u007f-\uffff]+?/y,
-  start_chars_hint: [...range("\u0000", "\u001f"), "#", "$", "\\", "^", "`", "~", ...range("\u007f", "\u00ff"), ...BUCKETS],
+  pattern: /[\u0000-\u0008\u000b\u000c\u000e-\u001f#$\\^~\u007f-\uffff]+?/y,
+  start_chars_hint: [...range("\u0000", "\u001f"), "#", "$", "\\", "^", "~", ...range("\u007f", "\u00ff"), ...BUCKETS],
   group: "unknown",
   line_breaks: true,
 });
 
 const lexed: TokenType[] = [
-  Space, CommentToken, Name, Num, Str, SingleQuoted, Regex,
+  Space, CommentToken, Name, Num, Str, WrongQuotes, Regex,
   Ellipsis, DotDot, Dot, QuestionDot, Coalesce, Question, Pipe, Or, Bar, And, FatArrow, Arrow, Equal, NotEqual, LessEqual,
   GreaterEqual, Assign, Not, Less, Greater, Plus, Minus, Star, Slash, Percent, LParen, RParen, LBracket, RBracket, LBrace,
   RBrace, Comma, Colon, At, Semicolon, Unknown,
@@ -207,7 +210,7 @@ const lexed: TokenType[] = [
 export const vocabulary: TokenType[] = [
   Word,
   Infix,
-  ...lexed.filter((t) => t.GROUP === undefined && t !== SingleQuoted),
+  ...lexed.filter((t) => t.GROUP === undefined && t !== WrongQuotes),
   ...Object.values(K),
 ];
 
@@ -246,7 +249,7 @@ export function lex(file: SourceFile, problems: Problems): Lexed {
         token.tokenType = keyword;
         token.tokenTypeIdx = keyword.tokenTypeIdx ?? 0;
       }
-    } else if (type === Str || type === SingleQuoted || type === Regex) {
+    } else if (type === Str || type === WrongQuotes || type === Regex) {
       checkClosed(token, broken, span, problems);
     }
   });
@@ -279,15 +282,25 @@ function checkClosed(token: Token, broken: number[], span: SpanOf, problems: Pro
     }
   } else if (image.length < 2 || !closes(image, closingQuote(image))) {
     report(tokenType === Str ? d.unterminatedText : d.unterminatedSingleQuoted);
-  } else if (tokenType === SingleQuoted) {
+  } else if (tokenType === WrongQuotes) {
     const place = span(startOffset, startOffset + image.length);
-    const text = `"${image.slice(1, -1).replaceAll("\\'", "'").replaceAll('"', '\\"')}"`;
-    problems.report(d.singleQuotes, place, {}, { fixes: [{ title: "Use double quotes", edits: [{ span: place, text }] }] });
+    const text = inDoubleQuotes(image);
+    const fixes = text === undefined ? [] : [{ title: "Use double quotes", edits: [{ span: place, text }] }];
+    problems.report(d.singleQuotes, place, { backticks: image.startsWith("`") }, { fixes });
   }
-  if (tokenType === SingleQuoted) {
+  if (tokenType === WrongQuotes) {
     token.tokenType = Str;
     token.tokenTypeIdx = Str.tokenTypeIdx ?? 0;
   }
+}
+
+/** A text in wrong quotes as it should be; undefined where a value that it inserts is more than a path. */
+function inDoubleQuotes(image: string): string | undefined {
+  const inner = image.slice(1, -1);
+  if (!image.startsWith("`")) return `"${inner.replaceAll("\\'", "'").replaceAll('"', '\\"')}"`;
+  const text = inner.replaceAll("\\`", "`").replace(/\$\{\s*([A-Za-z_][\w.]*)\s*\}/g, "{{$1}}");
+  if (text.includes("${")) return undefined;
+  return text.includes("\n") ? `"""${text}"""` : `"${text.replaceAll('"', '\\"')}"`;
 }
 
 /** Whether the last character is that delimiter and not escaped. */

@@ -69,6 +69,9 @@ describe("a fix", () => {
   test.each([
     ["let A = 'it'", 'let A = "it"'],
     ["let A = “it”", 'let A = "it"'],
+    ['let A = `\\`it\\` "is"`', 'let A = "`it` \\"is\\""'],
+    ["flow f(x: int) { `n: ${x}, ${ x.y }` }", 'flow f(x: int) { "n: {{x}}, {{x.y}}" }'],
+    ["let A = `two\n  lines`", 'let A = """two\n  lines"""'],
     ["let A = 10min", "let A = 10m"],
     ["let A = 1;", "let A = 1"],
     ["let A = f(1 2)", "let A = f(1, 2)"],

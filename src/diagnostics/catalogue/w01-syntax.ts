@@ -35,7 +35,12 @@ export const syntaxProblems = {
     help: 'Text knows the escapes of JSON: \\" \\\\ \\/ \\b \\f \\n \\r \\t \\u0041. Write `\\\\` for a backslash; block text is raw.',
   }),
   // let A = 'text'
-  singleQuotes: error("W0106", { title: "Text is written in double quotes", label: "these are single quotes" }),
+  singleQuotes: error<{ backticks: boolean }>("W0106", {
+    title: "Text is written in double quotes",
+    label: ({ backticks }) => (backticks ? "these are backticks" : "these are single quotes"),
+    help: ({ backticks }) =>
+      backticks ? 'A value is inserted by `{{name}}`, and a text of several lines stands between `"""` and `"""`.' : undefined,
+  }),
   // let A = 'no end
   unterminatedSingleQuoted: error("W0107", {
     title: "Text is written in double quotes, and this one has no end",
@@ -284,7 +289,6 @@ function characterHelp(text: string): string | undefined {
   if (text === "…") return "Three dots are written `...`.";
   if (text === "#") return "A comment begins with `//`.";
   if (text === "$") return "Money is `$` and digits without a space: $0.05.";
-  if (text === "`") return "Text is written in double quotes; `{{name}}` inside it inserts a value.";
   if (text === "^") return "There is no power or xor operator.";
   return undefined;
 }
