@@ -19,6 +19,7 @@ import {
   hasVars,
   isError,
   isOptional,
+  members,
   substitute,
   type Type,
   typeText,
@@ -70,6 +71,11 @@ export function fill(
   expected: Type | undefined,
   piped?: Type,
 ): ResolvedCall {
+  if (reportRecordOfArguments(c, target, args, wired, context)) {
+    for (const arg of args) inferLoosely(c, arg.value, env, context);
+    const failed = target.params.map((p): ResolvedArg => ({ param: p.name, type: p.type, source: { kind: "absent" } }));
+    return { target: target.target, args: failed, vars: new Map(), result: ERROR };
+  }
   const sources = new Map<string, ArgSource>();
   for (const { param, source } of wired) sources.set(param, source);
   const related = target.span === undefined ? [] : [{ span: target.span, message: "declared here" }];
@@ -165,6 +171,37 @@ export function fill(
       (p.default !== undefined && callable !== undefined ? { kind: "default", callable, value: p.default } : { kind: "absent" }),
   }));
   return { target: target.target, args: resolved, vars, result };
+}
+
+/** `F({ a: x, b: y })` where `F` takes `a` and `b`: what other languages write for named arguments. */
+function reportRecordOfArguments(
+  c: Checker,
+  target: Target,
+  args: readonly Argument[],
+  wired: readonly Wired[],
+  context: Context,
+): boolean {
+  const [only, ...others] = args;
+  const first = target.params[0];
+  if (only?.name !== undefined || only?.value.kind !== "Record" || others.length > 0 || wired.length > 0) return false;
+  const { entries, span } = only.value;
+  if (first === undefined || entries.length === 0 || target.target.kind === "builtin") return false;
+  // A parameter that may be a record is given this one.
+  if (members(first.type).some((m) => ["record", "map", "json", "var", "error"].includes(expand(m).kind))) return false;
+  const text = c.resolved.files.get(context.scope.module.file)?.text ?? "";
+  const named: string[] = [];
+  for (const entry of entries) {
+    if (entry.kind !== "Field" || !target.params.some((p) => p.name === entry.name.text)) return false;
+    named.push(`${entry.name.text}: ${text.slice(entry.value.span.start, entry.value.span.end)}`);
+  }
+  const instead = named.join(", ");
+  c.problems.report(
+    d.recordOfArguments,
+    span,
+    { callee: target.name, instead: instead.includes("\n") ? undefined : instead },
+    { fixes: [{ title: "Give them as named arguments", edits: [{ span, text: instead }] }] },
+  );
+  return true;
 }
 
 /** The result, with the items of a list narrowed by the test that selected them (`filter`, `find`). */

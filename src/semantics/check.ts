@@ -20,6 +20,8 @@ import type {
   Signature,
   TypeNode,
 } from "../syntax/ast.js";
+import { sourceOffset } from "../syntax/text.js";
+import { walk } from "../syntax/walk.js";
 import { annotationTarget, callableType, callTarget, checkAnnotationsAt, reachOfSymbol } from "./annotation-places.js";
 import { type AnnotationTarget, checkMinSuccess } from "./annotations.js";
 import { inferAsk, inferOrchestrate, inferSend } from "./asking.js";
@@ -790,7 +792,10 @@ export function check(resolved: Resolved, problems: Problems): Typed {
         stub: "parameter",
       }[local.kind];
       if (local.kind === "event" || local.kind === "error" || local.kind === "stub") continue;
-      problems.report(d.unusedName, local.span, { name: local.name, kind });
+      const braces = owner?.kind === "AgentDecl" ? inSingleBraces(owner, local.name) : undefined;
+      const fixes =
+        braces === undefined ? [] : [{ title: `write \`{{${local.name}}}\``, edits: [{ span: braces, text: `{{${local.name}}}` }] }];
+      problems.report(d.unusedName, local.span, { name: local.name, kind, braces: braces !== undefined }, { fixes });
     }
     for (const scope of resolved.scopes) {
       if (scope.label.startsWith("std/") || broken.size > 0) continue;
@@ -799,6 +804,19 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       }
     }
   }
+}
+
+/** Where a text of an agent says `{name}`, as templates of other languages do. */
+function inSingleBraces(decl: Declaration, name: string): Span | undefined {
+  let found: Span | undefined;
+  const braces = new RegExp(`(?<!\\{)\\{\\s*${name}\\s*\\}(?!\\})`);
+  walk(decl, (node) => {
+    if (found !== undefined || !("kind" in node) || node.kind !== "Text") return;
+    const match = braces.exec(node.value);
+    if (match === null) return;
+    found = { file: node.span.file, start: sourceOffset(node, match.index), end: sourceOffset(node, match.index + match[0].length) };
+  });
+  return found;
 }
 
 /** How many fields and indexes follow each other. */

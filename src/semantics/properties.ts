@@ -71,7 +71,8 @@ function checkTable(what: string, at: Span, specs: PropertyTable, entries: reado
     const spec = specs.get(name.text);
     if (name.text === "") continue;
     if (spec === undefined) {
-      const near = nearest(name.text, specs.keys());
+      const alias = Object.hasOwn(ALIASES, name.text) ? ALIASES[name.text] : undefined;
+      const near = alias !== undefined && specs.has(alias) ? alias : nearest(name.text, specs.keys());
       misspelt ||= near !== undefined;
       problems.report(
         d.unknownProperty,
@@ -96,6 +97,34 @@ function checkTable(what: string, at: Span, specs: PropertyTable, entries: reado
   }
   return values;
 }
+
+/** What other tools call these properties. */
+const ALIASES: Readonly<Record<string, string>> = {
+  max_tokens: "max_output",
+  maxTokens: "max_output",
+  max_output_tokens: "max_output",
+  maxOutputTokens: "max_output",
+  context_window: "context",
+  contextWindow: "context",
+  instructions: "system",
+  system_prompt: "system",
+  systemPrompt: "system",
+  system_message: "system",
+  role: "system",
+  user: "prompt",
+  user_prompt: "prompt",
+  template: "prompt",
+  max_iterations: "max_turns",
+  max_steps: "max_turns",
+  maxSteps: "max_turns",
+  few_shot: "examples",
+  model: "name",
+  apiKey: "api_key",
+  api_base: "base_url",
+  baseURL: "base_url",
+  baseUrl: "base_url",
+  endpoint: "base_url",
+};
 
 const renamed = (span: Span, near: string | undefined): readonly Fix[] =>
   near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
@@ -179,7 +208,10 @@ function checkNames(kind: "models" | "callables", expr: Expr, wrong: (what: stri
   for (const { value } of expr.elements) {
     if (value.kind === "Missing") continue;
     if (kind === "models") context.model(value);
-    else context.callable(value);
+    else if (value.kind === "Text") {
+      const named = /^[A-Za-z_]\w*$/.test(value.value) ? value.value : undefined;
+      context.problems.report(d.nameInQuotes, value.span, { name: named }, { fixes: renamed(value.span, named) });
+    } else context.callable(value);
   }
 }
 

@@ -146,7 +146,14 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     }
     const symbol = scope.names.get(name) ?? resolved.prelude?.names.get(name);
     if (symbol === undefined) {
-      if (name !== "") {
+      const instead = insteadOf(node, scope);
+      if (instead !== undefined) {
+        const edits = [{ span: node.span, text: instead }];
+        // What its items are must be known to write it.
+        const fixes = node.args.length === 0 ? [] : [{ title: `write \`${instead}\``, edits }];
+        problems.report(d.unknownType, node.name.span, { name, near: undefined, instead }, { fixes });
+        for (const arg of node.args) read(arg, scope, vars);
+      } else if (name !== "") {
         const candidates = [
           ...BUILTIN_TYPES,
           ...typeNames(scope),
@@ -182,6 +189,15 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
       symbol,
       node.args.map((a) => read(a, scope, vars)),
     );
+  }
+
+  /** What the language writes for a generic type of another language. */
+  function insteadOf(node: NamedNode, scope: ModuleScope): string | undefined {
+    const form = Object.hasOwn(FOREIGN, node.name.text) ? FOREIGN[node.name.text] : undefined;
+    const arg = node.args[node.args.length - 1];
+    if (form === undefined || arg === undefined) return form?.("T");
+    const text = resolved.files.get(scope.module.file)?.text.slice(arg.span.start, arg.span.end) ?? "T";
+    return form(arg.kind === "UnionType" || arg.kind === "CallableType" ? `(${text})` : text);
   }
 
   function declared(symbol: DeclSymbol, args: readonly Type[]): Type {
@@ -353,6 +369,33 @@ const ALIASES: Readonly<Record<string, string>> = {
   void: "null",
   undefined: "null",
   None: "null",
+};
+
+const listOf = (of: string): string => `${of}[]`;
+const mapOfText = (of: string): string => `map<${of.replace(/^\((.*)\)$/s, "$1")}>`;
+const optionalOf = (of: string): string => `${of}?`;
+const itself = (of: string): string => of;
+/** Generic types of other languages, by what the language writes for the last of their arguments. */
+const FOREIGN: Readonly<Record<string, (of: string) => string>> = {
+  Array: listOf,
+  ReadonlyArray: listOf,
+  List: listOf,
+  list: listOf,
+  Vec: listOf,
+  Sequence: listOf,
+  Iterable: listOf,
+  Set: listOf,
+  Record: mapOfText,
+  Map: mapOfText,
+  HashMap: mapOfText,
+  Dict: mapOfText,
+  dict: mapOfText,
+  Optional: optionalOf,
+  Option: optionalOf,
+  Maybe: optionalOf,
+  Promise: itself,
+  Future: itself,
+  Readonly: itself,
 };
 
 /** Whether a JSON value can only be one of the two. */

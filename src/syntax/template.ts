@@ -38,10 +38,19 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
     const wrong = tags.find((tag) => !reads(tag, text.value)) ?? tags[0];
     const from = wrong?.start ?? 0;
     const to = wrong?.end ?? text.value.length;
-    problems.report(d.badMustache, at.span(from, to), { found: text.value.slice(from, to) });
+    const found = text.value.slice(from, to);
+    const instead = filterInstead(found);
+    const fixes = instead === undefined ? [] : [{ title: `write \`${instead}\``, edits: [{ span: at.span(from, to), text: instead }] }];
+    problems.report(d.badMustache, at.span(from, to), { found, instead }, { fixes });
     return { parts: [] };
   }
   return { parts: convert(program, { text: text.value, at, problems }) };
+}
+
+/** `{{ name | upper }}`, the filter of other template languages, as a function of this one. */
+function filterInstead(found: string): string | undefined {
+  const [, path, filter] = /^\{\{\s*([A-Za-z_][\w.]*)\s*\|\s*([A-Za-z_]\w*)\s*\}\}$/.exec(found) ?? [];
+  return path === undefined || filter === undefined ? undefined : `{{${filter} ${path}}}`;
 }
 
 const NAME = "[A-Za-z_][A-Za-z0-9_]*";

@@ -2,6 +2,7 @@
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Span } from "../source/source.js";
 import type * as A from "./ast.js";
+import { calledArguments } from "./called-region.js";
 import * as L from "./landmarks.js";
 import { ARGUMENTS, FIELDS, Recovery, TYPES } from "./recovery.js";
 import { readNumber, regexMistake } from "./text.js";
@@ -181,7 +182,13 @@ export abstract class TypeRules extends Recovery {
         const start = this.at();
         this.CONSUME2(K.map);
         if (this.want(3, T.Less) === undefined) return { kind: "MissingType", span: this.span(start) };
-        const value = this.SUBRULE2(this.type);
+        let value = this.SUBRULE2(this.type);
+        if (!this.RECORDING_PHASE && this.is(T.Comma)) {
+          const key = { ...value.span, end: this.token(this.currIdx + 2)?.startOffset ?? this.end() };
+          this.say(d.mapKey, value.span, {}, this.fix("Leave the type of the keys out", key, ""));
+          this.skip();
+          value = this.SUBRULE4(this.type);
+        }
         this.closeAngle(2);
         return { kind: "MapType", value, span: this.span(start) };
       },
@@ -194,12 +201,34 @@ export abstract class TypeRules extends Recovery {
     {
       ALT: () => {
         const start = this.at();
+        if (!this.RECORDING_PHASE && this.is(T.LBracket, 2)) return this.indexSignature();
         const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
         return { kind: "RecordType", fields, span: this.span(start) };
       },
     },
     { ALT: () => this.SUBRULE3(this.callableType) },
   ];
+  /** `{ [key: string]: T }`: reported and left out. */
+  private indexSignature(): A.TypeNode {
+    const opener = this.currIdx + 1;
+    const key = calledArguments(this.tokens, opener + 1, this.text);
+    const inside = calledArguments(this.tokens, opener, this.text);
+    const from = this.tokens[opener];
+    const bracket = this.tokens[opener + 1];
+    const colon = key === undefined ? undefined : this.tokens[key.closer + 1];
+    const end = inside === undefined ? undefined : this.tokens[inside.closer];
+    if (from !== undefined && bracket !== undefined) {
+      const value = end === undefined || colon?.tokenType !== T.Colon ? "" : this.text.slice(colon.startOffset + 1, end.startOffset);
+      const type = value.trim().replace(/[;,]$/, "");
+      const instead = type === "" || /[\n:;]/.test(type) ? undefined : `map<${type}>`;
+      const span = { ...this.spanOf(bracket), end: colon?.startOffset ?? bracket.startOffset + 1 };
+      const whole = { ...this.spanOf(from), end: (end?.startOffset ?? from.startOffset) + 1 };
+      this.say(d.indexSignature, span, { instead }, instead === undefined ? undefined : this.fix(`Write \`${instead}\``, whole, instead));
+    }
+    if (inside === undefined) this.lose();
+    else this.currIdx = inside.closer;
+    return { kind: "MissingType", span: this.empty() };
+  }
   private literalType(read: () => string | number | boolean | null): A.TypeNode {
     const start = this.at();
     const value = read();

@@ -151,6 +151,10 @@ export const declarations: readonly Mistake[] = [
   ["let A = @retry(2 f()", "W0122", "f"],
   ['mcp m { command: ["a" }', "W0122", "}"],
   ["let A: map<int = 1", "W0130", "="],
+  ["type A = { [key: string]: int }", "W0160", "[key: string]"],
+  ["type A = { [key: string]: int, b: int }", "W0160", "[key: string]"],
+  ["type A = { [key", "W0160", "["],
+  ["type A = map<string, int>", "W0161", "string"],
   ['tool t<T(a: T) -> T = module("x")', "W0130", "("],
 ];
 

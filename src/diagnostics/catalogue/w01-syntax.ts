@@ -269,6 +269,13 @@ export const syntaxProblems = {
         ? "The block of a `map` runs for each item, all of them at once where nothing limits it."
         : "`reduce` joins items two by two with a callable of two; a pure function from left to right is `fold(xs, start, (sum, x) => …)`.",
   }),
+  // type A = { [key: string]: int }
+  indexSignature: error<{ instead: string | undefined }>("W0160", {
+    title: "A record has fields with names",
+    label: ({ instead }) => `values by text are a \`${instead ?? "map<T>"}\``,
+  }),
+  // type A = map<string, int>
+  mapKey: error("W0161", { title: "The keys of a map are always text", label: "write the type of the values only" }),
   // type A = { a: int } /// about A
   trailingDoc: warning("W0156", {
     title: "`///` documents what follows it, and this one ends a line",

@@ -14,10 +14,12 @@ export const nameProblems = {
     label: "used above its `let`",
     help: "A name can be used only below the `let` that gives it its value.",
   }),
-  unknownType: error<{ name: string; near: string | undefined }>("W0202", {
+  unknownType: error<{ name: string; near: string | undefined; instead?: string | undefined }>("W0202", {
     title: ({ name }) => `There is no type \`${name}\``,
-    label: ({ near }) => (near === undefined ? "no such type" : `did you mean \`${near}\`?`),
-    help: ({ near, name }) => (near === undefined ? `Declare it with \`type ${name} = …\` or import it.` : undefined),
+    label: ({ near, instead }) =>
+      instead !== undefined ? `write \`${instead}\`` : near === undefined ? "no such type" : `did you mean \`${near}\`?`,
+    help: ({ near, name, instead }) =>
+      near === undefined && instead === undefined ? `Declare it with \`type ${name} = …\` or import it.` : undefined,
   }),
   duplicateName: error<{ name: string; local: boolean }>("W0203", {
     title: ({ name, local }) => `\`${name}\` is declared twice in this ${local ? "block" : "file"}`,
@@ -57,13 +59,15 @@ export const nameProblems = {
     title: ({ name }) => `\`${name}\` is imported but never used`,
     label: "remove it from the import",
   }),
-  unusedName: warning<{ name: string; kind: string }>("W0209", {
+  unusedName: warning<{ name: string; kind: string; braces?: boolean }>("W0209", {
     title: ({ name, kind }) => `The ${kind} \`${name}\` is never used`,
     label: "nothing reads it",
-    help: ({ kind }) =>
-      kind === "parameter"
-        ? "Use it, or remove it here and at the calls."
-        : "Use it or remove it. A name that begins with `_` may stay unused.",
+    help: ({ kind, name, braces }) =>
+      braces === true
+        ? `\`{${name}}\` is plain text: a value is inserted by \`{{${name}}}\`.`
+        : kind === "parameter"
+          ? "Use it, or remove it here and at the calls."
+          : "Use it or remove it. A name that begins with `_` may stay unused.",
   }),
   builtinTypeName: error<{ name: string }>("W0210", {
     title: ({ name }) => `\`${name}\` is a built-in type`,

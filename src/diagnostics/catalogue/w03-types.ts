@@ -190,6 +190,11 @@ export const typeProblems = {
     },
     help: "Agents, tools, flows, composes, channels and capabilities can be called, by their name.",
   }),
+  // agent A(x: int) … flow f() { A({ x: 1 }) }
+  recordOfArguments: error<{ callee: string; instead: string | undefined }>("W0391", {
+    title: ({ callee }) => `\`${callee}\` takes named arguments, not a record of them`,
+    label: ({ callee, instead }) => (instead === undefined ? "leave the braces out" : `write \`${callee}(${instead})\``),
+  }),
   missingArguments: error<{ callee: string; names: readonly string[]; types: readonly string[] }>("W0336", {
     title: ({ callee, names }) => `\`${callee}\` needs ${names.length === 1 ? `\`${names[0]}\`` : and(names)}`,
     label: "not given",

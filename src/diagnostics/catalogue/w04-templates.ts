@@ -34,10 +34,11 @@ export const templateProblems = {
   // "{{}}"
   emptyMustache: error("W0406", { title: "There is nothing between `{{` and `}}`", label: "expected a name" }),
   // "{{a b=}}"
-  badMustache: error<{ found: string }>("W0407", {
+  badMustache: error<{ found: string; instead?: string | undefined }>("W0407", {
     title: ({ found }) => `\`${found}\` cannot be read`,
-    help: ({ found }) =>
-      /\s[-+*/<>=&|?]+\s/.test(found)
+    label: ({ instead }) => (instead === undefined ? undefined : `write \`${instead}\``),
+    help: ({ found, instead }) =>
+      instead === undefined && /\s[-+*/<>=&|?]+\s/.test(found)
         ? "Templates have no operators: compute the value before, with `let`, and show it by its name."
         : "A value is written {{name}} or {{name.field}}, a function {{join xs ', '}}, one inside another with parentheses: {{#if (gt (len xs) 3)}}.",
   }),

@@ -100,6 +100,11 @@ export const propertyProblems = {
     title: ({ binding }) => `\`${binding}\` takes fewer arguments without a name`,
     help: ({ form }) => `It is written \`${form}\`.`,
   }),
+  // agent A() -> string { tools: ["search"] }
+  nameInQuotes: error<{ name: string | undefined }>("W0558", {
+    title: "Callables are listed by their names, without quotes",
+    label: ({ name }) => (name === undefined ? "this is a text" : `write \`${name}\``),
+  }),
   // tool t() -> string = http(get: "a", post: "b")
   httpMethods: error<{ found: readonly string[] }>("W0564", {
     title: ({ found }) => (found.length === 0 ? "`http` needs a method and an address" : "`http` sends one request, with one method"),
