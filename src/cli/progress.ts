@@ -198,6 +198,8 @@ function apply(state: State, event: RunEvent, live: boolean): News | undefined {
       return { sign: "!", text: `${event.path}: the answer was mended: ${event.mends.join(", ")}` };
     case "answer.rejected":
       return { sign: "!", text: `${event.path}: the answer does not fit (${event.reasons[0] ?? "invalid"}); the model is asked again` };
+    case "question.refused":
+      return { sign: "!", text: `${event.path}: the answer does not fit: ${event.why}` };
     case "budget.refused":
       return { sign: "!", text: `${event.path}: the budget has not enough ${event.dimension} left` };
     case "budget.overran":

@@ -216,10 +216,21 @@ export function whyRan(named: string, path: string | undefined, options: StoreOp
       const told = why(events, each);
       // Without a name, what ran once and completed needs no explanation.
       if (path === undefined && told.every((text) => /^It (?:ran because nothing|completed after 1 )/.test(text))) continue;
-      to.out(`${bold(each, to.outColor)}\n${told.map((text) => `  ${text}\n`).join("")}`);
+      to.out(`${bold(each, to.outColor)}\n${collapsed(told).map((text) => `  ${text}\n`).join("")}`);
     }
     return EXIT.done;
   });
+}
+
+/** Sentences that follow themselves stand once, with their count. */
+function collapsed(told: readonly string[]): readonly string[] {
+  const out: { text: string; times: number }[] = [];
+  for (const text of told) {
+    const before = out.at(-1);
+    if (before?.text === text) before.times++;
+    else out.push({ text, times: 1 });
+  }
+  return out.map(({ text, times }) => (times === 1 ? text : `${text.replace(/\.$/, "")}, ${times} times.`));
 }
 
 /** Compares two runs, call by call. */
@@ -243,7 +254,7 @@ export function answer(
   options: StoreOptions & { readonly value?: string },
   to: Terminal,
 ): Promise<ExitCode> {
-  return inStore(options, to, (store) => {
+  return inStore(options, to, async (store) => {
     const stored = chooseRun(store, named, () => true, "", to);
     if (stored === undefined) return EXIT.usage;
     const open = openQuestions(stored.events);
@@ -269,6 +280,12 @@ export function answer(
       : text === "yes" || text === "no"
         ? yesOrNo(question, text)
         : readJson(text);
+    const { misfit } = await import("../runtime/misfit.js");
+    const why = misfit(stored.events, stored.start.graph.types, path, value);
+    if (why !== undefined) {
+      to.err(`error: the answer does not fit: ${why}\n`);
+      return EXIT.usage;
+    }
     store.answer(stored.start.run, path, value);
     to.err(`Answered. \`weave resume ${stored.start.run}\` goes on, where the run does not by itself.\n`);
     return EXIT.done;

@@ -86,11 +86,14 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
     if (run.commit === undefined || answer.kind === "failed") go();
     else run.commit(go);
   };
-  const given = (value: unknown, again: (why: string) => void): void => {
+  const given = (value: unknown, again: () => void): void => {
     withSchemas(run, (schemas) => {
       const checked = schemas.validate(asked.answer, value, run.program.graph.types);
       if (checked.ok) end({ kind: "value", value: checked.value });
-      else again(checked.message);
+      else {
+        run.emit({ kind: "question.refused", path, why: checked.message });
+        again();
+      }
     });
   };
   let cancelTimer: (() => void) | undefined;
@@ -103,7 +106,7 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
       direct.then(
         (value) => {
           run.clock.release();
-          given(value, () => wait());
+          given(value, wait);
         },
         () => {
           run.clock.release();
@@ -154,6 +157,7 @@ export function question(step: Step, asked: Question, then: (answer: Answer) => 
     path,
     question: asked.text,
     answer: asked.kind === "outcome" ? "whether it happened" : typeProse(asked.answer),
+    ...(asked.kind === "outcome" ? {} : { type: asked.answer }),
     ...(deadline === undefined ? {} : { deadline }),
   });
   if (run.commit === undefined) wait();

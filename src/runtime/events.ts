@@ -4,6 +4,7 @@
  * loaded while a program runs (import types only).
  */
 import * as z from "zod";
+import type { TypeIR } from "../plan/ir.js";
 import { failureKinds } from "./failure.js";
 
 const path = z.string();
@@ -89,7 +90,16 @@ export const runEvent = z.discriminatedUnion("kind", [
     /** Of a vote: the runs that were counted. */
     runs: z.array(z.number()).optional(),
   }),
-  of("question.asked", { path, question: z.string(), answer: z.string(), deadline: z.number().optional() }),
+  /** `answer` says what is expected; `type` is that as a type of the graph, where it is a value. */
+  of("question.asked", {
+    path,
+    question: z.string(),
+    answer: z.string(),
+    type: z.custom<TypeIR>((type) => typeof type === "object").optional(),
+    deadline: z.number().optional(),
+  }),
+  /** An answer that did not fit: the question stays open. */
+  of("question.refused", { path, why: z.string() }),
   of("question.answered", { path, value: json }),
   of("question.expired", { path }),
   of("undo.started", { path, size: z.number() }),

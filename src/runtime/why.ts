@@ -68,6 +68,9 @@ export function why(events: readonly RunEvent[], path: string): readonly string[
       case "question.asked":
         out.push(`It asked: ${event.question}`);
         break;
+      case "question.refused":
+        out.push(`An answer did not fit: ${event.why}.`);
+        break;
       case "question.answered":
         out.push(`The answer was ${JSON.stringify(event.value)}.`);
         break;

@@ -141,6 +141,33 @@ describe("an answer", () => {
     expect(second.result).toMatchObject({ status: "completed", value: 6 });
   });
 
+  test("that does not fit is told, and the question stays open", async () => {
+    const of = program('flow main() -> int { ask "How many?" as int }');
+    const graph = graphOf(of);
+    const answers: unknown[] = ["four", 4];
+    const asking = await carry(graph, of, world(), undefined, undefined, {}, { options: { ask: async () => answers.shift() } });
+    expect(asking.result).toMatchObject({ status: "completed", value: 4 });
+    const refused = (events: readonly RunEvent[]) => events.filter((e) => e.kind === "question.refused");
+    expect(refused(asking.stored.events)).toMatchObject([{ why: expect.stringContaining("four") }]);
+    // One that a program put into the store without looking.
+    const waiting = await carry(graph, of, world(), undefined, undefined, {}, { options: { ask: () => undefined } });
+    const [path = ""] = waiting.result.status === "waiting" ? waiting.result.questions : [];
+    const second = await carry(
+      graph,
+      of,
+      world(),
+      { run: "r1", records: waiting.batches.flat(), seed: 5 },
+      undefined,
+      {},
+      {
+        options: { ask: () => undefined },
+        answers: { [path]: "four" },
+      },
+    );
+    expect(second.result).toMatchObject({ status: "waiting", questions: [path] });
+    expect(refused(second.stored.events)).toHaveLength(1);
+  });
+
   test("about an effect is asked for anew when it was begun anew", async () => {
     const of = program("flow main() -> int { put(1) }");
     const graph = graphOf(of);

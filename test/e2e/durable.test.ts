@@ -128,10 +128,15 @@ describe("a question", () => {
     const { run: id, status } = JSON.parse(first.out);
     expect(status).toBe("waiting");
     expect((await weave(["show"], { cwd })).out).toContain("Use 8?");
+    const misfit = await weave(["answer", id, "soon"], { cwd });
+    expect(misfit).toMatchObject({ code: 2, err: 'error: the answer does not fit: expected "yes" | "later", found "soon"\n' });
     expect((await weave(["answer", id, "later"], { cwd })).code).toBe(0);
     expect((await weave(["resume"], { cwd })).code).toBe(5);
+    expect(await weave(["answer", id, "later"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("found \"later\"") });
     expect((await weave(["answer", id, "yes"], { cwd })).code).toBe(0);
     expect(await weave(["resume"], { cwd })).toMatchObject({ code: 0, out: "later 8\n" });
+    const told = (await weave(["why", id, "work"], { cwd })).out;
+    expect(told).toContain("Its result was kept when the run was resumed, 2 times.");
     expect(calls(cwd)).toEqual(["work 4", "put 8"]);
   });
 });

@@ -30,6 +30,12 @@ const kind =
   (event: RunEvent): boolean =>
     event.kind === name;
 
+/** A person who gives one answer after the other. */
+function inTurn(answers: readonly unknown[]): () => Promise<unknown> {
+  const left = [...answers];
+  return async () => left.shift();
+}
+
 /** A model that finds the first request too long, answers badly once, and uses more than it may. */
 function unruly(): Provider {
   const sim = simulator();
@@ -85,6 +91,11 @@ const bodies: Readonly<Record<string, JournalProgram>> = {
         return x;
       },
     },
+  },
+  "an answer that does not fit": {
+    source: 'flow main() -> int {\n  let a = ask "How many?" as int\n  slow(a)\n}',
+    answers: { "How many?": 4 },
+    recorded: { options: { ask: inTurn(["four", 4]) } },
   },
   "changes in a worktree": {
     source:
