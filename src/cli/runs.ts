@@ -216,7 +216,11 @@ export function whyRan(named: string, path: string | undefined, options: StoreOp
       const told = why(events, each);
       // Without a name, what ran once and completed needs no explanation.
       if (path === undefined && told.every((text) => /^It (?:ran because nothing|completed after 1 )/.test(text))) continue;
-      to.out(`${bold(each, to.outColor)}\n${collapsed(told).map((text) => `  ${text}\n`).join("")}`);
+      to.out(
+        `${bold(each, to.outColor)}\n${collapsed(told)
+          .map((text) => `  ${text}\n`)
+          .join("")}`,
+      );
     }
     return EXIT.done;
   });
