@@ -14,7 +14,7 @@ import type { CallTarget, Checker, Context } from "./checker.js";
 import { inferName, WHAT } from "./expressions.js";
 import { assignable, mismatch } from "./relate.js";
 import { type Callable, type Env, isCallableDecl, lookup, namesInScope } from "./symbols.js";
-import { type CallableType, ERROR, expand, fieldOf, isError, substitute, type Type, typeText } from "./types.js";
+import { type CallableType, ERROR, expand, fieldOf, isError, nonNull, substitute, type Type, typeText } from "./types.js";
 import { unify } from "./unify.js";
 
 /** The callable that an expression names, with its signature. */
@@ -30,7 +30,8 @@ export function callableOf(c: Checker, expr: Expr, env: Env, context: Context, q
   }
   const symbol = context.scope.names.get(expr.name);
   if (symbol === undefined || !isCallableDecl(symbol.decl)) {
-    if (quiet) return undefined;
+    // Of a name that is declared twice it is not known which is meant: that was reported.
+    if (quiet || context.scope.twice.has(expr.name)) return undefined;
     if (symbol === undefined) inferName(c, expr, env, context);
     else c.problems.report(d.notCallable, expr.span, { what: WHAT[symbol.decl.kind] ?? "a declaration", name: expr.name });
     return undefined;
@@ -206,8 +207,8 @@ function chooseForm(
     const plain = arg.name === undefined && arg.value.kind !== "Lambda" && arg.value.kind !== "FieldRef" && arg.value.kind !== "Regex";
     types.push(plain ? c.infer(arg.value, env, context) : undefined);
   }
-  const fits = (t: Target) =>
-    types.every((type, i) => {
+  const fits = (t: Target, given: readonly (Type | undefined)[]) =>
+    given.every((type, i) => {
       const param = t.params[i];
       if (type === undefined)
         return param === undefined || args[i - offset]?.value.kind !== "Lambda" || expand(param.type).kind === "callable";
@@ -215,7 +216,11 @@ function chooseForm(
       const vars = new Map<string, Type>();
       return unify(param.type, type, vars) && assignable(type, substitute(param.type, vars));
     });
-  return byCount.find(fits) ?? byCount[0] ?? only;
+  const found = byCount.find((t) => fits(t, types));
+  if (found !== undefined) return found;
+  // What may be null fits none: the message is about the form that it would fit otherwise.
+  const given = types.map((type) => (type === undefined ? undefined : nonNull(type)));
+  return byCount.find((t) => fits(t, given)) ?? byCount[0] ?? only;
 }
 
 /** A stage of a pipeline: the four wiring rules, in order. */

@@ -175,7 +175,8 @@ export function mismatch(from: Type, to: Type, path = ""): string {
   }
   if (f.kind === "map" && t.kind === "map") return mismatch(f.of, t.of, path === "" ? "[]" : `${path}[]`);
   if (isOptional(f) && !isOptional(t) && f.kind === "union") {
-    return `${at}it may be null (\`${typeText(from)}\`), \`${typeText(to)}\` may not`;
+    const mend = path === "" ? ": give a default with `??`, or test it before with `if`" : "";
+    return `${at}it may be null (\`${typeText(from)}\`), \`${typeText(to)}\` may not${mend}`;
   }
   if (f.kind === "literal" && typeof f.value === "string" && t.kind === "union") {
     const options = members(t).map((m) => typeText(m));

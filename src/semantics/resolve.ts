@@ -63,7 +63,16 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
     files.set(path, file);
     if (text === undefined) problems.report(d.fileNotFound, { file: path, start: 0, end: 0 }, { path, reason: host.reason?.(path) });
     const module = parse(file, problems);
-    const scope: ModuleScope = { module, label, isPrelude, names: new Map(), imports: new Map(), used: new Set(), failed: new Set() };
+    const scope: ModuleScope = {
+      module,
+      label,
+      isPrelude,
+      names: new Map(),
+      imports: new Map(),
+      used: new Set(),
+      failed: new Set(),
+      twice: new Set(),
+    };
     scopes.set(path, scope);
     loading.push(path);
     declare(scope);
@@ -91,6 +100,7 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
           { name: text, local: false },
           { related: [{ span: other.decl.name.span, message: "first declared here" }] },
         );
+        scope.twice.add(text);
         continue;
       }
       scope.names.set(text, symbolOf(scope, decl));
@@ -151,6 +161,7 @@ export function resolve(entry: string, host: CompilerHost, problems: Problems): 
           { name: local.text, local: false },
           { related: [{ span: at, message: "first declared here" }] },
         );
+        scope.twice.add(local.text);
         continue;
       }
       scope.names.set(local.text, symbol);

@@ -37,6 +37,8 @@ export interface ModuleScope {
   readonly used: Set<string>;
   /** Names that failed to be imported: already reported, so their uses are not. */
   readonly failed: Set<string>;
+  /** Names that are declared twice: already reported, so a use that fits the other one is not. */
+  readonly twice: Set<string>;
 }
 
 export interface ImportBinding {

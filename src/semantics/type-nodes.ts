@@ -169,6 +169,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     }
     scope.used.add(name);
     if (symbol.decl.kind !== "TypeDecl") {
+      if (scope.twice.has(name)) return ERROR;
       problems.report(
         d.notAType,
         node.name.span,

@@ -689,7 +689,7 @@ export abstract class ExpressionRules extends TypeRules {
   protected readonly map = this.rule<A.MapExpr | A.MissingExpr>("map", () => {
     const start = this.at();
     this.CONSUME(K.map);
-    if (!this.RECORDING_PHASE && this.is(T.LParen)) return this.calledRegion("map");
+    if (!this.RECORDING_PHASE && this.is(T.LParen) && !this.newLine()) return this.calledRegion("map");
     const item = this.name(1, "an item");
     const index = this.OPTION(() => {
       this.CONSUME(T.Comma);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { codes, typeOf } from "./program.js";
+import { codes, problem, typeOf } from "./program.js";
 
 const types = (rows: readonly (readonly [string, string, string])[]) =>
   test.each(rows)("%s with (%s) is %s", (expression, params, type) => {
@@ -115,6 +115,12 @@ describe("records, maps, json, failures", () => {
     ['trust(x, "checked")', "x: untrusted string", "string"],
     ['trust(x, "checked").title', "x: { title: untrusted string }", "string"],
   ]);
+});
+
+test("a form is meant that the argument would fit if it were not null", () => {
+  const { label, help } = problem("flow f(xs: string[]) -> int { len(xs[0]) }", "W0302");
+  expect(label).toBe("this is a `string?`; a `string` is expected");
+  expect(help).toContain("give a default with `??`");
 });
 
 test("wrong arguments are reported at the argument", () => {

@@ -66,3 +66,8 @@ test.each([
   expect(problem?.code).toBe(code);
   expect(problem?.fixes).toEqual([]);
 });
+
+test("a name that is declared twice is one mistake, however its uses mean it", () => {
+  const source = `${PROGRAM}type Plan = { steps: string[] }\nagent Plan(goal: string) -> Plan { model: m, prompt: "{{goal}}" }\nflow f(g: string) -> Plan { Plan(g) }\n`;
+  expect(compile("main.weave", hostOf({ "main.weave": source })).problems.map((p) => p.code)).toEqual(["W0203"]);
+});
