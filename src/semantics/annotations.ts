@@ -92,13 +92,38 @@ function shown(target: AnnotationTarget): string {
   return targetName[target.kind];
 }
 
+/** What other tools call these annotations. */
+const ALIASES: Readonly<Record<string, string>> = {
+  retries: "retry",
+  attempts: "retry",
+  rate_limit: "rate",
+  rateLimit: "rate",
+  throttle: "rate",
+  concurrency: "parallel",
+  max_concurrency: "parallel",
+  maxConcurrency: "parallel",
+  circuit_breaker: "breaker",
+  circuitBreaker: "breaker",
+  approval: "approve",
+  confirm: "approve",
+  rollback: "compensate",
+  undo: "compensate",
+  worktree: "isolate",
+  sandbox: "isolate",
+  mutex: "lock",
+  memoize: "cache",
+  deadline: "timeout",
+  max_budget: "budget",
+};
+
 /** A name that is no annotation of the language: a bundle, or a mistake. */
 function openBundle(annotation: Annotation, target: AnnotationTarget, context: AnnotationContext, inForce: Map<string, InForce>): void {
   const { problems, policies } = context;
   const name = annotation.name.text;
   const policy = policies.get(name);
   if (policy === undefined) {
-    const near = nearest(name, [...annotationTable.keys(), ...policies.keys()]);
+    const near =
+      (Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined) ?? nearest(name, [...annotationTable.keys(), ...policies.keys()]);
     const fixes: readonly Fix[] =
       near === undefined ? [] : [{ title: `write \`@${near}\``, edits: [{ span: annotation.name.span, text: near }] }];
     problems.report(d.unknownAnnotation, annotation.name.span, { name, near }, { fixes });

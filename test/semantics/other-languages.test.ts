@@ -71,3 +71,12 @@ test("a name that is declared twice is one mistake, however its uses mean it", (
   const source = `${PROGRAM}type Plan = { steps: string[] }\nagent Plan(goal: string) -> Plan { model: m, prompt: "{{goal}}" }\nflow f(g: string) -> Plan { Plan(g) }\n`;
   expect(compile("main.weave", hostOf({ "main.weave": source })).problems.map((p) => p.code)).toEqual(["W0203"]);
 });
+
+test.each([
+  ["flow f() -> int { vote 3 { 1 } }", "`.value`"],
+  ["flow f(xs: int[]) -> int[] { settle map x in xs { x } }", "`.ok`"],
+  ["flow g(xs: int[]) -> int { len(xs) }\nflow f(xs: int[]) -> int { settle map x in xs { x } |> g }", "`.ok`"],
+])("%s says where the results are", (source, field) => {
+  const [problem] = compile("main.weave", hostOf({ "main.weave": source })).problems;
+  expect(`${problem?.help}`).toContain(field);
+});
