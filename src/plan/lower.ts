@@ -73,7 +73,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
   const channels = new Map<string, ChannelIR>();
   const globals = new Map<string, GlobalIR>();
   const stops = new Map<string, boolean>();
-  const effects = new Map<string, EffectKind>();
+  /** What the callables of the graph were made from, by their ids there. */
+  const symbols = new Map<string, DeclSymbol>();
   const specialised = new Map<string, SpecialisedCallee>();
   let lambdas = 0;
 
@@ -96,8 +97,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     constant: (symbol) => constantOf(symbol),
     stateId: (symbol) => stateOf(symbol),
     model: (symbol) => modelOf(symbol),
-    guards: (r) => stops.get(`${r.kind} ${r.id}`) ?? false,
-    effectOf: (r) => effects.get(`${r.kind} ${r.id}`) ?? "none",
+    guards: (r) => r.kind === "flow" && mayStopIn(r.id),
+    effectOf,
   };
 
   const entries: Record<string, string> = {};
@@ -152,8 +153,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const kind = KINDS[decl.kind];
     const plain: SpecialisedCallee = { ref: { kind, id: key }, captured: [] };
     specialised.set(key, plain); // circles were reported before; here they only must not loop
-    const stateKey = `${kind} ${key}`;
-    effects.set(stateKey, c.effectOf(symbol));
+    symbols.set(key, symbol);
     switch (decl.kind) {
       case "AgentDecl":
         agents.set(key, agent(callable, decl));
@@ -194,11 +194,6 @@ export function lower(typed: Typed, problems: Problems): Graph {
         specialised.set(key, { ref: plain.ref, captured });
         break;
       }
-    }
-    const made = flows.get(key);
-    if (made !== undefined) {
-      effects.set(stateKey, made.effect);
-      stops.set(stateKey, bodyMayStop(l, made.body));
     }
     return specialised.get(key) ?? plain;
   }
@@ -533,16 +528,36 @@ export function lower(typed: Typed, problems: Problems): Graph {
   }
 
   function hashOfRef(r: CalleeRef): string {
-    return (
-      (r.kind === "agent"
-        ? agents.get(r.id)
-        : r.kind === "tool"
-          ? tools.get(r.id)
-          : r.kind === "flow"
-            ? flows.get(r.id)
-            : capabilities.get(r.id)
-      )?.hash ?? r.id
-    );
+    return lowered(r)?.hash ?? r.id;
+  }
+
+  /** What calling it can reach; of what is still being made, as the checker sees it. */
+  function effectOf(r: CalleeRef): EffectKind {
+    const known = lowered(r);
+    if (known !== undefined) return known.effect;
+    const symbol = symbols.get(r.id);
+    return symbol === undefined ? "none" : c.effectOf(symbol);
+  }
+
+  /** Whether the body of a flow may end it on purpose or wait for a person; of one that is still being made nothing is known. */
+  function mayStopIn(id: string): boolean {
+    const known = stops.get(id);
+    if (known !== undefined) return known;
+    const flow = flows.get(id);
+    if (flow === undefined) return false;
+    const found = bodyMayStop(l, flow.body);
+    stops.set(id, found);
+    return found;
+  }
+
+  function lowered(r: CalleeRef): AgentIR | ToolIR | FlowIR | CapabilityIR | undefined {
+    return r.kind === "agent"
+      ? agents.get(r.id)
+      : r.kind === "tool"
+        ? tools.get(r.id)
+        : r.kind === "flow"
+          ? flows.get(r.id)
+          : capabilities.get(r.id);
   }
 }
 
