@@ -25,15 +25,18 @@ export function checkGraph(graph: Graph, problems: Problems): void {
 }
 
 function validateBody(body: Body, problems: Problems): void {
-  const ids = new Map(body.nodes.map((node, index) => [node.id, index]));
+  const ids = new Map<string, number>();
+  for (const [index, node] of body.nodes.entries()) ids.set(node.id, index);
   let inOrder = true;
-  body.nodes.forEach((node, index) => {
-    for (const before of [...node.deps, ...node.after]) {
-      const at = ids.get(before);
-      if (at === undefined) problems.report(d.unknownStep, node.span, { step: node.segment, missing: before });
-      else if (at >= index) inOrder = false;
-    }
-  });
+  const waits = (node: NodeIR, index: number, before: string): void => {
+    const at = ids.get(before);
+    if (at === undefined) problems.report(d.unknownStep, node.span, { step: node.segment, missing: before });
+    else if (at >= index) inOrder = false;
+  };
+  for (const [index, node] of body.nodes.entries()) {
+    for (const before of node.deps) waits(node, index, before);
+    for (const before of node.after) waits(node, index, before);
+  }
   // Lowering follows the source, where a value stands above its uses: only an `@after` can point forwards.
   if (!inOrder) reportCycle(body, problems);
   reportUnstarted(body, ids, problems);

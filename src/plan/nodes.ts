@@ -7,7 +7,7 @@ import { isError, type Type } from "../semantics/types.js";
 import type { Span } from "../source/source.js";
 import type { Expr, LambdaExpr } from "../syntax/ast.js";
 import type { Body, EffectKind, ExprIR, NodeIR, TypeIR } from "./ir.js";
-import { type Builder, freshId, type Lowering, ref, segmentFor, type Unit } from "./lowering.js";
+import { type Builder, freshId, type Lowering, type OpenNode, ref, segmentFor, type Unit } from "./lowering.js";
 import { expressionsOf, forEachExpr, innerBodies } from "./walk.js";
 
 type Own<K extends NodeIR["kind"]> = Omit<
@@ -45,7 +45,7 @@ export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): Exp
     effect: setting.effect,
     needed: true,
     policies: setting.policies ?? {},
-  } as NodeIR;
+  } as OpenNode;
   b.nodes.push(node);
   if (setting.effect === "effect") {
     b.lastEffect = id;

@@ -71,11 +71,11 @@ export function* rootBodies(graph: Graph): Generator<InnerBody> {
 
 /** The expressions that a node evaluates itself, those of its policies included, those of its bodies not. */
 export function expressionsOf(node: NodeIR): readonly ExprIR[] {
-  const own = ownExpressions(node).filter((expr) => expr !== undefined);
-  return [...own, ...policyExpressions(node.policies)];
+  const own = ownExpressions(node);
+  return isBare(node.policies) ? own : [...own, ...policyExpressions(node.policies)];
 }
 
-function ownExpressions(node: NodeIR): readonly (ExprIR | undefined)[] {
+function ownExpressions(node: NodeIR): readonly ExprIR[] {
   switch (node.kind) {
     case "value":
     case "match":
@@ -85,34 +85,37 @@ function ownExpressions(node: NodeIR): readonly (ExprIR | undefined)[] {
     case "call":
       return node.args.map((arg) => arg.value);
     case "map":
-      return [node.over, node.where, node.key, node.needs];
+      return present(node.over, node.where, node.key, node.needs);
     case "vote":
-      return [node.times, node.key?.value, node.early];
+      return present(node.times, node.key?.value, node.early);
     case "loop":
       return [node.init, node.times];
     case "reduce":
-      return [node.over, node.groups];
+      return present(node.over, node.groups);
     case "fold":
       return [node.over, node.start];
     case "if":
     case "stop":
       return [node.test];
     case "assert":
-      return [node.test, node.message];
+      return present(node.test, node.message);
     case "ask":
-      return [node.question, node.within];
+      return present(node.question, node.within);
     case "orchestrate":
-      return [node.goal, node.context, node.repairs];
+      return present(node.goal, node.context, node.repairs);
     case "fork":
     case "race":
     case "try":
     case "scope":
     case "read":
-      return [];
+      return NO_EXPRESSIONS;
     default:
       return unknownKind(node);
   }
 }
+
+const NO_EXPRESSIONS: readonly ExprIR[] = [];
+const present = (...all: readonly (ExprIR | undefined)[]): readonly ExprIR[] => all.filter((each) => each !== undefined);
 
 /** Whether nothing is annotated, as nearly everywhere. */
 export function isBare(policies: Policies): boolean {
@@ -145,9 +148,6 @@ export function forEachRef(expr: ExprIR, visit: (id: string) => void): void {
 
 /** Calls back with an expression and every expression in it, outermost first. */
 export function forEachExpr(expr: ExprIR, visit: (e: ExprIR) => void): void {
-  const all = (exprs: readonly ExprIR[]): void => {
-    for (const each of exprs) forEachExpr(each, visit);
-  };
   visit(expr);
   switch (expr.kind) {
     case "const":
@@ -161,34 +161,40 @@ export function forEachExpr(expr: ExprIR, visit: (e: ExprIR) => void): void {
       forEachExpr(expr.of, visit);
       return;
     case "index":
-      all([expr.of, expr.at]);
+      forEachExpr(expr.of, visit);
+      forEachExpr(expr.at, visit);
       return;
     case "record":
-      all(expr.entries.map((entry) => ("spread" in entry ? entry.spread : entry.value)));
+      for (const entry of expr.entries) forEachExpr("spread" in entry ? entry.spread : entry.value, visit);
       return;
     case "list":
-      all(expr.elements.map((element) => element.value));
+      for (const element of expr.elements) forEachExpr(element.value, visit);
       return;
     case "binary":
     case "and":
     case "or":
     case "default":
-      all([expr.left, expr.right]);
+      forEachExpr(expr.left, visit);
+      forEachExpr(expr.right, visit);
       return;
     case "cond":
-      all([expr.test, expr.then, expr.else]);
+      forEachExpr(expr.test, visit);
+      forEachExpr(expr.then, visit);
+      forEachExpr(expr.else, visit);
       return;
     case "let":
-      all([expr.value, expr.body]);
+      forEachExpr(expr.value, visit);
+      forEachExpr(expr.body, visit);
       return;
     case "switch":
-      all([expr.value, ...expr.arms.map((arm) => arm.body)]);
+      forEachExpr(expr.value, visit);
+      for (const arm of expr.arms) forEachExpr(arm.body, visit);
       return;
     case "lambda":
       forEachExpr(expr.body, visit);
       return;
     case "builtin":
-      all(expr.args);
+      for (const arg of expr.args) forEachExpr(arg, visit);
       return;
     case "template":
       forEachInParts(expr.parts, visit);
@@ -230,18 +236,23 @@ function forEachInParts(parts: readonly TemplatePartIR[], visit: (e: ExprIR) => 
 /** Every id that a node's expressions and bodies refer to, those bound inside it included. */
 export function refsOf(node: NodeIR): ReadonlySet<string> {
   const found = new Set<string>();
-  const visit = (id: string): void => {
-    found.add(id);
+  forEachRefOf(node, (id) => found.add(id));
+  return found;
+}
+
+/** Calls back with those ids, one that is mentioned again more than once. */
+export function forEachRefOf(node: NodeIR, visit: (id: string) => void): void {
+  const see = (e: ExprIR): void => {
+    if (e.kind === "ref") visit(e.id);
   };
   const waiting = [node];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    for (const expr of expressionsOf(next)) forEachRef(expr, visit);
+    for (const expr of expressionsOf(next)) forEachExpr(expr, see);
     for (const { body } of innerBodies(next)) {
       waiting.push(...body.nodes);
-      forEachRef(body.result, visit);
+      forEachExpr(body.result, see);
     }
   }
-  return found;
 }
 
 function unknownKind(value: never): never {
