@@ -8,7 +8,7 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import type { Span } from "../source/source.js";
 import type { AgentIR, Body, CalleeRef, Graph, NodeIR, ParamIR, Policies, ToolIR, TypeIR } from "./ir.js";
-import { bindings, CLEAN, firstSource, isTainted, type Known, masked, merge, type Scope, type Taint, taintOf } from "./taint-values.js";
+import { bindings, CLEAN, firstSource, including, isTainted, type Known, masked, merge, type Scope, type Taint, taintOf } from "./taint-values.js";
 
 export function checkInformationFlow(graph: Graph, problems: Problems): void {
   const results = new Map<string, Taint>();
@@ -71,7 +71,7 @@ export function checkInformationFlow(graph: Graph, problems: Problems): void {
   }
 
   function walkNode(node: NodeIR, scope: Scope): Taint {
-    const inside = (body: Body, ...bound: readonly (readonly [string, Known])[]): Taint => walkBody(body, new Map([...scope, ...bound]));
+    const inside = (body: Body, ...bound: readonly (readonly [string, Known])[]): Taint => walkBody(body, including(scope, bound));
     switch (node.kind) {
       case "value":
         return taintOf(node.value, scope).taint;
