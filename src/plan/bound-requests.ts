@@ -230,6 +230,7 @@ export function mediaWeights(graph: Graph, id: string): Readonly<Record<MediaKin
 
 /** What the result of one tool call shows at most beside its text, in bytes of text. */
 function shownByTools(agent: AgentIR, graph: Graph): number {
+  if (agent.tools.length === 0) return 0;
   const taken = mediaTaken(graph, agent.model);
   const weights = mediaWeights(graph, agent.model);
   const of = (ref: AgentIR["tools"][number]): number => {

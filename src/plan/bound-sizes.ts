@@ -45,8 +45,8 @@ export function text(bytes: Count, least = 0): TextShape {
 }
 
 /** A text of so many code points at most. */
-export function textOf(points: number): TextShape {
-  return { kind: "text", bytes: 4 * points, json: 6 * points, least: 0 };
+export function textOf(points: number, least = 0): TextShape {
+  return { kind: "text", bytes: 4 * points, json: 6 * points, least };
 }
 
 export function number(min = Number.NEGATIVE_INFINITY, max: Count = OPEN): Shape {
@@ -75,8 +75,8 @@ export function utf8(text: string): number {
 const known = new WeakMap<TypeIR, Shape>();
 
 /** The shape of a type: what its refinements and bounds say. */
-export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] = []): Shape {
-  if (open.length > 0) return shapeOfParts(type, types, open);
+export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] = NOTHING_OPEN): Shape {
+  if (open.length > 0 || !hasParts(type)) return shapeOfParts(type, types, open);
   let found = known.get(type);
   if (found === undefined) {
     found = shapeOfParts(type, types, open);
@@ -85,10 +85,15 @@ export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] 
   return found;
 }
 
+const NOTHING_OPEN: readonly string[] = [];
+
+const hasParts = ({ kind }: TypeIR): boolean => kind === "record" || kind === "list" || kind === "union" || kind === "ref" || kind === "map";
+
 function shapeOfParts(type: TypeIR, types: Types, open: readonly string[]): Shape {
   switch (type.kind) {
     case "string":
-      return type.max === undefined ? { ...TEXT, least: type.min ?? 0 } : { ...textOf(type.max), least: type.min ?? 0 };
+      if (type.max !== undefined) return textOf(type.max, type.min);
+      return type.min === undefined ? TEXT : { ...TEXT, least: type.min };
     case "int":
     case "float":
       return number(type.min, type.max);
@@ -105,10 +110,16 @@ function shapeOfParts(type: TypeIR, types: Types, open: readonly string[]): Shap
       return listOf(shapeOfType(type.of, types, open), type.min ?? 0, type.max ?? OPEN);
     case "map":
       return { kind: "map", of: shapeOfType(type.of, types, open), key: TEXT, max: OPEN };
-    case "record":
-      return { kind: "record", fields: new Map(type.fields.map((field) => [field.name, shapeOfType(field.type, types, open)])) };
-    case "union":
-      return oneOf(type.of.map((member) => shapeOfType(member, types, open)));
+    case "record": {
+      const fields = new Map<string, Shape>();
+      for (const field of type.fields) fields.set(field.name, shapeOfType(field.type, types, open));
+      return { kind: "record", fields };
+    }
+    case "union": {
+      let out: Shape = NEVER;
+      for (const member of type.of) out = join(out, shapeOfType(member, types, open));
+      return out;
+    }
     case "ref": {
       // A type that refers to itself is followed once; deeper, nothing is known.
       const target = types[type.name];
@@ -190,7 +201,9 @@ function largerNumber(a: Count, b: Count): Count {
 }
 
 /** What is known of a value that has this shape and has been cut to this type. */
-export function meet(shape: Shape, type: TypeIR, types: Types, open: readonly string[] = []): Shape {
+export function meet(shape: Shape, type: TypeIR, types: Types, open: readonly string[] = NOTHING_OPEN): Shape {
+  // The shape of the type itself is what such a value has.
+  if (hasParts(type) && known.get(type) === shape) return shape;
   switch (shape.kind) {
     case "any":
       return shapeOfType(type, types, open);
