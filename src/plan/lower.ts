@@ -35,7 +35,7 @@ import type {
 } from "./ir.js";
 import { finishBody, lowerBody } from "./lower-body.js";
 import { lowerCall } from "./lower-call.js";
-import { lowerBinding, lowerModel, numberOf, symbolNamed, textOf } from "./lower-declarations.js";
+import { lowerBinding, lowerModel, numberOf, propertyOf, symbolNamed, textOf } from "./lower-declarations.js";
 import { isImpure, lowerExpr } from "./lower-expr.js";
 import { lowerPolicies } from "./lower-policies.js";
 import { lowerRegion } from "./lower-region.js";
@@ -346,7 +346,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
   function agent(callable: Callable, decl: AgentDecl): AgentIR {
     const u = unit(callable.symbol.scope);
     const params = parameters(callable, decl.signature.params, u);
-    const property = (name: string) => decl.properties.find((p) => p.name.text === name)?.value;
+    const property = (name: string) => propertyOf(decl, name);
     const text = (name: string): ExprIR | undefined => {
       const value = property(name);
       return value === undefined ? undefined : lowerExpr(l, value, builder(u));
@@ -416,7 +416,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const u = unit(symbol.scope);
     const out: Mutable<McpIR> = { id, name: symbol.name, span: decl.name.span };
     for (const name of ["command", "url", "env", "headers"] as const) {
-      const value = decl.properties.find((p) => p.name.text === name)?.value;
+      const value = propertyOf(decl, name);
       if (value !== undefined) out[name] = lowerExpr(l, value, builder(u));
     }
     const { rate } = policiesOf(decl.annotations, builder(u));
@@ -428,7 +428,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
   function stateOf(symbol: DeclSymbol): string {
     const { decl, id } = symbol;
     if (states.has(id) || decl.kind !== "StateDecl") return id;
-    const scope = textOf(l, decl.properties.find((p) => p.name.text === "scope")?.value);
+    const scope = textOf(l, propertyOf(decl, "scope"));
     states.set(id, {
       id,
       name: symbol.name,
