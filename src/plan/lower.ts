@@ -169,10 +169,10 @@ export function lower(typed: Typed, problems: Problems): Graph {
         const u = unit(symbol.scope);
         const params = parameters(callable, decl.signature.params, u);
         const policies = policiesOf(decl.annotations, builder(u));
-        const made = { ...base(callable, key, params, policies), effect: c.effectOf(symbol), implementations: refs };
+        const own = { effect: c.effectOf(symbol), implementations: refs };
         capabilities.set(
           key,
-          hashed({ kind: "capability", ...made }, () => [key, refs, ...dependencies(refs)]),
+          hashed({ kind: "capability", ...base(callable, key, params, policies), ...own }, () => [key, refs, ...dependencies(refs)]),
         );
         return plain;
       }
@@ -238,9 +238,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     if (declared !== undefined) {
       body = { ...body, result: fit(l, body.result, found, result, u) };
     }
-    const made = { ...base(callable, key, params, policies), result: types.type(result), effect: effectOfBody(body), body };
-    const flow: FlowIR = hashed({ kind: "flow", ...made }, () => [params, body, policies, ...dependencies([params, body, policies])]);
-    return { flow, captured };
+    const own = { result: types.type(result), effect: effectOfBody(body), body };
+    return { flow: flowOf({ kind: "flow", ...base(callable, key, params, policies), ...own }), captured };
   }
 
   /** The locals of its home that a lambda mentions, itself or through callables it is given: what it captured. */
@@ -304,8 +303,12 @@ export function lower(typed: Typed, problems: Problems): Graph {
     });
     const body = finishBody(l, b, piped);
     const policies = policiesOf(decl.annotations, builder(u));
-    const made = { ...base(callable, key, params, policies), effect: effectOfBody(body), body };
-    return hashed({ kind: "flow", ...made }, () => [params, body, policies, ...dependencies([params, body, policies])]);
+    return flowOf({ kind: "flow", ...base(callable, key, params, policies), effect: effectOfBody(body), body });
+  }
+
+  function flowOf(made: Omit<FlowIR, "hash">): FlowIR {
+    const parts = [made.params, made.body, made.policies];
+    return hashed(made, () => [...parts, ...dependencies(parts)]);
   }
 
   function base(callable: Callable, id: string, params: readonly ParamIR[], policies: Policies) {
@@ -377,8 +380,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     };
     const policies = policiesOf(decl.annotations, builder(u));
     const all = base(callable, callable.symbol.id, params, policies);
-    const made = { ...all, ...own, effect: c.effectOf(callable.symbol) };
-    return hashed({ kind: "agent", ...made }, () => [
+    return hashed({ kind: "agent", ...all, ...own, effect: c.effectOf(callable.symbol) }, () => [
       own,
       all.result,
       all.doc,
@@ -394,10 +396,9 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const binding = lowerBinding(l, decl, u, callable, mcpOf);
     const all = base(callable, callable.symbol.id, params, policies);
     const untrusted = decl.annotations.some((a) => a.name.text === "untrusted");
-    const made = { ...all, binding, untrusted, effect: c.effectOf(callable.symbol) };
     const server = binding.kind === "mcp" ? mcps.get(binding.server) : undefined;
     const parts = [params, all.result, binding, ...(server === undefined ? [] : [server])];
-    return hashed({ kind: "tool", ...made }, () => [...parts, ...dependencies(parts)]);
+    return hashed({ kind: "tool", ...all, binding, untrusted, effect: c.effectOf(callable.symbol) }, () => [...parts, ...dependencies(parts)]);
   }
 
   // ---------------------------------------------------------------------------------- models, state, handlers

@@ -69,53 +69,77 @@ export function* rootBodies(graph: Graph): Generator<InnerBody> {
   for (const test of graph.tests) for (const step of test.steps) if (step.kind !== "order") yield { name: test.title, body: step.body };
 }
 
-/** The expressions that a node evaluates itself, those of its policies included, those of its bodies not. */
-export function expressionsOf(node: NodeIR): readonly ExprIR[] {
-  const own = ownExpressions(node);
-  return isBare(node.policies) ? own : [...own, ...policyExpressions(node.policies)];
-}
-
-function ownExpressions(node: NodeIR): readonly ExprIR[] {
+/**
+ * Calls back with every expression that a node evaluates itself, and every expression in it: those of its policies
+ * included, those of its bodies not.
+ */
+export function forEachExprOf(node: NodeIR, visit: (e: ExprIR) => void): void {
   switch (node.kind) {
     case "value":
     case "match":
     case "set":
     case "send":
-      return [node.value];
+      forEachExpr(node.value, visit);
+      break;
     case "call":
-      return node.args.map((arg) => arg.value);
+      for (const arg of node.args) forEachExpr(arg.value, visit);
+      break;
     case "map":
-      return present(node.over, node.where, node.key, node.needs);
+      forEachExpr(node.over, visit);
+      forEachIn(node.where, visit);
+      forEachIn(node.key, visit);
+      forEachIn(node.needs, visit);
+      break;
     case "vote":
-      return present(node.times, node.key?.value, node.early);
+      forEachExpr(node.times, visit);
+      forEachIn(node.key?.value, visit);
+      forEachIn(node.early, visit);
+      break;
     case "loop":
-      return [node.init, node.times];
+      forEachExpr(node.init, visit);
+      forEachExpr(node.times, visit);
+      break;
     case "reduce":
-      return present(node.over, node.groups);
+      forEachExpr(node.over, visit);
+      forEachIn(node.groups, visit);
+      break;
     case "fold":
-      return [node.over, node.start];
+      forEachExpr(node.over, visit);
+      forEachExpr(node.start, visit);
+      break;
     case "if":
     case "stop":
-      return [node.test];
+      forEachExpr(node.test, visit);
+      break;
     case "assert":
-      return present(node.test, node.message);
+      forEachExpr(node.test, visit);
+      forEachIn(node.message, visit);
+      break;
     case "ask":
-      return present(node.question, node.within);
+      forEachExpr(node.question, visit);
+      forEachIn(node.within, visit);
+      break;
     case "orchestrate":
-      return present(node.goal, node.context, node.repairs);
+      forEachExpr(node.goal, visit);
+      forEachIn(node.context, visit);
+      forEachExpr(node.repairs, visit);
+      break;
     case "fork":
     case "race":
     case "try":
     case "scope":
     case "read":
-      return NO_EXPRESSIONS;
+      break;
     default:
-      return unknownKind(node);
+      unknownKind(node);
   }
+  if (!isBare(node.policies)) for (const expr of policyExpressions(node.policies)) forEachExpr(expr, visit);
 }
 
-const NO_EXPRESSIONS: readonly ExprIR[] = [];
-const present = (...all: readonly (ExprIR | undefined)[]): readonly ExprIR[] => all.filter((each) => each !== undefined);
+/** The same for an expression that may be left out. */
+function forEachIn(expr: ExprIR | undefined, visit: (e: ExprIR) => void): void {
+  if (expr !== undefined) forEachExpr(expr, visit);
+}
 
 /** Whether nothing is annotated, as nearly everywhere. */
 export function isBare(policies: Policies): boolean {
@@ -124,7 +148,7 @@ export function isBare(policies: Policies): boolean {
 }
 
 /** The expressions of policies. */
-export function policyExpressions(policies: Policies): readonly ExprIR[] {
+function policyExpressions(policies: Policies): readonly ExprIR[] {
   const found: ExprIR[] = [];
   for (const policy of Object.values(policies)) {
     if (typeof policy !== "object" || Array.isArray(policy)) continue;
@@ -247,7 +271,7 @@ export function forEachRefOf(node: NodeIR, visit: (id: string) => void): void {
   };
   const waiting = [node];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    for (const expr of expressionsOf(next)) forEachExpr(expr, see);
+    forEachExprOf(next, see);
     for (const { body } of innerBodies(next)) {
       waiting.push(...body.nodes);
       forEachExpr(body.result, see);
