@@ -2,6 +2,7 @@
  * Sizes of what expressions give: templates add up their parts, built-in functions keep, cut or multiply lengths as
  * they do at run time. Whatever is not known by name gives a value of unknown size, so that no bound is ever too low.
  */
+import { utf8 } from "../source/utf8.js";
 import { type Count, isNumber, larger, plus, times } from "./bound-algebra.js";
 import { builtinShape } from "./bound-builtins.js";
 import {
@@ -24,7 +25,6 @@ import {
   shapeOfValue,
   type Types,
   text,
-  utf8,
 } from "./bound-sizes.js";
 import type { ExprIR, MediaKind, PatternIR, TemplatePartIR } from "./ir.js";
 

@@ -3,9 +3,10 @@
  * later request holds the prompt, what earlier turns wrote, and what tools gave back, as long as limits allow; it is
  * never more than the model's context.
  */
+import { utf8 } from "../source/utf8.js";
 import { type Count, isNumber, larger, plus, sum, times } from "./bound-algebra.js";
 import { type Amounts, add, NOTHING } from "./bound-amounts.js";
-import { itemsOf, leastBytes, plainBytes, type Shape, utf8 } from "./bound-sizes.js";
+import { itemsOf, leastBytes, plainBytes, type Shape } from "./bound-sizes.js";
 import type { AgentIR, Graph, MediaKind, ModelIR } from "./ir.js";
 import { answerSchema, parametersSchema } from "./json-schema.js";
 import { mediaCounts, mediaTaken } from "./media.js";

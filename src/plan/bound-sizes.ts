@@ -3,6 +3,7 @@
  * items it can have, and how large a number can be. A shape holds for every value that the expression can have; where a
  * type says nothing, a length is `Infinity`.
  */
+import { utf8 } from "../source/utf8.js";
 import { type Count, isNumber, larger, plus, sameCount, tighter, times } from "./bound-algebra.js";
 import type { TypeIR } from "./ir.js";
 
@@ -57,21 +58,6 @@ export function listOf(of: Shape, min: number, max: Count): Shape {
   return { kind: "list", of, min, max };
 }
 
-/** Bytes of a text in UTF-8. */
-export function utf8(text: string): number {
-  let bytes = 0;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) bytes += 1;
-    else if (unit < 0x800) bytes += 2;
-    else if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length) {
-      bytes += 4;
-      i++;
-    } else bytes += 3;
-  }
-  return bytes;
-}
-
 const known = new WeakMap<TypeIR, Shape>();
 
 /** The shape of a type: what its refinements and bounds say. */
@@ -87,7 +73,8 @@ export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] 
 
 const NOTHING_OPEN: readonly string[] = [];
 
-const hasParts = ({ kind }: TypeIR): boolean => kind === "record" || kind === "list" || kind === "union" || kind === "ref" || kind === "map";
+const hasParts = ({ kind }: TypeIR): boolean =>
+  kind === "record" || kind === "list" || kind === "union" || kind === "ref" || kind === "map";
 
 function shapeOfParts(type: TypeIR, types: Types, open: readonly string[]): Shape {
   switch (type.kind) {

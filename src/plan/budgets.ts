@@ -101,8 +101,8 @@ export function limitText(dimension: Dimension, amount: Count): string | undefin
 export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): void {
   const limited = comesToLimits(graph);
   for (const flow of Object.values(graph.flows)) {
-    if (flow.span.file.startsWith("std:")) continue;
-    if (limited(flow)) bounds.of(flow);
+    if (flow.span.file.startsWith("std:") || !limited(flow)) continue;
+    bounds.of(flow);
     unpriced(graph, flow.name, flow.policies, flow.body, flow.span, problems);
   }
   for (const { capability, span, reasons } of bounds.unfit()) {

@@ -25,17 +25,20 @@ export function checkGraph(graph: Graph, problems: Problems): void {
 }
 
 function validateBody(body: Body, problems: Problems): void {
+  if (body.nodes.length === 0) return;
   const ids = new Map<string, number>();
-  for (const [index, node] of body.nodes.entries()) ids.set(node.id, index);
+  for (const node of body.nodes) ids.set(node.id, ids.size);
   let inOrder = true;
-  const waits = (node: NodeIR, index: number, before: string): void => {
-    const at = ids.get(before);
-    if (at === undefined) problems.report(d.unknownStep, node.span, { step: node.segment, missing: before });
-    else if (at >= index) inOrder = false;
+  const check = (before: readonly string[], node: NodeIR): void => {
+    for (const id of before) {
+      const at = ids.get(id);
+      if (at === undefined) problems.report(d.unknownStep, node.span, { step: node.segment, missing: id });
+      else if (at >= (ids.get(node.id) ?? 0)) inOrder = false;
+    }
   };
-  for (const [index, node] of body.nodes.entries()) {
-    for (const before of node.deps) waits(node, index, before);
-    for (const before of node.after) waits(node, index, before);
+  for (const node of body.nodes) {
+    check(node.deps, node);
+    check(node.after, node);
   }
   // Lowering follows the source, where a value stands above its uses: only an `@after` can point forwards.
   if (!inOrder) reportCycle(body, problems);

@@ -50,7 +50,12 @@ export function lowerExpr(l: Lowering, e: Expr, b: Builder): ExprIR {
     case "Cast":
       return { kind: "cast", of: lowerExpr(l, e.value, b), type: l.type(typeOf(l, e, b.unit), b.unit), span: e.span };
     case "Member":
-      return { kind: "field", of: lowerExpr(l, e.object, b), name: e.name.text, ...(e.optional || isShort(e.object) ? { optional: true } : {}) };
+      return {
+        kind: "field",
+        of: lowerExpr(l, e.object, b),
+        name: e.name.text,
+        ...(e.optional || isShort(e.object) ? { optional: true } : {}),
+      };
     case "Index":
       return { kind: "index", of: lowerExpr(l, e.object, b), at: lowerExpr(l, e.index, b), ...(b.unit.inTest ? { strict: true } : {}) };
     case "If":

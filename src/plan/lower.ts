@@ -398,7 +398,10 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const untrusted = decl.annotations.some((a) => a.name.text === "untrusted");
     const server = binding.kind === "mcp" ? mcps.get(binding.server) : undefined;
     const parts = [params, all.result, binding, ...(server === undefined ? [] : [server])];
-    return hashed({ kind: "tool", ...all, binding, untrusted, effect: c.effectOf(callable.symbol) }, () => [...parts, ...dependencies(parts)]);
+    return hashed({ kind: "tool", ...all, binding, untrusted, effect: c.effectOf(callable.symbol) }, () => [
+      ...parts,
+      ...dependencies(parts),
+    ]);
   }
 
   // ---------------------------------------------------------------------------------- models, state, handlers

@@ -8,7 +8,19 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import type { Span } from "../source/source.js";
 import type { AgentIR, Body, CalleeRef, Graph, NodeIR, ParamIR, Policies, ToolIR, TypeIR } from "./ir.js";
-import { bindings, CLEAN, firstSource, including, isTainted, type Known, masked, merge, type Scope, type Taint, taintOf } from "./taint-values.js";
+import {
+  bindings,
+  CLEAN,
+  firstSource,
+  including,
+  isTainted,
+  type Known,
+  masked,
+  merge,
+  type Scope,
+  type Taint,
+  taintOf,
+} from "./taint-values.js";
 
 export function checkInformationFlow(graph: Graph, problems: Problems): void {
   const results = new Map<string, Taint>();
