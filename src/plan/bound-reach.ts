@@ -1,9 +1,11 @@
 /**
  * Which flows have something that their bounds must be compared with: a budget, or a choice among implementations,
- * anywhere in what they can reach. The bounds of all others wait until somebody asks for them.
+ * anywhere in what they can reach. The bounds of all others wait until somebody asks for them, where they have an end.
  */
-import type { Body, CalleeRef, FlowIR, Graph, Policies } from "./ir.js";
+import type { Body, CalleeRef, FlowIR, Graph, ModelIR, Policies } from "./ir.js";
 import { declarationOf, innerBodies, isBare } from "./walk.js";
+
+const membersOf = (model: ModelIR | undefined): readonly string[] => model?.fallback ?? model?.balance ?? [];
 
 /** Tells of a flow whether it can come to a budget or to a choice. */
 export function comesToLimits(graph: Graph): (flow: FlowIR) => boolean {
@@ -34,7 +36,8 @@ export function comesToLimits(graph: Graph): (flow: FlowIR) => boolean {
       (node) =>
         inPolicies(node.policies) || (node.kind === "call" && inRef(node.callee)) || innerBodies(node).some((inner) => inBody(inner.body)),
     );
-  // Whatever sends a message, sets a state or runs beside an event comes to what handles it.
-  const everywhere = graph.handlers.some((handler) => inPolicies(handler.policies) || inBody(handler.body));
-  return (flow) => everywhere || inRef({ kind: "flow", id: flow.id });
+  // Handlers that set each other off, and groups of models in each other, have no end: that shows only in bounds.
+  const isGroup = (id: string): boolean => membersOf(graph.models[id]).length > 0;
+  const endless = graph.handlers.length > 0 || Object.values(graph.models).some((model) => membersOf(model).some(isGroup));
+  return (flow) => endless || inRef({ kind: "flow", id: flow.id });
 }
