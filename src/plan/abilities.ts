@@ -1,8 +1,9 @@
 /** What agents ask of their models that those cannot do: it is told when the program is compiled, not when it is paid for. */
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
-import type { AgentIR, Graph, MediaKind, ModelIR } from "./ir.js";
+import type { AgentIR, ExprIR, Graph, MediaKind, ModelIR, TemplatePartIR } from "./ir.js";
 import { modelsBehind } from "./media.js";
+import { forEachExpr } from "./walk.js";
 
 /** Reports agents whose models cannot carry them out. */
 export function checkAbilities(graph: Graph, problems: Problems): void {
@@ -17,11 +18,21 @@ export function checkAbilities(graph: Graph, problems: Problems): void {
 }
 
 /** What stands in a prompt beside texts. */
-function mediaIn(prompt: unknown, found: Set<MediaKind> = new Set()): ReadonlySet<MediaKind> {
-  if (typeof prompt !== "object" || prompt === null) return found;
-  const as = "as" in prompt ? prompt.as : undefined;
-  if (as === "image" || as === "audio" || as === "document") found.add(as);
-  for (const each of Object.values(prompt)) mediaIn(each, found);
+function mediaIn(prompt: ExprIR): ReadonlySet<MediaKind> {
+  const found = new Set<MediaKind>();
+  const inParts = (parts: readonly TemplatePartIR[]): void => {
+    for (const part of parts) {
+      if (part.kind === "value") {
+        if (part.as === "image" || part.as === "audio" || part.as === "document") found.add(part.as);
+      } else if (part.kind !== "text") {
+        inParts(part.kind === "if" ? part.then : part.body);
+        inParts(part.else);
+      }
+    }
+  };
+  forEachExpr(prompt, (e) => {
+    if (e.kind === "template") inParts(e.parts);
+  });
   return found;
 }
 

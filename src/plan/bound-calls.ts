@@ -172,10 +172,12 @@ function agentAttempt(agent: AgentIR, scope: Scope, sources: readonly PolicySour
 
 /** Which parameters make a prompt as long as its context allows. */
 function unlimited(agent: AgentIR, scope: Scope): readonly string[] {
-  const open = agent.params.flatMap((param) => openPlaces(scope.names.get(param.id) ?? ANY, param.name)).map((place) => `\`${place}\``);
+  const open: string[] = [];
+  for (const param of agent.params) open.push(...openPlaces(scope.names.get(param.id) ?? ANY, param.name));
   if (open.length === 0) return [];
+  const shown = open.slice(0, 3).map((place) => `\`${place}\``);
   const more = open.length > 3 ? ` and ${open.length - 3} more` : "";
-  return [`${open.slice(0, 3).join(", ")}${more} ${open.length === 1 ? "has" : "have"} no limit: each fills the context`];
+  return [`${shown.join(", ")}${more} ${open.length === 1 ? "has" : "have"} no limit: each fills the context`];
 }
 
 /** Where in a value nothing limits how long it is: `findings`, `findings[].file`. */

@@ -2,6 +2,7 @@
  * Sizes of what expressions give: templates add up their parts, built-in functions keep, cut or multiply lengths as
  * they do at run time. Whatever is not known by name gives a value of unknown size, so that no bound is ever too low.
  */
+import { utf8Length } from "../source/utf8.js";
 import { type Count, isNumber, larger, plus, times } from "./bound-algebra.js";
 import { builtinShape } from "./bound-builtins.js";
 import {
@@ -24,7 +25,6 @@ import {
   shapeOfValue,
   type Types,
   text,
-  utf8,
 } from "./bound-sizes.js";
 import type { ExprIR, MediaKind, PatternIR, TemplatePartIR } from "./ir.js";
 
@@ -224,8 +224,8 @@ export function partsBytes(parts: readonly TemplatePartIR[], scope: Scope): Text
 function partBytes(part: TemplatePartIR, scope: Scope): TextBytes {
   switch (part.kind) {
     case "text": {
-      const bytes = utf8(part.text);
-      return { bytes, json: utf8(JSON.stringify(part.text)) - 2, least: bytes };
+      const bytes = utf8Length(part.text);
+      return { bytes, json: utf8Length(JSON.stringify(part.text)) - 2, least: bytes };
     }
     case "value": {
       if (part.as === "image" || part.as === "audio" || part.as === "document") {

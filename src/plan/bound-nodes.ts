@@ -38,11 +38,13 @@ export function bodyBound(body: Body, place: Place): Evaluated {
     }
     let start: Count = 0;
     let first = 0;
-    for (const id of [...node.deps, ...node.after]) {
-      const end = ends.get(id);
-      if (end === undefined) continue;
-      start = larger(start, end.most);
-      first = Math.max(first, end.least);
+    for (const before of [node.deps, node.after]) {
+      for (const id of before) {
+        const end = ends.get(id);
+        if (end === undefined) continue;
+        start = larger(start, end.most);
+        first = Math.max(first, end.least);
+      }
     }
     const end = { most: plus(start, bound.time.most), least: first + bound.time.least };
     ends.set(node.id, end);

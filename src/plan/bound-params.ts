@@ -20,7 +20,9 @@ export function paramShapes(params: readonly ParamIR[], args: Args, scope: Scope
 
 /** The scope in which a declaration sees its parameters. */
 export function paramScope(params: readonly ParamIR[], shapes: Args, types: Scope["types"]): Scope {
-  return { types, names: new Map(params.map((param) => [param.id, shapes.get(param.name) ?? ANY])), outer: undefined };
+  const names = new Map<string, Shape>();
+  for (const param of params) names.set(param.id, shapes.get(param.name) ?? ANY);
+  return { types, names, outer: undefined };
 }
 
 /** Lists of unknown length get a symbol: `|paths|`, `|issue.tags|`, `|files[].lines|`. */
@@ -32,8 +34,14 @@ export function nameLists(shape: Shape, name: string): Shape {
       return listOf(of, shape.min, isOpen(shape.max) ? symbol(name) : shape.max);
     }
     case "record": {
-      const fields = new Map([...shape.fields].map(([field, of]) => [field, nameLists(of, `${name}.${field}`)]));
-      return [...shape.fields].some(([field, of]) => fields.get(field) !== of) ? { kind: "record", fields } : shape;
+      let fields: Map<string, Shape> | undefined;
+      for (const [field, of] of shape.fields) {
+        const named = nameLists(of, `${name}.${field}`);
+        if (named === of) continue;
+        fields ??= new Map(shape.fields);
+        fields.set(field, named);
+      }
+      return fields === undefined ? shape : { kind: "record", fields };
     }
     case "map":
       return isOpen(shape.max) ? { ...shape, max: symbol(name) } : shape;

@@ -10,7 +10,7 @@ import { rangeOf } from "./bound-sizes.js";
 import { amountText } from "./bound-text.js";
 import type { Args, BudgetPolicy, Evaluated, Part, Place } from "./bound-world.js";
 import type { CalleeRef, ExprIR, Graph, Policies } from "./ir.js";
-import { declarationOf } from "./walk.js";
+import { declarationOf, isBare } from "./walk.js";
 
 /** Policies with the scope that their expressions see. */
 export interface PolicySource {
@@ -55,6 +55,7 @@ export interface Subject {
 
 /** The bound of an attempt under its policies. */
 export function underPolicies(one: Evaluated, sources: readonly PolicySource[], place: Place, subject: Subject): Policed {
+  if (sources.every(({ policies }) => isBare(policies))) return { bound: one.bound, parts: one.parts, notes: [], attempts: 1, extra: 0 };
   const { world } = place;
   let { bound } = one;
   const parts = [...one.parts];

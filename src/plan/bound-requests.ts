@@ -3,9 +3,10 @@
  * later request holds the prompt, what earlier turns wrote, and what tools gave back, as long as limits allow; it is
  * never more than the model's context.
  */
+import { utf8Length } from "../source/utf8.js";
 import { type Count, isNumber, larger, plus, sum, times } from "./bound-algebra.js";
 import { type Amounts, add, NOTHING } from "./bound-amounts.js";
-import { itemsOf, leastBytes, plainBytes, type Shape, utf8 } from "./bound-sizes.js";
+import { itemsOf, leastBytes, plainBytes, type Shape } from "./bound-sizes.js";
 import type { AgentIR, Graph, MediaKind, ModelIR } from "./ir.js";
 import { answerSchema, parametersSchema } from "./json-schema.js";
 import { mediaCounts, mediaTaken } from "./media.js";
@@ -69,7 +70,7 @@ function fixedBytes(agent: AgentIR, graph: Graph): number {
   if (bytes !== undefined) return bytes;
   bytes = MESSAGE_BYTES;
   const schema = answerSchema(agent.result, graph.types);
-  if (schema !== undefined) bytes += utf8(JSON.stringify(schema));
+  if (schema !== undefined) bytes += utf8Length(JSON.stringify(schema));
   for (const ref of agent.tools) {
     const tool =
       ref.kind === "agent"
@@ -80,7 +81,7 @@ function fixedBytes(agent: AgentIR, graph: Graph): number {
             ? graph.flows[ref.id]
             : graph.capabilities[ref.id];
     if (tool === undefined) continue;
-    bytes += utf8(JSON.stringify([tool.name, tool.doc ?? "", parametersSchema(tool.params, graph.types)]));
+    bytes += utf8Length(JSON.stringify([tool.name, tool.doc ?? "", parametersSchema(tool.params, graph.types)]));
   }
   fixedOf.set(agent, bytes);
   return bytes;
@@ -230,6 +231,7 @@ export function mediaWeights(graph: Graph, id: string): Readonly<Record<MediaKin
 
 /** What the result of one tool call shows at most beside its text, in bytes of text. */
 function shownByTools(agent: AgentIR, graph: Graph): number {
+  if (agent.tools.length === 0) return 0;
   const taken = mediaTaken(graph, agent.model);
   const weights = mediaWeights(graph, agent.model);
   const of = (ref: AgentIR["tools"][number]): number => {
@@ -278,7 +280,7 @@ function conversation(agent: AgentIR, model: ModelIR, prompt: Count, longest: nu
 }
 
 /** What tells an agent with tools that no more can be used. */
-const lastBytes = (agent: AgentIR): number => (agent.tools.length === 0 ? 0 : utf8(LAST_TURN) + MESSAGE_BYTES);
+const lastBytes = (agent: AgentIR): number => (agent.tools.length === 0 ? 0 : utf8Length(LAST_TURN) + MESSAGE_BYTES);
 
 /** Every summary of a parameter: a piece is no longer than the prompt that it stands in. */
 function summaries(model: ModelIR, prompt: Count, output: number): Amounts {

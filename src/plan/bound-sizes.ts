@@ -3,6 +3,7 @@
  * items it can have, and how large a number can be. A shape holds for every value that the expression can have; where a
  * type says nothing, a length is `Infinity`.
  */
+import { utf8Length } from "../source/utf8.js";
 import { type Count, isNumber, larger, plus, sameCount, tighter, times } from "./bound-algebra.js";
 import type { TypeIR } from "./ir.js";
 
@@ -45,8 +46,8 @@ export function text(bytes: Count, least = 0): TextShape {
 }
 
 /** A text of so many code points at most. */
-export function textOf(points: number): TextShape {
-  return { kind: "text", bytes: 4 * points, json: 6 * points, least: 0 };
+export function textOf(points: number, least = 0): TextShape {
+  return { kind: "text", bytes: 4 * points, json: 6 * points, least };
 }
 
 export function number(min = Number.NEGATIVE_INFINITY, max: Count = OPEN): Shape {
@@ -57,26 +58,11 @@ export function listOf(of: Shape, min: number, max: Count): Shape {
   return { kind: "list", of, min, max };
 }
 
-/** Bytes of a text in UTF-8. */
-export function utf8(text: string): number {
-  let bytes = 0;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) bytes += 1;
-    else if (unit < 0x800) bytes += 2;
-    else if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length) {
-      bytes += 4;
-      i++;
-    } else bytes += 3;
-  }
-  return bytes;
-}
-
 const known = new WeakMap<TypeIR, Shape>();
 
 /** The shape of a type: what its refinements and bounds say. */
-export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] = []): Shape {
-  if (open.length > 0) return shapeOfParts(type, types, open);
+export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] = NOTHING_OPEN): Shape {
+  if (open.length > 0 || !hasParts(type)) return shapeOfParts(type, types, open);
   let found = known.get(type);
   if (found === undefined) {
     found = shapeOfParts(type, types, open);
@@ -85,10 +71,16 @@ export function shapeOfType(type: TypeIR, types: Types, open: readonly string[] 
   return found;
 }
 
+const NOTHING_OPEN: readonly string[] = [];
+
+const hasParts = ({ kind }: TypeIR): boolean =>
+  kind === "record" || kind === "list" || kind === "union" || kind === "ref" || kind === "map";
+
 function shapeOfParts(type: TypeIR, types: Types, open: readonly string[]): Shape {
   switch (type.kind) {
     case "string":
-      return type.max === undefined ? { ...TEXT, least: type.min ?? 0 } : { ...textOf(type.max), least: type.min ?? 0 };
+      if (type.max !== undefined) return textOf(type.max, type.min);
+      return type.min === undefined ? TEXT : { ...TEXT, least: type.min };
     case "int":
     case "float":
       return number(type.min, type.max);
@@ -105,10 +97,16 @@ function shapeOfParts(type: TypeIR, types: Types, open: readonly string[]): Shap
       return listOf(shapeOfType(type.of, types, open), type.min ?? 0, type.max ?? OPEN);
     case "map":
       return { kind: "map", of: shapeOfType(type.of, types, open), key: TEXT, max: OPEN };
-    case "record":
-      return { kind: "record", fields: new Map(type.fields.map((field) => [field.name, shapeOfType(field.type, types, open)])) };
-    case "union":
-      return oneOf(type.of.map((member) => shapeOfType(member, types, open)));
+    case "record": {
+      const fields = new Map<string, Shape>();
+      for (const field of type.fields) fields.set(field.name, shapeOfType(field.type, types, open));
+      return { kind: "record", fields };
+    }
+    case "union": {
+      let out: Shape = NEVER;
+      for (const member of type.of) out = join(out, shapeOfType(member, types, open));
+      return out;
+    }
     case "ref": {
       // A type that refers to itself is followed once; deeper, nothing is known.
       const target = types[type.name];
@@ -129,8 +127,8 @@ function shapeOfParts(type: TypeIR, types: Types, open: readonly string[]): Shap
 /** The shape of one value: exact. */
 export function shapeOfValue(value: unknown): Shape {
   if (typeof value === "string") {
-    const bytes = utf8(value);
-    return { kind: "text", bytes, json: utf8(JSON.stringify(value)) - 2, least: bytes };
+    const bytes = utf8Length(value);
+    return { kind: "text", bytes, json: utf8Length(JSON.stringify(value)) - 2, least: bytes };
   }
   if (typeof value === "number") return number(value, value);
   if (value === null || value === undefined) return NULL;
@@ -190,7 +188,9 @@ function largerNumber(a: Count, b: Count): Count {
 }
 
 /** What is known of a value that has this shape and has been cut to this type. */
-export function meet(shape: Shape, type: TypeIR, types: Types, open: readonly string[] = []): Shape {
+export function meet(shape: Shape, type: TypeIR, types: Types, open: readonly string[] = NOTHING_OPEN): Shape {
+  // The shape of the type itself is what such a value has.
+  if (hasParts(type) && known.get(type) === shape) return shape;
   switch (shape.kind) {
     case "any":
       return shapeOfType(type, types, open);
@@ -295,7 +295,7 @@ export function jsonBytes(shape: Shape): Count {
       return plus(2, times(shape.max, plus(plus(jsonBytes(shape.key), jsonBytes(shape.of)), 2)));
     case "record": {
       let out: Count = 2;
-      for (const [name, field] of shape.fields) out = plus(out, plus(jsonBytes(field), utf8(JSON.stringify(name)) + 2));
+      for (const [name, field] of shape.fields) out = plus(out, plus(jsonBytes(field), utf8Length(JSON.stringify(name)) + 2));
       return out;
     }
     case "either":

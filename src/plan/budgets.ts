@@ -7,6 +7,7 @@ import type { Problems, Related } from "../diagnostics/problems.js";
 import { grouped } from "../source/digits.js";
 import { type Count, isNumber, largestWithin, plus, valueAt } from "./bound-algebra.js";
 import type { Amounts, Bound } from "./bound-amounts.js";
+import { comesToLimits } from "./bound-reach.js";
 import { costText, countText, symbolText } from "./bound-text.js";
 import type { BudgetSite, Part } from "./bound-world.js";
 import type { Bounds } from "./bounds.js";
@@ -98,8 +99,9 @@ export function limitText(dimension: Dimension, amount: Count): string | undefin
 
 /** Reports budgets that cannot hold or may run short, models without a price under them, and choices without a candidate. */
 export function checkBudgets(graph: Graph, bounds: Bounds, problems: Problems): void {
-  const own = Object.values(graph.flows).filter((flow) => !flow.span.file.startsWith("std:"));
-  for (const flow of own) {
+  const limited = comesToLimits(graph);
+  for (const flow of Object.values(graph.flows)) {
+    if (flow.span.file.startsWith("std:") || !limited(flow)) continue;
     bounds.of(flow);
     unpriced(graph, flow.name, flow.policies, flow.body, flow.span, problems);
   }

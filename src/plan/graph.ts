@@ -25,15 +25,21 @@ export function checkGraph(graph: Graph, problems: Problems): void {
 }
 
 function validateBody(body: Body, problems: Problems): void {
-  const ids = new Map(body.nodes.map((node, index) => [node.id, index]));
+  if (body.nodes.length === 0) return;
+  const ids = new Map<string, number>();
+  for (const node of body.nodes) ids.set(node.id, ids.size);
   let inOrder = true;
-  body.nodes.forEach((node, index) => {
-    for (const before of [...node.deps, ...node.after]) {
-      const at = ids.get(before);
-      if (at === undefined) problems.report(d.unknownStep, node.span, { step: node.segment, missing: before });
-      else if (at >= index) inOrder = false;
+  const check = (before: readonly string[], node: NodeIR): void => {
+    for (const id of before) {
+      const at = ids.get(id);
+      if (at === undefined) problems.report(d.unknownStep, node.span, { step: node.segment, missing: id });
+      else if (at >= (ids.get(node.id) ?? 0)) inOrder = false;
     }
-  });
+  };
+  for (const node of body.nodes) {
+    check(node.deps, node);
+    check(node.after, node);
+  }
   // Lowering follows the source, where a value stands above its uses: only an `@after` can point forwards.
   if (!inOrder) reportCycle(body, problems);
   reportUnstarted(body, ids, problems);

@@ -51,15 +51,25 @@ export function hashOf(value: unknown): string {
 
 /** A definition with the hash of its parts, which is found when it is first read: only a run asks for it. */
 export function hashed<T extends object>(definition: T, parts: () => readonly unknown[]): T & { readonly hash: string } {
-  let known: string | undefined;
-  return Object.defineProperty(definition, "hash", {
-    enumerable: true,
-    get() {
-      known ??= hashOf(parts());
-      return known;
-    },
-  }) as T & { readonly hash: string };
+  partsOf.set(definition, parts);
+  return Object.defineProperty(definition, "hash", HASH) as T & { readonly hash: string };
 }
+
+const partsOf = new WeakMap<object, () => readonly unknown[]>();
+const hashes = new WeakMap<object, string>();
+
+/** One getter for all definitions: with one each, no two would have the same shape, and reading them would be slow. */
+const HASH: PropertyDescriptor & ThisType<object> = {
+  enumerable: true,
+  get() {
+    let found = hashes.get(this);
+    if (found === undefined) {
+      found = hashOf(partsOf.get(this)?.() ?? []);
+      hashes.set(this, found);
+    }
+    return found;
+  },
+};
 
 /** What sets the parts of a value apart: no characters. */
 const [END, LIST, OBJECT, TEXT] = [0x10001, 0x10002, 0x10003, 0x10004] as const;

@@ -197,11 +197,15 @@ function directAgents(body: Body, graph: Graph): readonly { readonly retried: bo
 
 /** Two calls of one effect, the second of which waits only for the order. */
 function needlessOrder(body: Body, graph: Graph, problems: Problems): void {
-  const byId = new Map(body.nodes.map((node) => [node.id, node]));
+  let known: ReadonlyMap<string, NodeIR> | undefined;
+  const nodeOf = (id: string): NodeIR | undefined => {
+    known ??= new Map(body.nodes.map((node) => [node.id, node]));
+    return known.get(id);
+  };
   const needs = (node: NodeIR, id: string, seen: Set<string>): boolean =>
     node.deps.some((dep) => {
       if (dep === id) return true;
-      const next = byId.get(dep);
+      const next = nodeOf(dep);
       if (next === undefined || seen.has(dep)) return false;
       seen.add(dep);
       return needs(next, id, seen);
@@ -209,7 +213,7 @@ function needlessOrder(body: Body, graph: Graph, problems: Problems): void {
   for (const node of body.nodes) {
     if (node.kind !== "call" || node.effect !== "effect" || node.callee.kind !== "agent") continue;
     for (const id of node.after) {
-      const before = byId.get(id);
+      const before = nodeOf(id);
       if (before?.kind !== "call" || before.callee.id !== node.callee.id || needs(node, id, new Set())) continue;
       const name = graph.agents[node.callee.id]?.name ?? node.callee.id;
       const together = `fork { first: ${name}(…), second: ${name}(…) }`;

@@ -8,10 +8,10 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import { substitute, type Type } from "../semantics/types.js";
 import type { Span } from "../source/source.js";
 import type { BlockExpr, Expr, Statement } from "../syntax/ast.js";
-import type { Body, ExprIR, NodeIR } from "./ir.js";
-import { type Builder, builder, constant, freshId, type Lowering, ref, typeOf, type Unit } from "./lowering.js";
+import type { Body, ExprIR } from "./ir.js";
+import { type Builder, builder, constant, freshId, type Lowering, type OpenNode, ref, typeOf, type Unit } from "./lowering.js";
 import { addNode, effectOfBody, failsOnPurpose, fit, mayStop } from "./nodes.js";
-import { forEachRef, refsOf } from "./walk.js";
+import { forEachRef, forEachRefOf } from "./walk.js";
 
 /** The body that an expression is, in a frame of its own. */
 export function lowerBody(l: Lowering, e: Expr, u: Unit, naming?: string, loop?: { readonly state: string }): Body {
@@ -175,13 +175,20 @@ function guard(b: Builder, ...nodes: readonly ExprIR[]): void {
 }
 
 export function finishBody(l: Lowering, b: Builder, result: ExprIR): Body {
-  const own = new Map(b.nodes.map((node) => [node.id, node]));
-  const deps = new Map<string, readonly string[]>();
-  for (const node of b.nodes)
-    deps.set(
-      node.id,
-      [...refsOf(node)].filter((id) => id !== node.id && own.has(id)),
-    );
+  const { nodes } = b;
+  if (nodes.length === 0 && b.dropped.length === 0) return { nodes, result };
+  const own = new Map<string, OpenNode>();
+  for (const node of nodes) own.set(node.id, node);
+  const deps = new Set<string>();
+  for (const node of nodes) {
+    if (own.size === 1) break;
+    forEachRefOf(node, (id) => {
+      if (id !== node.id && own.has(id)) deps.add(id);
+    });
+    if (deps.size === 0) continue;
+    node.deps = [...deps];
+    deps.clear();
+  }
   const needed = new Set<string>();
   const waiting: string[] = [];
   const need = (id: string): void => {
@@ -190,15 +197,14 @@ export function finishBody(l: Lowering, b: Builder, result: ExprIR): Body {
     waiting.push(id);
   };
   forEachRef(result, need);
-  for (const node of b.nodes) if (node.effect === "effect" || b.required.has(node.id)) need(node.id);
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) for (const dep of deps.get(id) ?? []) need(dep);
+  for (const node of nodes) if (node.effect === "effect" || b.required.has(node.id)) need(node.id);
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) for (const dep of own.get(id)?.deps ?? []) need(dep);
   for (const { ids, span, what } of b.dropped) {
     if (!ids.some((id) => needed.has(id))) l.problems.report(d.unusedValue, span, { what });
   }
-  const nodes = b.nodes.map((node): NodeIR => {
-    const isNeeded = needed.has(node.id);
-    const own = new Set(deps.get(node.id) ?? []);
-    return { ...node, deps: [...own], after: node.after.filter((id) => needed.has(id) && !own.has(id)), needed: isNeeded };
-  });
+  for (const node of nodes) {
+    if (node.after.length > 0) node.after = node.after.filter((id) => needed.has(id) && !node.deps.includes(id));
+    node.needed = needed.has(node.id);
+  }
   return { nodes, result };
 }

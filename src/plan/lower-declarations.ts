@@ -2,7 +2,7 @@
 
 import type { Callable, DeclSymbol } from "../semantics/symbols.js";
 import { ERROR, expand, type Type } from "../semantics/types.js";
-import type { Expr, ModelDecl, ToolDecl } from "../syntax/ast.js";
+import type { Expr, ModelDecl, Property, ToolDecl } from "../syntax/ast.js";
 import type { BindingIR, ExprIR, Json, ModelIR } from "./ir.js";
 import { builder, constant, type Lowering, type Unit, unit } from "./lowering.js";
 
@@ -10,7 +10,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A model as declared; those that it stands for are made first. */
 export function lowerModel(l: Lowering, symbol: DeclSymbol, decl: ModelDecl): ModelIR {
-  const property = (name: string) => decl.properties.find((p) => p.name.text === name)?.value;
+  const property = (name: string) => propertyOf(decl, name);
   const u = unit(symbol.scope);
   const number = (name: string) => numberOf(l, property(name));
   const text = (name: string) => textOf(l, property(name));
@@ -153,6 +153,12 @@ function moduleFile(written: string, symbol: DeclSymbol): string {
     } else if (part !== "." && part !== "") parts.push(part);
   }
   return parts.join("/");
+}
+
+/** What stands after a name between the braces of a declaration. */
+export function propertyOf({ properties }: { readonly properties: readonly Property[] }, name: string): Expr | undefined {
+  for (const property of properties) if (property.name.text === name) return property.value;
+  return undefined;
 }
 
 /** The declaration an expression names. */

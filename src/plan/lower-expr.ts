@@ -32,27 +32,32 @@ export function lowerExpr(l: Lowering, e: Expr, b: Builder): ExprIR {
       return {
         kind: "record",
         entries: e.entries.map((entry) => {
-          if (entry.kind === "Spread") return { spread: l.expr(entry.value, b) };
+          if (entry.kind === "Spread") return { spread: lowerExpr(l, entry.value, b) };
           return { name: entry.name.text, value: named(l, entry.value, entry.name.text, b) };
         }),
       };
     case "List":
-      return { kind: "list", elements: e.elements.map(({ spread, value }) => ({ value: l.expr(value, b), spread })) };
+      return { kind: "list", elements: e.elements.map(({ spread, value }) => ({ value: lowerExpr(l, value, b), spread })) };
     case "Block":
       return lowerBlock(l, e, b);
     case "Unary":
-      return { kind: e.op === "!" ? "not" : "negate", of: l.expr(e.operand, b) };
+      return { kind: e.op === "!" ? "not" : "negate", of: lowerExpr(l, e.operand, b) };
     case "Binary": {
-      const left = l.expr(e.left, b);
+      const left = lowerExpr(l, e.left, b);
       if (e.op === "&&" || e.op === "||" || e.op === "??") return lowerLogic(l, e, left, b);
-      return { kind: "binary", op: e.op, left, right: l.expr(e.right, b), span: e.span };
+      return { kind: "binary", op: e.op, left, right: lowerExpr(l, e.right, b), span: e.span };
     }
     case "Cast":
-      return { kind: "cast", of: l.expr(e.value, b), type: l.type(typeOf(l, e, b.unit), b.unit), span: e.span };
+      return { kind: "cast", of: lowerExpr(l, e.value, b), type: l.type(typeOf(l, e, b.unit), b.unit), span: e.span };
     case "Member":
-      return { kind: "field", of: l.expr(e.object, b), name: e.name.text, ...(e.optional || isShort(e.object) ? { optional: true } : {}) };
+      return {
+        kind: "field",
+        of: lowerExpr(l, e.object, b),
+        name: e.name.text,
+        ...(e.optional || isShort(e.object) ? { optional: true } : {}),
+      };
     case "Index":
-      return { kind: "index", of: l.expr(e.object, b), at: l.expr(e.index, b), ...(b.unit.inTest ? { strict: true } : {}) };
+      return { kind: "index", of: lowerExpr(l, e.object, b), at: lowerExpr(l, e.index, b), ...(b.unit.inTest ? { strict: true } : {}) };
     case "If":
       return lowerIf(l, e, b);
     case "Match":
@@ -63,7 +68,7 @@ export function lowerExpr(l: Lowering, e: Expr, b: Builder): ExprIR {
       return l.call(call, undefined, [], e.span, b);
     }
     case "Pipe": {
-      const piped = l.expr(e.left, b);
+      const piped = lowerExpr(l, e.left, b);
       const call = tables.calls.get(e);
       return call === undefined ? constant(null) : l.call(call, piped, e.stage.annotations, e.span, b);
     }
@@ -126,7 +131,7 @@ function lowerSpecialCall(l: Lowering, e: CallExpr): ExprIR {
 
 function lowerLogic(l: Lowering, e: Expr & { kind: "Binary" }, left: ExprIR, b: Builder): ExprIR {
   const kind = e.op === "&&" ? "and" : e.op === "||" ? "or" : "default";
-  if (!l.impure(e.right, b.unit)) return { kind, left, right: l.expr(e.right, b) };
+  if (!isImpure(l, e.right, b.unit)) return { kind, left, right: lowerExpr(l, e.right, b) };
   const id = freshId(b.unit, kind);
   const value = addNode(
     b,
@@ -145,10 +150,10 @@ function lowerLogic(l: Lowering, e: Expr & { kind: "Binary" }, left: ExprIR, b: 
 }
 
 function lowerIf(l: Lowering, e: Expr & { kind: "If" }, b: Builder): ExprIR {
-  const test = l.expr(e.test, b);
-  if (!l.impure(e.then, b.unit) && (e.else === undefined || !l.impure(e.else, b.unit))) {
-    const otherwise = e.else === undefined ? constant(null) : l.expr(e.else, b);
-    return { kind: "cond", test, then: l.expr(e.then, b), else: otherwise, span: e.span };
+  const test = lowerExpr(l, e.test, b);
+  if (!isImpure(l, e.then, b.unit) && (e.else === undefined || !isImpure(l, e.else, b.unit))) {
+    const otherwise = e.else === undefined ? constant(null) : lowerExpr(l, e.else, b);
+    return { kind: "cond", test, then: lowerExpr(l, e.then, b), else: otherwise, span: e.span };
   }
   const then = l.body(e.then, b.unit, b.naming);
   const otherwise = e.else === undefined ? { nodes: [], result: constant(null) } : l.body(e.else, b.unit, b.naming);
@@ -162,14 +167,14 @@ function lowerIf(l: Lowering, e: Expr & { kind: "If" }, b: Builder): ExprIR {
 }
 
 function lowerMatch(l: Lowering, e: Expr & { kind: "Match" }, b: Builder): ExprIR {
-  const value = l.expr(e.value, b);
-  if (e.arms.every((arm) => !l.impure(arm.body, b.unit))) {
+  const value = lowerExpr(l, e.value, b);
+  if (e.arms.every((arm) => !isImpure(l, arm.body, b.unit))) {
     return {
       kind: "switch",
       value,
       arms: e.arms.map((arm) => ({
         patterns: arm.patterns.map((p) => pattern(l, p, b.unit)),
-        body: l.expr(arm.body, b),
+        body: lowerExpr(l, arm.body, b),
         span: arm.span,
       })),
     };
@@ -233,7 +238,7 @@ function lowerAnnotated(l: Lowering, e: Expr & { kind: "Annotated" }, b: Builder
   switch (inner.kind) {
     case "Call": {
       const call = callOf(l, inner);
-      return call === undefined ? l.expr(inner, b) : l.call(call, undefined, annotations, inner.span, b);
+      return call === undefined ? lowerExpr(l, inner, b) : l.call(call, undefined, annotations, inner.span, b);
     }
     case "Settle":
     case "Map":
@@ -267,34 +272,44 @@ function lowerAnnotated(l: Lowering, e: Expr & { kind: "Annotated" }, b: Builder
 
 /** Whether an expression has something that must be a node: a call of a callable, a region, a read of state. */
 export function isImpure(l: Lowering, e: Expr, u: Unit): boolean {
-  const known = u.impure.get(e);
-  if (known !== undefined) return known;
-  const found = computeImpure(l, e, u);
-  u.impure.set(e, found);
-  return found;
-}
-
-function computeImpure(l: Lowering, e: Expr, u: Unit): boolean {
-  const any = (...parts: readonly (Expr | undefined)[]) => parts.some((p) => p !== undefined && l.impure(p, u));
   switch (e.kind) {
     case "Number":
     case "Bool":
     case "Null":
     case "Missing":
-    case "Text":
     case "Regex":
     case "FieldRef":
-      return e.kind === "Text" && e.value.includes("{{") ? l.templateReadsState(e) : false;
+      return false;
+    case "Text":
+      return e.value.includes("{{") && l.templateReadsState(e);
     case "NameExpr": {
       const found = l.checker.tables.refs.get(e);
       return found?.kind === "symbol" && found.symbol.decl.kind === "StateDecl";
     }
     case "Lambda":
-      return any(e.body);
+      return isImpure(l, e.body, u);
+    case "Unary":
+      return isImpure(l, e.operand, u);
+    case "Cast":
+      return isImpure(l, e.value, u);
+    case "Member":
+      return isImpure(l, e.object, u);
+    default: {
+      const known = u.impure.get(e);
+      if (known !== undefined) return known;
+      const found = hasImpureParts(l, e, u);
+      u.impure.set(e, found);
+      return found;
+    }
+  }
+}
+
+function hasImpureParts(l: Lowering, e: Expr, u: Unit): boolean {
+  switch (e.kind) {
     case "Record":
-      return any(...e.entries.map((x) => x.value));
+      return e.entries.some((x) => isImpure(l, x.value, u));
     case "List":
-      return any(...e.elements.map((x) => x.value));
+      return e.elements.some((x) => isImpure(l, x.value, u));
     case "Block":
       return e.statements.some((s) => {
         switch (s.kind) {
@@ -303,38 +318,32 @@ function computeImpure(l: Lowering, e: Expr, u: Unit): boolean {
           case "Set":
             return true;
           case "Expr":
-            return any(s.value) || s !== e.statements[e.statements.length - 1];
+            return isImpure(l, s.value, u) || s !== e.statements[e.statements.length - 1];
           default:
-            return any(s.value);
+            return isImpure(l, s.value, u);
         }
       });
-    case "Unary":
-      return any(e.operand);
     case "Binary":
-      return any(e.left, e.right);
-    case "Cast":
-      return any(e.value);
-    case "Member":
-      return any(e.object);
+      return isImpure(l, e.left, u) || isImpure(l, e.right, u);
     case "Index":
-      return any(e.object, e.index);
+      return isImpure(l, e.object, u) || isImpure(l, e.index, u);
     case "If":
-      return any(e.test, e.then, e.else);
+      return isImpure(l, e.test, u) || isImpure(l, e.then, u) || (e.else !== undefined && isImpure(l, e.else, u));
     case "Match":
-      return any(e.value, ...e.arms.map((a) => a.body));
+      return isImpure(l, e.value, u) || e.arms.some((arm) => isImpure(l, arm.body, u));
     case "Call":
     case "Pipe": {
       const call = callOf(l, e);
       const args = e.kind === "Call" ? e.args : (e.stage.args ?? []);
       if (call === undefined) return false;
       if (call.target.kind === "callable") return true;
-      if (e.kind === "Pipe" && any(e.left)) return true;
+      if (e.kind === "Pipe" && isImpure(l, e.left, u)) return true;
       if (call.target.kind === "local") {
         const target = u.callables.get(call.target.local);
         if (target === undefined || target.kind === "callable") return true;
-        if (target.kind === "lambda" && l.impure(target.expr.body, target.home)) return true;
+        if (target.kind === "lambda" && isImpure(l, target.expr.body, target.home)) return true;
       }
-      return args.some((a) => any(a.value) || isImpureCallable(l, a.value, u));
+      return args.some((a) => isImpure(l, a.value, u) || isImpureCallable(l, a.value, u));
     }
     default:
       return true;
@@ -347,7 +356,7 @@ function isImpureCallable(l: Lowering, e: Expr, u: Unit): boolean {
   const found = l.checker.tables.refs.get(e);
   if (found?.kind === "local") {
     const arg = u.callables.get(found.local);
-    return arg !== undefined && (arg.kind === "callable" || (arg.kind === "lambda" && l.impure(arg.expr.body, arg.home)));
+    return arg !== undefined && (arg.kind === "callable" || (arg.kind === "lambda" && isImpure(l, arg.expr.body, arg.home)));
   }
   return found?.kind === "symbol" && found.symbol.decl.kind !== "LetDecl";
 }

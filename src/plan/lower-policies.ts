@@ -34,16 +34,16 @@ function effective(
   annotations: readonly Annotation[],
   policies: ReadonlyMap<string, PolicyDecl>,
 ): readonly (readonly [Annotation, AnnotationSpec])[] {
-  const own = annotations.filter((a) => annotationTable.has(a.name.text));
-  const held = annotations.flatMap((a) => {
-    const policy = annotationTable.has(a.name.text) ? undefined : policies.get(a.name.text);
-    return policy === undefined ? [] : expandPolicy(policy, policies);
-  });
   const byName = new Map<string, readonly [Annotation, AnnotationSpec]>();
-  for (const annotation of [...own, ...held]) {
+  const add = (annotation: Annotation): void => {
     const name = annotation.name.text;
     const spec = annotationTable.get(name);
     if (spec !== undefined && !byName.has(name)) byName.set(name, [annotation, spec]);
+  };
+  annotations.forEach(add);
+  for (const { name } of annotations) {
+    const policy = annotationTable.has(name.text) ? undefined : policies.get(name.text);
+    if (policy !== undefined) expandPolicy(policy, policies).forEach(add);
   }
   return [...byName.values()];
 }

@@ -2,7 +2,7 @@
  * From checked types to the types of the graph: names are written out, except where a type refers to itself, which
  * becomes an entry of `Graph.types`. Type variables that nothing filled in are `json`.
  */
-import { expand, isOptional, members, type Type, tagOf } from "../semantics/types.js";
+import { expand, isOptional, members, type NamedType, type Type, tagOf } from "../semantics/types.js";
 import type { FieldIR, TextForm, TypeIR } from "./ir.js";
 
 export interface TypeLowering {
@@ -15,9 +15,28 @@ export function typeLowering(): TypeLowering {
   const named: Record<string, TypeIR> = {};
   const done = new Map<string, TypeIR>();
   const open = new Map<string, { recursive: boolean }>();
+  const inPlace = new WeakMap<Type, TypeIR>();
 
   function lower(type: Type): TypeIR {
-    if (type.kind !== "named") return lowerPlain(type);
+    switch (type.kind) {
+      case "named":
+        return lowerNamed(type);
+      case "list":
+      case "record":
+      case "union": {
+        // A value goes to many places, and its type with it.
+        const known = inPlace.get(type);
+        if (known !== undefined) return known;
+        const made = lowerPlain(type);
+        if (open.size === 0) inPlace.set(type, made);
+        return made;
+      }
+      default:
+        return lowerPlain(type);
+    }
+  }
+
+  function lowerNamed(type: NamedType): TypeIR {
     const known = done.get(type.id);
     if (known !== undefined) return known;
     const inProgress = open.get(type.id);
@@ -27,7 +46,7 @@ export function typeLowering(): TypeLowering {
     }
     const state = { recursive: false };
     open.set(type.id, state);
-    const made = lowerPlain(type.expand());
+    const made = lower(type.expand());
     open.delete(type.id);
     if (state.recursive) {
       named[type.id] = made;
@@ -40,10 +59,10 @@ export function typeLowering(): TypeLowering {
     return made;
   }
 
-  function lowerPlain(type: Type): TypeIR {
-    if (type.kind === "named") return lower(type);
-    if (type.kind === "untrusted") return lower(type.of);
+  function lowerPlain(type: Exclude<Type, NamedType>): TypeIR {
     switch (type.kind) {
+      case "untrusted":
+        return lower(type.of);
       case "string":
       case "int":
       case "float":

@@ -35,7 +35,7 @@ import type {
 } from "./ir.js";
 import { finishBody, lowerBody } from "./lower-body.js";
 import { lowerCall } from "./lower-call.js";
-import { lowerBinding, lowerModel, numberOf, symbolNamed, textOf } from "./lower-declarations.js";
+import { lowerBinding, lowerModel, numberOf, propertyOf, symbolNamed, textOf } from "./lower-declarations.js";
 import { isImpure, lowerExpr } from "./lower-expr.js";
 import { lowerPolicies } from "./lower-policies.js";
 import { lowerRegion } from "./lower-region.js";
@@ -73,7 +73,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
   const channels = new Map<string, ChannelIR>();
   const globals = new Map<string, GlobalIR>();
   const stops = new Map<string, boolean>();
-  const effects = new Map<string, EffectKind>();
+  /** What the callables of the graph were made from, by their ids there. */
+  const symbols = new Map<string, DeclSymbol>();
   const specialised = new Map<string, SpecialisedCallee>();
   let lambdas = 0;
 
@@ -96,8 +97,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     constant: (symbol) => constantOf(symbol),
     stateId: (symbol) => stateOf(symbol),
     model: (symbol) => modelOf(symbol),
-    guards: (r) => stops.get(`${r.kind} ${r.id}`) ?? false,
-    effectOf: (r) => effects.get(`${r.kind} ${r.id}`) ?? "none",
+    guards: (r) => r.kind === "flow" && mayStopIn(r.id),
+    effectOf,
   };
 
   const entries: Record<string, string> = {};
@@ -152,9 +153,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const kind = KINDS[decl.kind];
     const plain: SpecialisedCallee = { ref: { kind, id: key }, captured: [] };
     specialised.set(key, plain); // circles were reported before; here they only must not loop
-    const stateKey = `${kind} ${key}`;
-    // What a flow can reach is known when its body is lowered, and until then nobody asks: there are no circles.
-    if (decl.kind !== "FlowDecl" && decl.kind !== "ComposeDecl") effects.set(stateKey, c.effectOf(symbol));
+    symbols.set(key, symbol);
     switch (decl.kind) {
       case "AgentDecl":
         agents.set(key, agent(callable, decl));
@@ -170,10 +169,10 @@ export function lower(typed: Typed, problems: Problems): Graph {
         const u = unit(symbol.scope);
         const params = parameters(callable, decl.signature.params, u);
         const policies = policiesOf(decl.annotations, builder(u));
-        const made = { ...base(callable, key, params, policies), effect: c.effectOf(symbol), implementations: refs };
+        const own = { effect: c.effectOf(symbol), implementations: refs };
         capabilities.set(
           key,
-          hashed({ kind: "capability", ...made }, () => [key, refs, ...dependencies(refs)]),
+          hashed({ kind: "capability", ...base(callable, key, params, policies), ...own }, () => [key, refs, ...dependencies(refs)]),
         );
         return plain;
       }
@@ -195,11 +194,6 @@ export function lower(typed: Typed, problems: Problems): Graph {
         specialised.set(key, { ref: plain.ref, captured });
         break;
       }
-    }
-    const made = flows.get(key);
-    if (made !== undefined) {
-      effects.set(stateKey, made.effect);
-      stops.set(stateKey, bodyMayStop(l, made.body));
     }
     return specialised.get(key) ?? plain;
   }
@@ -244,9 +238,8 @@ export function lower(typed: Typed, problems: Problems): Graph {
     if (declared !== undefined) {
       body = { ...body, result: fit(l, body.result, found, result, u) };
     }
-    const made = { ...base(callable, key, params, policies), result: types.type(result), effect: effectOfBody(body), body };
-    const flow: FlowIR = hashed({ kind: "flow", ...made }, () => [params, body, policies, ...dependencies([params, body, policies])]);
-    return { flow, captured };
+    const own = { result: types.type(result), effect: effectOfBody(body), body };
+    return { flow: flowOf({ kind: "flow", ...base(callable, key, params, policies), ...own }), captured };
   }
 
   /** The locals of its home that a lambda mentions, itself or through callables it is given: what it captured. */
@@ -310,8 +303,12 @@ export function lower(typed: Typed, problems: Problems): Graph {
     });
     const body = finishBody(l, b, piped);
     const policies = policiesOf(decl.annotations, builder(u));
-    const made = { ...base(callable, key, params, policies), effect: effectOfBody(body), body };
-    return hashed({ kind: "flow", ...made }, () => [params, body, policies, ...dependencies([params, body, policies])]);
+    return flowOf({ kind: "flow", ...base(callable, key, params, policies), effect: effectOfBody(body), body });
+  }
+
+  function flowOf(made: Omit<FlowIR, "hash">): FlowIR {
+    const parts = [made.params, made.body, made.policies];
+    return hashed(made, () => [...parts, ...dependencies(parts)]);
   }
 
   function base(callable: Callable, id: string, params: readonly ParamIR[], policies: Policies) {
@@ -352,7 +349,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
   function agent(callable: Callable, decl: AgentDecl): AgentIR {
     const u = unit(callable.symbol.scope);
     const params = parameters(callable, decl.signature.params, u);
-    const property = (name: string) => decl.properties.find((p) => p.name.text === name)?.value;
+    const property = (name: string) => propertyOf(decl, name);
     const text = (name: string): ExprIR | undefined => {
       const value = property(name);
       return value === undefined ? undefined : lowerExpr(l, value, builder(u));
@@ -383,8 +380,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     };
     const policies = policiesOf(decl.annotations, builder(u));
     const all = base(callable, callable.symbol.id, params, policies);
-    const made = { ...all, ...own, effect: c.effectOf(callable.symbol) };
-    return hashed({ kind: "agent", ...made }, () => [
+    return hashed({ kind: "agent", ...all, ...own, effect: c.effectOf(callable.symbol) }, () => [
       own,
       all.result,
       all.doc,
@@ -400,10 +396,12 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const binding = lowerBinding(l, decl, u, callable, mcpOf);
     const all = base(callable, callable.symbol.id, params, policies);
     const untrusted = decl.annotations.some((a) => a.name.text === "untrusted");
-    const made = { ...all, binding, untrusted, effect: c.effectOf(callable.symbol) };
     const server = binding.kind === "mcp" ? mcps.get(binding.server) : undefined;
     const parts = [params, all.result, binding, ...(server === undefined ? [] : [server])];
-    return hashed({ kind: "tool", ...made }, () => [...parts, ...dependencies(parts)]);
+    return hashed({ kind: "tool", ...all, binding, untrusted, effect: c.effectOf(callable.symbol) }, () => [
+      ...parts,
+      ...dependencies(parts),
+    ]);
   }
 
   // ---------------------------------------------------------------------------------- models, state, handlers
@@ -422,7 +420,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
     const u = unit(symbol.scope);
     const out: Mutable<McpIR> = { id, name: symbol.name, span: decl.name.span };
     for (const name of ["command", "url", "env", "headers"] as const) {
-      const value = decl.properties.find((p) => p.name.text === name)?.value;
+      const value = propertyOf(decl, name);
       if (value !== undefined) out[name] = lowerExpr(l, value, builder(u));
     }
     const { rate } = policiesOf(decl.annotations, builder(u));
@@ -434,7 +432,7 @@ export function lower(typed: Typed, problems: Problems): Graph {
   function stateOf(symbol: DeclSymbol): string {
     const { decl, id } = symbol;
     if (states.has(id) || decl.kind !== "StateDecl") return id;
-    const scope = textOf(l, decl.properties.find((p) => p.name.text === "scope")?.value);
+    const scope = textOf(l, propertyOf(decl, "scope"));
     states.set(id, {
       id,
       name: symbol.name,
@@ -534,16 +532,36 @@ export function lower(typed: Typed, problems: Problems): Graph {
   }
 
   function hashOfRef(r: CalleeRef): string {
-    return (
-      (r.kind === "agent"
-        ? agents.get(r.id)
-        : r.kind === "tool"
-          ? tools.get(r.id)
-          : r.kind === "flow"
-            ? flows.get(r.id)
-            : capabilities.get(r.id)
-      )?.hash ?? r.id
-    );
+    return lowered(r)?.hash ?? r.id;
+  }
+
+  /** What calling it can reach; of what is still being made, as the checker sees it. */
+  function effectOf(r: CalleeRef): EffectKind {
+    const known = lowered(r);
+    if (known !== undefined) return known.effect;
+    const symbol = symbols.get(r.id);
+    return symbol === undefined ? "none" : c.effectOf(symbol);
+  }
+
+  /** Whether the body of a flow may end it on purpose or wait for a person; of one that is still being made nothing is known. */
+  function mayStopIn(id: string): boolean {
+    const known = stops.get(id);
+    if (known !== undefined) return known;
+    const flow = flows.get(id);
+    if (flow === undefined) return false;
+    const found = bodyMayStop(l, flow.body);
+    stops.set(id, found);
+    return found;
+  }
+
+  function lowered(r: CalleeRef): AgentIR | ToolIR | FlowIR | CapabilityIR | undefined {
+    return r.kind === "agent"
+      ? agents.get(r.id)
+      : r.kind === "tool"
+        ? tools.get(r.id)
+        : r.kind === "flow"
+          ? flows.get(r.id)
+          : capabilities.get(r.id);
   }
 }
 

@@ -39,10 +39,13 @@ export function freshId(u: Unit, name: string): string {
   return n === 1 ? name : `${name}#${n}`;
 }
 
+/** A node of a body that is not finished: what it waits for and whether it is needed is filled in then. */
+export type OpenNode = NodeIR & { deps: readonly string[]; after: readonly string[]; needed: boolean };
+
 export interface Builder {
   /** Changes for the time in which a lambda from elsewhere is put in place. */
   unit: Unit;
-  readonly nodes: NodeIR[];
+  readonly nodes: OpenNode[];
   /** Ids that everything below must wait for. */
   guards: readonly string[];
   lastEffect: string | undefined;

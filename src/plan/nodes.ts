@@ -7,8 +7,8 @@ import { isError, type Type } from "../semantics/types.js";
 import type { Span } from "../source/source.js";
 import type { Expr, LambdaExpr } from "../syntax/ast.js";
 import type { Body, EffectKind, ExprIR, NodeIR, TypeIR } from "./ir.js";
-import { type Builder, freshId, type Lowering, ref, segmentFor, type Unit } from "./lowering.js";
-import { expressionsOf, forEachExpr, innerBodies } from "./walk.js";
+import { type Builder, freshId, type Lowering, type OpenNode, ref, segmentFor, type Unit } from "./lowering.js";
+import { forEachExpr, forEachExprOf, innerBodies } from "./walk.js";
 
 type Own<K extends NodeIR["kind"]> = Omit<
   Extract<NodeIR, { kind: K }>,
@@ -30,9 +30,6 @@ export interface NodeSetting {
 
 /** Adds a node and returns the reference to its value. */
 export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): ExprIR {
-  const after = new Set([...b.guards, ...(setting.after ?? [])]);
-  if (setting.effect !== "none" && b.lastEffect !== undefined) after.add(b.lastEffect);
-  if (setting.effect === "effect") for (const id of b.readsSince) after.add(id);
   const id = setting.id ?? freshId(b.unit, b.named?.span === setting.span ? b.named.name : setting.segment);
   const node = {
     ...parts,
@@ -40,12 +37,12 @@ export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): Exp
     segment: segmentFor(b, setting.segment),
     span: setting.span,
     type: setting.type,
-    deps: [],
-    after: [...after],
+    deps: NO_IDS,
+    after: waitsFor(b, setting),
     effect: setting.effect,
     needed: true,
     policies: setting.policies ?? {},
-  } as NodeIR;
+  } as OpenNode;
   b.nodes.push(node);
   if (setting.effect === "effect") {
     b.lastEffect = id;
@@ -54,11 +51,25 @@ export function addNode(b: Builder, parts: NodeParts, setting: NodeSetting): Exp
   return ref(id);
 }
 
+const isFail = (e: ExprIR): boolean => e.kind === "builtin" && e.name === "fail";
+
+const NO_IDS: readonly string[] = [];
+
+/** What a node must wait for beyond its data: guards, what `@after` names, and the order of effects. */
+function waitsFor(b: Builder, { effect, after = NO_IDS }: NodeSetting): readonly string[] {
+  if (b.guards.length === 0 && after.length === 0 && (effect === "none" || (b.lastEffect === undefined && b.readsSince.length === 0)))
+    return NO_IDS;
+  const ids = new Set([...b.guards, ...after]);
+  if (effect !== "none" && b.lastEffect !== undefined) ids.add(b.lastEffect);
+  if (effect === "effect") for (const id of b.readsSince) ids.add(id);
+  return [...ids];
+}
+
 /** Whether an expression fails on purpose (`fail`). */
 export function failsOnPurpose(e: ExprIR): boolean {
   let found = false;
   forEachExpr(e, (x) => {
-    found ||= x.kind === "builtin" && x.name === "fail";
+    found ||= isFail(x);
   });
   return found;
 }
@@ -67,8 +78,11 @@ export function failsOnPurpose(e: ExprIR): boolean {
 export function mayStop(l: Lowering, node: NodeIR): boolean {
   if (node.kind === "assert" || node.kind === "ask" || node.kind === "stop") return true;
   if (node.kind === "call" && l.guards(node.callee)) return true;
-  if (expressionsOf(node).some(failsOnPurpose)) return true;
-  return innerBodies(node).some(({ body }) => bodyMayStop(l, body));
+  let fails = false;
+  forEachExprOf(node, (e) => {
+    fails ||= isFail(e);
+  });
+  return fails || innerBodies(node).some(({ body }) => bodyMayStop(l, body));
 }
 
 export function bodyMayStop(l: Lowering, body: Body): boolean {

@@ -19,6 +19,12 @@ export interface Known {
 
 export type Scope = Map<string, Known>;
 
+/** The scope with further names in it: those of a callable are unique, so one scope serves all its bodies. */
+export function including(scope: Scope, names: readonly (readonly [string, Known])[]): Scope {
+  for (const [id, known] of names) scope.set(id, known);
+  return scope;
+}
+
 export function taintOf(e: ExprIR, scope: Scope): Known {
   switch (e.kind) {
     case "const":
@@ -67,10 +73,13 @@ export function taintOf(e: ExprIR, scope: Scope): Known {
       return { taint: merge(then.taint, taintOf(e.else, scope).taint), type: undefined };
     }
     case "let":
-      return taintOf(e.body, new Map([...scope, [e.id, taintOf(e.value, scope)]]));
+      return taintOf(e.body, including(scope, [[e.id, taintOf(e.value, scope)]]));
     case "switch": {
       const value = taintOf(e.value, scope);
-      const taints = e.arms.map((arm) => taintOf(arm.body, new Map([...scope, ...arm.patterns.flatMap((p) => bindings(p, value))])).taint);
+      const taints = e.arms.map((arm) => {
+        for (const p of arm.patterns) including(scope, bindings(p, value));
+        return taintOf(arm.body, scope).taint;
+      });
       return { taint: taints.reduce(merge, CLEAN), type: undefined };
     }
     case "lambda":
@@ -104,12 +113,18 @@ function partTaint(part: (ExprIR & { kind: "template" })["parts"][number], scope
       const over = taintOf(part.over, scope);
       const item: Known = { taint: over.taint, type: over.type?.kind === "list" || over.type?.kind === "map" ? over.type.of : undefined };
       return merge(
-        parts(part.body, new Map([...scope, [part.item, item], [part.key, { taint: over.taint, type: { kind: "string" } }]])),
+        parts(
+          part.body,
+          including(scope, [
+            [part.item, item],
+            [part.key, { taint: over.taint, type: { kind: "string" } }],
+          ]),
+        ),
         parts(part.else, scope),
       );
     }
     case "with":
-      return merge(parts(part.body, new Map([...scope, [part.id, taintOf(part.value, scope)]])), parts(part.else, scope));
+      return merge(parts(part.body, including(scope, [[part.id, taintOf(part.value, scope)]])), parts(part.else, scope));
   }
 }
 

@@ -8,13 +8,26 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import type { Span } from "../source/source.js";
 import type { AgentIR, Body, CalleeRef, Graph, NodeIR, ParamIR, Policies, ToolIR, TypeIR } from "./ir.js";
-import { bindings, CLEAN, firstSource, isTainted, type Known, masked, merge, type Scope, type Taint, taintOf } from "./taint-values.js";
+import {
+  bindings,
+  CLEAN,
+  firstSource,
+  including,
+  isTainted,
+  type Known,
+  masked,
+  merge,
+  type Scope,
+  type Taint,
+  taintOf,
+} from "./taint-values.js";
 
 export function checkInformationFlow(graph: Graph, problems: Problems): void {
   const results = new Map<string, Taint>();
   const fetches = new Map<string, string | undefined>();
   const states = new Map<string, Taint>();
 
+  if (!hasSource()) return;
   // State may carry text from a later reader to an earlier one: twice is enough, taint only grows.
   for (let round = 0; round < 2; round++) {
     results.clear();
@@ -27,6 +40,12 @@ export function checkInformationFlow(graph: Graph, problems: Problems): void {
     }
   }
   for (const agent of Object.values(graph.agents)) checkHolder(agent, undefined, agent.span);
+
+  /** Whether any text of the program can be untrusted: nearly all programs have none, and nothing to follow. */
+  function hasSource(): boolean {
+    if (Object.values(graph.tools).some((tool) => tool.untrusted)) return true;
+    return Object.values(graph.flows).some((flow) => flow.params.some((p) => declared(p) !== CLEAN));
+  }
 
   function flowResult(id: string, args: readonly Taint[]): Taint {
     const flow = graph.flows[id];
@@ -42,18 +61,20 @@ export function checkInformationFlow(graph: Graph, problems: Problems): void {
   }
 
   function declared(p: ParamIR): Taint {
-    return p.untrusted === true ? { source: `the parameter \`${p.name}\`` } : ofType(p.type, `the parameter \`${p.name}\``);
+    return p.untrusted === true ? { source: `the parameter \`${p.name}\`` } : ofType(p.type);
   }
 
   /** What a declared type says: its `untrusted` fields. */
-  function ofType(type: TypeIR, owner: string): Taint {
-    if (type.kind !== "record") return type.kind === "list" ? ofType(type.of, owner) : CLEAN;
-    const fields = new Map<string, Taint>();
+  function ofType(type: TypeIR): Taint {
+    if (type.kind !== "record") return type.kind === "list" ? ofType(type.of) : CLEAN;
+    let fields: Map<string, Taint> | undefined;
     for (const f of type.fields) {
-      const taint = f.untrusted === true ? { source: `the field \`${f.name}\`` } : ofType(f.type, owner);
-      if (isTainted(taint)) fields.set(f.name, taint);
+      const taint = f.untrusted === true ? { source: `the field \`${f.name}\`` } : ofType(f.type);
+      if (taint === CLEAN) continue;
+      fields ??= new Map();
+      fields.set(f.name, taint);
     }
-    return fields.size === 0 ? CLEAN : { source: undefined, fields };
+    return fields === undefined ? CLEAN : { source: undefined, fields };
   }
 
   function walkBody(body: Body, scope: Scope): Taint {
@@ -62,7 +83,7 @@ export function checkInformationFlow(graph: Graph, problems: Problems): void {
   }
 
   function walkNode(node: NodeIR, scope: Scope): Taint {
-    const inside = (body: Body, ...bound: readonly (readonly [string, Known])[]): Taint => walkBody(body, new Map([...scope, ...bound]));
+    const inside = (body: Body, ...bound: readonly (readonly [string, Known])[]): Taint => walkBody(body, including(scope, bound));
     switch (node.kind) {
       case "value":
         return taintOf(node.value, scope).taint;

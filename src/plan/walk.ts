@@ -69,49 +69,76 @@ export function* rootBodies(graph: Graph): Generator<InnerBody> {
   for (const test of graph.tests) for (const step of test.steps) if (step.kind !== "order") yield { name: test.title, body: step.body };
 }
 
-/** The expressions that a node evaluates itself, those of its policies included, those of its bodies not. */
-export function expressionsOf(node: NodeIR): readonly ExprIR[] {
-  const own = ownExpressions(node).filter((expr) => expr !== undefined);
-  return [...own, ...policyExpressions(node.policies)];
-}
-
-function ownExpressions(node: NodeIR): readonly (ExprIR | undefined)[] {
+/**
+ * Calls back with every expression that a node evaluates itself, and every expression in it: those of its policies
+ * included, those of its bodies not.
+ */
+export function forEachExprOf(node: NodeIR, visit: (e: ExprIR) => void): void {
   switch (node.kind) {
     case "value":
     case "match":
     case "set":
     case "send":
-      return [node.value];
+      forEachExpr(node.value, visit);
+      break;
     case "call":
-      return node.args.map((arg) => arg.value);
+      for (const arg of node.args) forEachExpr(arg.value, visit);
+      break;
     case "map":
-      return [node.over, node.where, node.key, node.needs];
+      forEachExpr(node.over, visit);
+      forEachIn(node.where, visit);
+      forEachIn(node.key, visit);
+      forEachIn(node.needs, visit);
+      break;
     case "vote":
-      return [node.times, node.key?.value, node.early];
+      forEachExpr(node.times, visit);
+      forEachIn(node.key?.value, visit);
+      forEachIn(node.early, visit);
+      break;
     case "loop":
-      return [node.init, node.times];
+      forEachExpr(node.init, visit);
+      forEachExpr(node.times, visit);
+      break;
     case "reduce":
-      return [node.over, node.groups];
+      forEachExpr(node.over, visit);
+      forEachIn(node.groups, visit);
+      break;
     case "fold":
-      return [node.over, node.start];
+      forEachExpr(node.over, visit);
+      forEachExpr(node.start, visit);
+      break;
     case "if":
     case "stop":
-      return [node.test];
+      forEachExpr(node.test, visit);
+      break;
     case "assert":
-      return [node.test, node.message];
+      forEachExpr(node.test, visit);
+      forEachIn(node.message, visit);
+      break;
     case "ask":
-      return [node.question, node.within];
+      forEachExpr(node.question, visit);
+      forEachIn(node.within, visit);
+      break;
     case "orchestrate":
-      return [node.goal, node.context, node.repairs];
+      forEachExpr(node.goal, visit);
+      forEachIn(node.context, visit);
+      forEachExpr(node.repairs, visit);
+      break;
     case "fork":
     case "race":
     case "try":
     case "scope":
     case "read":
-      return [];
+      break;
     default:
-      return unknownKind(node);
+      unknownKind(node);
   }
+  if (!isBare(node.policies)) for (const expr of policyExpressions(node.policies)) forEachExpr(expr, visit);
+}
+
+/** The same for an expression that may be left out. */
+function forEachIn(expr: ExprIR | undefined, visit: (e: ExprIR) => void): void {
+  if (expr !== undefined) forEachExpr(expr, visit);
 }
 
 /** Whether nothing is annotated, as nearly everywhere. */
@@ -121,7 +148,7 @@ export function isBare(policies: Policies): boolean {
 }
 
 /** The expressions of policies. */
-export function policyExpressions(policies: Policies): readonly ExprIR[] {
+function policyExpressions(policies: Policies): readonly ExprIR[] {
   const found: ExprIR[] = [];
   for (const policy of Object.values(policies)) {
     if (typeof policy !== "object" || Array.isArray(policy)) continue;
@@ -145,9 +172,6 @@ export function forEachRef(expr: ExprIR, visit: (id: string) => void): void {
 
 /** Calls back with an expression and every expression in it, outermost first. */
 export function forEachExpr(expr: ExprIR, visit: (e: ExprIR) => void): void {
-  const all = (exprs: readonly ExprIR[]): void => {
-    for (const each of exprs) forEachExpr(each, visit);
-  };
   visit(expr);
   switch (expr.kind) {
     case "const":
@@ -161,34 +185,40 @@ export function forEachExpr(expr: ExprIR, visit: (e: ExprIR) => void): void {
       forEachExpr(expr.of, visit);
       return;
     case "index":
-      all([expr.of, expr.at]);
+      forEachExpr(expr.of, visit);
+      forEachExpr(expr.at, visit);
       return;
     case "record":
-      all(expr.entries.map((entry) => ("spread" in entry ? entry.spread : entry.value)));
+      for (const entry of expr.entries) forEachExpr("spread" in entry ? entry.spread : entry.value, visit);
       return;
     case "list":
-      all(expr.elements.map((element) => element.value));
+      for (const element of expr.elements) forEachExpr(element.value, visit);
       return;
     case "binary":
     case "and":
     case "or":
     case "default":
-      all([expr.left, expr.right]);
+      forEachExpr(expr.left, visit);
+      forEachExpr(expr.right, visit);
       return;
     case "cond":
-      all([expr.test, expr.then, expr.else]);
+      forEachExpr(expr.test, visit);
+      forEachExpr(expr.then, visit);
+      forEachExpr(expr.else, visit);
       return;
     case "let":
-      all([expr.value, expr.body]);
+      forEachExpr(expr.value, visit);
+      forEachExpr(expr.body, visit);
       return;
     case "switch":
-      all([expr.value, ...expr.arms.map((arm) => arm.body)]);
+      forEachExpr(expr.value, visit);
+      for (const arm of expr.arms) forEachExpr(arm.body, visit);
       return;
     case "lambda":
       forEachExpr(expr.body, visit);
       return;
     case "builtin":
-      all(expr.args);
+      for (const arg of expr.args) forEachExpr(arg, visit);
       return;
     case "template":
       forEachInParts(expr.parts, visit);
@@ -230,18 +260,23 @@ function forEachInParts(parts: readonly TemplatePartIR[], visit: (e: ExprIR) => 
 /** Every id that a node's expressions and bodies refer to, those bound inside it included. */
 export function refsOf(node: NodeIR): ReadonlySet<string> {
   const found = new Set<string>();
-  const visit = (id: string): void => {
-    found.add(id);
+  forEachRefOf(node, (id) => found.add(id));
+  return found;
+}
+
+/** Calls back with those ids, one that is mentioned again more than once. */
+export function forEachRefOf(node: NodeIR, visit: (id: string) => void): void {
+  const see = (e: ExprIR): void => {
+    if (e.kind === "ref") visit(e.id);
   };
   const waiting = [node];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    for (const expr of expressionsOf(next)) forEachRef(expr, visit);
+    forEachExprOf(next, see);
     for (const { body } of innerBodies(next)) {
       waiting.push(...body.nodes);
-      forEachRef(body.result, visit);
+      forEachExpr(body.result, see);
     }
   }
-  return found;
 }
 
 function unknownKind(value: never): never {

@@ -3,6 +3,10 @@
  * model sees of a value. Everything here is pure and total.
  */
 
+import { utf8Length } from "../source/utf8.js";
+
+export { utf8Length };
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {
@@ -106,21 +110,6 @@ export function textLength(text: string): number {
     }
   }
   return length;
-}
-
-/** Bytes of a text in UTF-8. */
-export function utf8Length(text: string): number {
-  let bytes = 0;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) bytes += 1;
-    else if (unit < 0x800) bytes += 2;
-    else if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length) {
-      bytes += 4;
-      i++;
-    } else bytes += 3;
-  }
-  return bytes;
 }
 
 /** The beginning of a text that is longer than so many bytes, with a sign that it goes on. */

@@ -38,3 +38,16 @@ describe("thousands of", () => {
     expect(problems.every((p) => p.code === "W0704")).toBe(true);
   });
 });
+
+describe("what goes round without an end", () => {
+  test.each([
+    ["messages", "channel c(string)\non c(message) { send c(message) }\nflow f(x: string) { send c(x) }"],
+    [
+      "models",
+      `model a { fallback: [b] }\nmodel b { fallback: [a] }\nagent A(x: string) -> string { model: a, prompt: "{{x}}" }\nflow f(x: string) -> string { A(x) }`,
+    ],
+  ])("%s", (_name, source) => {
+    const { problems } = compile("main.weave", fileHost(new Map([["main.weave", source]])));
+    expect(problems.map((p) => p.code)).toEqual(["W0704"]);
+  });
+});
