@@ -220,3 +220,28 @@ export const annotationTable: ReadonlyMap<string, AnnotationSpec> = new Map(Obje
 
 /** Annotations that mean something only before a call of a capability. */
 export const SELECTION: ReadonlySet<string> = new Set(["max_cost", "max_latency", "prefer"]);
+
+/** What other tools call these annotations. */
+export const OTHER_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    retries: "retry",
+    attempts: "retry",
+    rate_limit: "rate",
+    rateLimit: "rate",
+    throttle: "rate",
+    concurrency: "parallel",
+    max_concurrency: "parallel",
+    maxConcurrency: "parallel",
+    circuit_breaker: "breaker",
+    circuitBreaker: "breaker",
+    approval: "approve",
+    confirm: "approve",
+    rollback: "compensate",
+    undo: "compensate",
+    worktree: "isolate",
+    mutex: "lock",
+    memoize: "cache",
+    deadline: "timeout",
+    max_budget: "budget",
+  }),
+);

@@ -8,7 +8,7 @@ import type { Fix, Problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Annotation, Expr, PolicyDecl } from "../syntax/ast.js";
 import { type AnnotationCallable, type ArgumentContext, checkArguments, constantOf, type Given } from "./annotation-arguments.js";
-import { type AnnotationSpec, annotationTable, SELECTION, type TargetKind, targetName } from "./annotation-table.js";
+import { type AnnotationSpec, annotationTable, OTHER_NAMES, SELECTION, type TargetKind, targetName } from "./annotation-table.js";
 import { assignable, mismatch } from "./relate.js";
 import { type CallableType, type EffectKind, expand, isError, recordOf, STRING, type Type, typeText } from "./types.js";
 
@@ -92,38 +92,13 @@ function shown(target: AnnotationTarget): string {
   return targetName[target.kind];
 }
 
-/** What other tools call these annotations. */
-const ALIASES: Readonly<Record<string, string>> = {
-  retries: "retry",
-  attempts: "retry",
-  rate_limit: "rate",
-  rateLimit: "rate",
-  throttle: "rate",
-  concurrency: "parallel",
-  max_concurrency: "parallel",
-  maxConcurrency: "parallel",
-  circuit_breaker: "breaker",
-  circuitBreaker: "breaker",
-  approval: "approve",
-  confirm: "approve",
-  rollback: "compensate",
-  undo: "compensate",
-  worktree: "isolate",
-  sandbox: "isolate",
-  mutex: "lock",
-  memoize: "cache",
-  deadline: "timeout",
-  max_budget: "budget",
-};
-
 /** A name that is no annotation of the language: a bundle, or a mistake. */
 function openBundle(annotation: Annotation, target: AnnotationTarget, context: AnnotationContext, inForce: Map<string, InForce>): void {
   const { problems, policies } = context;
   const name = annotation.name.text;
   const policy = policies.get(name);
   if (policy === undefined) {
-    const near =
-      (Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined) ?? nearest(name, [...annotationTable.keys(), ...policies.keys()]);
+    const near = OTHER_NAMES.get(name) ?? nearest(name, [...annotationTable.keys(), ...policies.keys()]);
     const fixes: readonly Fix[] =
       near === undefined ? [] : [{ title: `write \`@${near}\``, edits: [{ span: annotation.name.span, text: near }] }];
     problems.report(d.unknownAnnotation, annotation.name.span, { name, near }, { fixes });
