@@ -12,6 +12,7 @@ import type { Definition, Fix, Problems, Related } from "../diagnostics/problems
 import { problems as newProblems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type * as A from "./ast.js";
+import { Engine } from "./engine.js";
 import * as L from "./landmarks.js";
 import { setLookahead } from "./lookahead.js";
 import { readText } from "./text.js";
@@ -47,7 +48,7 @@ export const BUNDLE = list(L.atStarts, "an annotation", "annotations", "line");
 /** What a rule gives while Chevrotain records the grammar and nothing is parsed. */
 export const nothing = undefined as never;
 
-export abstract class Recovery extends T.EmbeddedActionsParser {
+export abstract class Recovery extends Engine {
   protected file = "";
   protected text = "";
   protected tokens: Token[] = [];
@@ -67,23 +68,6 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   protected beforeElse = false;
   /** Index of the first token of the statement being read. */
   protected statementAt = -1;
-  /** Chevrotain's index of the last token that was consumed. */
-  declare protected currIdx: number;
-  declare protected tokVectorLength: number;
-  declare protected selfAnalysisDone: boolean;
-  declare protected fullRuleNameToShort: Readonly<Record<string, number>>;
-  declare protected setLaFuncCache: (rule: number, key: number, lookahead: unknown) => void;
-
-  /** Chevrotain's `RULE` and `OR`, with the type of the node that they give. */
-  protected rule<R>(name: string, build: () => R): T.ParserMethod<[], R> {
-    return this.RULE(name, build);
-  }
-  protected ruleOf<P, R>(name: string, build: (parameter: P) => R): T.ParserMethod<[P], R> {
-    return this.RULE(name, build);
-  }
-  protected choose<R>(index: number, alternatives: { ALT: () => R }[]): R {
-    return this.or(index, alternatives);
-  }
 
   /** Chevrotain's own checks of the grammar, and the grammar as it records it, are there when it is `recorded`. */
   constructor(private readonly recorded: boolean) {
