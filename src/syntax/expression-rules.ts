@@ -7,13 +7,19 @@ import type { Definition } from "../diagnostics/problems.js";
 import type * as A from "./ast.js";
 import * as L from "./landmarks.js";
 import { shape, type Tail } from "./operators.js";
-import { ARMS, BRANCHES, ELEMENTS, ENTRIES, NAMES, nothing, RUNNERS } from "./recovery.js";
+import { ARMS, BRANCHES, ELEMENTS, ENTRIES, NAMES, NONE, nothing, RUNNERS } from "./recovery.js";
 import { readNumber } from "./text.js";
 import type { Token, TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
 import { TypeRules } from "./type-rules.js";
 
 const { K } = T;
+
+/** A sign before an operand. */
+interface Prefix {
+  readonly op: "!" | "-";
+  readonly start: number;
+}
 
 export abstract class ExpressionRules extends TypeRules {
   // --------------------------------------------------------------------------------------------- statements
@@ -68,7 +74,7 @@ export abstract class ExpressionRules extends TypeRules {
     }
     this.close(1, T.RBrace, at);
     const span = this.span(start);
-    return record ? { kind: "Record", entries, span } : { kind: "Block", statements, span };
+    return record ? { kind: "Record", entries: this.listed(entries), span } : { kind: "Block", statements: this.listed(statements), span };
   });
   /** After `{` comes `}`, `...`, or a key and then `:` or `,`. */
   protected isRecord(): boolean {
@@ -117,8 +123,10 @@ export abstract class ExpressionRules extends TypeRules {
 
   protected readonly statement = this.rule<A.Statement>("statement", () => {
     const start = this.at();
-    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1)))
-      return { kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) };
+    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1))) {
+      const value = this.SUBRULE(this.expression);
+      return { kind: "Expr", value, span: this.spanOver(start, value.span) };
+    }
     return this.choose<A.Statement>(0, [
       { ALT: () => this.SUBRULE(this.letStatement) },
       {
@@ -160,13 +168,13 @@ export abstract class ExpressionRules extends TypeRules {
     const start = this.at();
     this.CONSUME(K.let);
     const destructured = this.is(T.LBrace);
-    let names: A.Name[] = [];
-    if (this.RECORDING_PHASE || destructured) {
-      this.OR([
-        { ALT: () => (names = this.items(20, NAMES, T.LBrace, () => this.name(1, "a field"))) },
-        { ALT: () => names.push(this.name(2, "the value")) },
-      ]);
-    } else names.push(this.name(2, "the value"));
+    const names =
+      this.RECORDING_PHASE || destructured
+        ? this.choose<readonly A.Name[]>(0, [
+            { ALT: () => this.items(20, NAMES, T.LBrace, () => this.name(1, "a field")) },
+            { ALT: () => [this.name(2, "the value")] },
+          ])
+        : [this.name(2, "the value")];
     if (names[0]?.text === "" && !this.is(T.Assign) && !this.is(T.Colon)) this.lose();
     const type = this.typeNote(1);
     const value = this.defined(2);
@@ -286,41 +294,52 @@ export abstract class ExpressionRules extends TypeRules {
     if (this.tooDeep()) return { kind: "Missing", span: this.empty() };
     this.depth++;
     const depth = this.depth;
-    const prefixes: { op: "!" | "-"; start: number }[] = [];
-    if (this.RECORDING_PHASE || this.is(T.Not) || this.is(T.Minus)) {
-      this.MANY(() => {
-        const start = this.at();
-        const token = this.OR([{ ALT: () => this.CONSUME(T.Not) }, { ALT: () => this.CONSUME(T.Minus) }]);
-        if (this.tooDeep()) return;
-        this.depth++;
-        prefixes.push({ op: token?.image === "!" ? "!" : "-", start });
-      });
-    }
-    const annotations: A.Annotation[] = [];
+    const prefixes = this.RECORDING_PHASE || this.is(T.Not) || this.is(T.Minus) ? this.prefixes() : NONE;
     const annotatedAt = this.at();
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY1(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const annotations = this.annotations(1);
     const start = this.at();
-    // Where the chain starts that is being built: before its annotations, once they are part of it.
-    let from = start;
-    const annotated = (inner: A.Expr): A.Expr =>
-      annotations.length === 0 ? inner : { kind: "Annotated", annotations, inner, span: this.span(annotatedAt) };
     let node =
       this.RECORDING_PHASE || (L.has(L.primaryStarts, this.LA(1)) && !this.declares())
         ? this.choose<A.Expr>(1, this.primaries)
         : this.hole();
+    if (this.RECORDING_PHASE || annotations !== NONE || L.has(L.postfixStarts, this.LA(1)))
+      node = this.chain(node, start, annotations, annotatedAt);
+    if (!this.RECORDING_PHASE) {
+      for (let i = prefixes.length - 1; i >= 0; i--) {
+        const prefix = prefixes[i];
+        if (prefix !== undefined) node = { kind: "Unary", op: prefix.op, operand: node, span: this.span(prefix.start) };
+      }
+    }
+    this.depth = depth - 1;
+    return node;
+  });
+  private prefixes(): readonly Prefix[] {
+    const prefixes: Prefix[] = [];
+    this.MANY(() => {
+      const start = this.at();
+      const token = this.OR([{ ALT: () => this.CONSUME(T.Not) }, { ALT: () => this.CONSUME(T.Minus) }]);
+      if (this.tooDeep()) return;
+      this.depth++;
+      prefixes.push({ op: token?.image === "!" ? "!" : "-", start });
+    });
+    return prefixes;
+  }
+  /** The fields, calls and indexes after an operand, and the annotations before it: those of the first call. */
+  private chain(operand: A.Expr, start: number, annotations: readonly A.Annotation[], annotatedAt: number): A.Expr {
+    let node = operand;
+    // Where the chain starts that is being built: before its annotations, once they are part of it.
+    let from = start;
     let wrapped = annotations.length === 0;
-    if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
-      node = annotated(node);
+    const wrap = (): void => {
+      if (wrapped) return;
+      node = { kind: "Annotated", annotations, inner: node, span: this.span(annotatedAt) };
       wrapped = true;
       from = annotatedAt;
-    }
+    };
+    if (!this.RECORDING_PHASE && node.kind !== "NameExpr") wrap();
     if (this.RECORDING_PHASE || L.has(L.postfixStarts, this.LA(1))) {
       // No call in the chain: the annotations belong to the name itself.
-      if (!wrapped && !this.callFollows()) {
-        node = annotated(node);
-        wrapped = true;
-        from = annotatedAt;
-      }
+      if (!wrapped && !this.callFollows()) wrap();
       this.MANY2({
         GATE: () => this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine(),
         DEF: () => {
@@ -341,11 +360,7 @@ export abstract class ExpressionRules extends TypeRules {
               ALT: () => {
                 const args = this.SUBRULE(this.arguments);
                 node = { kind: "Call", callee: node, args, span: this.span(from) };
-                if (!wrapped) {
-                  node = annotated(node);
-                  wrapped = true;
-                  from = annotatedAt;
-                }
+                wrap();
               },
             },
             {
@@ -362,16 +377,9 @@ export abstract class ExpressionRules extends TypeRules {
         },
       });
     }
-    if (!wrapped) node = annotated(node);
-    if (!this.RECORDING_PHASE) {
-      for (let i = prefixes.length - 1; i >= 0; i--) {
-        const prefix = prefixes[i];
-        if (prefix !== undefined) node = { kind: "Unary", op: prefix.op, operand: node, span: this.span(prefix.start) };
-      }
-    }
-    this.depth = depth - 1;
+    wrap();
     return node;
-  });
+  }
   /** Whether a call follows in the chain of fields and indexes that starts here. */
   protected callFollows(): boolean {
     let depth = 0;
@@ -856,8 +864,7 @@ export abstract class ExpressionRules extends TypeRules {
 
   protected readonly stage = this.rule<A.Stage>("stage", () => {
     const start = this.at();
-    const annotations: A.Annotation[] = [];
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const annotations = this.annotations(0);
     const callee = this.name(1, "a callable");
     const args = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.arguments) });
     return { kind: "Stage", annotations, callee, args, span: this.span(start) };

@@ -47,6 +47,8 @@ export const BUNDLE = list(L.atStarts, "an annotation", "annotations", "line");
 
 /** What a rule gives while Chevrotain records the grammar and nothing is parsed. */
 export const nothing = undefined as never;
+/** Every empty list of a tree: most lists of annotations and type arguments are, and a large file has tens of thousands. */
+export const NONE: readonly never[] = [];
 
 export abstract class Recovery extends Engine {
   protected file = "";
@@ -141,6 +143,10 @@ export abstract class Recovery extends Engine {
   }
   protected span(start: number): Span {
     return { file: this.file, start, end: Math.max(start, this.end()) };
+  }
+  /** As `span`, when it is often that of what stands in it. */
+  protected spanOver(start: number, inner: Span): Span {
+    return inner.start === start && inner.end === this.end() ? inner : this.span(start);
   }
   protected spanOf(token: Token): Span {
     return { file: this.file, start: token.startOffset, end: token.startOffset + token.image.length };
@@ -324,13 +330,13 @@ export abstract class Recovery extends Engine {
     return of.separator === "line" && (this.newLine(2) || this.is(T.Comma, 2) || this.is(T.RBrace, 2));
   }
   /** A bracketed list. `index` must be its own in the rule, and 20 apart from others. */
-  protected items<E>(index: number, of: ListOf, opener: TokenType, element: () => E): E[] {
+  protected items<E>(index: number, of: ListOf, opener: TokenType, element: () => E): readonly E[] {
     const closer = L.closerOf(opener);
     const items: E[] = [];
     const at = this.currIdx + 1;
     if (this.want(index, opener) === undefined) {
       this.lose();
-      return items;
+      return NONE;
     }
     this.opened(closer);
     this.repeat(
@@ -342,7 +348,11 @@ export abstract class Recovery extends Engine {
       },
     );
     this.close(index, closer, at);
-    return items;
+    return this.listed(items);
+  }
+  /** The list to keep of one that was pushed to, which has room for sixteen more. */
+  protected listed<E>(items: readonly E[]): readonly E[] {
+    return items.length === 0 ? NONE : items.slice();
   }
   /** Chevrotain's `MANY` where the gate alone decides: it costs less, and lists and blocks are most of a file. */
   protected repeat(index: number, gate: () => boolean, each: () => void): void {

@@ -3,11 +3,13 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Span } from "../source/source.js";
 import type * as A from "./ast.js";
 import * as L from "./landmarks.js";
-import { ARGUMENTS, FIELDS, Recovery, TYPES } from "./recovery.js";
+import { ARGUMENTS, FIELDS, Recovery, TYPES, NONE } from "./recovery.js";
 import { readNumber, regexMistake } from "./text.js";
 import * as T from "./tokens.js";
 
 const { K } = T;
+/** How the rule of an annotation is called that stands before no declaration. */
+export const INSIDE: { ARGS: [boolean] } = { ARGS: [false] };
 
 export abstract class TypeRules extends Recovery {
   protected abstract readonly expression: T.ParserMethod<[], A.Expr>;
@@ -24,6 +26,13 @@ export abstract class TypeRules extends Recovery {
     const span = this.span(start);
     return { kind: "Annotation", name, args: name.text === "rate" && args !== undefined ? args.map((a) => this.rate(a)) : args, span };
   });
+  /** The annotations before something in a declaration. */
+  protected annotations(index: number): readonly A.Annotation[] {
+    if (!this.RECORDING_PHASE && !this.is(T.At)) return NONE;
+    const annotations: A.Annotation[] = [];
+    this.many(index, () => annotations.push(this.subrule(index, this.annotation, INSIDE)));
+    return this.listed(annotations);
+  }
   /** GLUED; before a declaration a `(` further right can only be meant for the annotation. */
   protected touches(declares: boolean, name: A.Name): boolean {
     if (!this.is(T.LParen) || this.glued()) return true;
@@ -46,7 +55,7 @@ export abstract class TypeRules extends Recovery {
     return { ...argument, value: { kind: "Number", value: value.left.value / seconds, unit: "rate", raw, span: value.span } };
   }
 
-  protected readonly arguments = this.rule<A.Argument[]>("arguments", () =>
+  protected readonly arguments = this.rule<readonly A.Argument[]>("arguments", () =>
     this.items(1, ARGUMENTS, T.LParen, () => {
       const start = this.at();
       const name = this.OPTION2({
@@ -60,7 +69,10 @@ export abstract class TypeRules extends Recovery {
           return word;
         },
       });
-      if (!this.RECORDING_PHASE && !this.is(T.Dot)) return { name, value: this.SUBRULE(this.expression), span: this.span(start) };
+      if (!this.RECORDING_PHASE && !this.is(T.Dot)) {
+        const given = this.SUBRULE(this.expression);
+        return { name, value: given, span: this.spanOver(start, given.span) };
+      }
       const value = this.choose<A.Expr>(0, [
         {
           ALT: () => {
@@ -121,7 +133,7 @@ export abstract class TypeRules extends Recovery {
       const memberDoc = this.doc(at) ?? this.doc(this.at());
       members.push({ type: this.SUBRULE1(this.typePostfix), doc: memberDoc });
     });
-    return { kind: "UnionType", members, span: this.span(start) };
+    return { kind: "UnionType", members: this.listed(members), span: this.span(start) };
   });
 
   protected readonly typePostfix = this.rule<A.TypeNode>("typePostfix", () => {
@@ -208,8 +220,7 @@ export abstract class TypeRules extends Recovery {
 
   protected field(): A.FieldType {
     const start = this.at();
-    const annotations: A.Annotation[] = [];
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY3(() => annotations.push(this.SUBRULE5(this.annotation, { ARGS: [false] })));
+    const annotations = this.annotations(3);
     const doc = this.doc(start) ?? this.doc(this.at());
     const name = this.key(21, "a field");
     if (!this.RECORDING_PHASE && this.is(T.Question)) {
@@ -224,18 +235,7 @@ export abstract class TypeRules extends Recovery {
   protected readonly namedType = this.rule<A.NamedType>("namedType", () => {
     const start = this.at();
     const name = this.name(1, "a type");
-    const args: A.TypeNode[] = [];
-    if (this.RECORDING_PHASE || this.is(T.Less)) {
-      this.OPTION(() => {
-        this.CONSUME(T.Less);
-        args.push(this.SUBRULE(this.type));
-        this.MANY(() => {
-          this.CONSUME(T.Comma);
-          args.push(this.SUBRULE1(this.type));
-        });
-        this.closeAngle(1);
-      });
-    }
+    const args = this.RECORDING_PHASE || this.is(T.Less) ? this.typeArguments() : NONE;
     let bounds: A.Bounds | undefined;
     let pattern: A.NamedType["pattern"];
     if (this.RECORDING_PHASE || this.is(T.LParen)) {
@@ -252,8 +252,21 @@ export abstract class TypeRules extends Recovery {
         },
       });
     }
-    return { kind: "NamedType", name, args, bounds, pattern, span: this.span(start) };
+    return { kind: "NamedType", name, args, bounds, pattern, span: this.spanOver(start, name.span) };
   });
+  private typeArguments(): readonly A.TypeNode[] {
+    const args: A.TypeNode[] = [];
+    this.OPTION(() => {
+      this.CONSUME(T.Less);
+      args.push(this.SUBRULE(this.type));
+      this.MANY(() => {
+        this.CONSUME(T.Comma);
+        args.push(this.SUBRULE1(this.type));
+      });
+      this.closeAngle(1);
+    });
+    return args;
+  }
 
   protected regex(index: number): { source: string; span: Span } {
     const token = this.consume(index, T.Regex);
