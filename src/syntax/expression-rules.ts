@@ -455,7 +455,7 @@ export abstract class ExpressionRules extends TypeRules {
       });
       if (body !== undefined) return { kind: "Lambda", params: [{ text: token.image, span }], body, span: this.span(start) };
     }
-    if (!this.RECORDING_PHASE && Object.hasOwn(L.foreignPrefixes, token.image) && L.has(L.names, this.LA(1)) && !this.newLine()) {
+    if (!this.RECORDING_PHASE && L.has(L.names, this.LA(1)) && !this.newLine() && Object.hasOwn(L.foreignPrefixes, token.image)) {
       const end = this.at();
       this.currIdx--;
       this.say(

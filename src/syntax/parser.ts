@@ -327,7 +327,7 @@ class WeaveParser extends ExpressionRules {
   private readonly parameter = this.rule<A.Parameter>("parameter", () => {
     const start = this.at();
     const annotations = this.annotations(0);
-    const doc = this.doc(start) ?? this.doc(this.at());
+    const doc = this.docOf(start, annotations);
     const name = this.name(1, "a parameter");
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
     if (!this.RECORDING_PHASE && !this.is(T.Colon)) {

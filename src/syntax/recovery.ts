@@ -123,7 +123,7 @@ export abstract class Recovery extends Engine {
   }
   /** Whether a declaration surely starts here, on a line of its own: nothing before it goes on. */
   protected declares(): boolean {
-    return this.newLine() && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text);
+    return L.has(L.landmarkWords, this.LA(1)) && this.newLine() && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text);
   }
   protected ended(): boolean {
     return this.currIdx + 1 >= this.tokVectorLength;
@@ -468,10 +468,11 @@ export abstract class Recovery extends Engine {
       if (!alone) this.lineAt = this.currIdx + 1;
       return true;
     }
+    if (next === undefined || !L.has(L.exprStarts, next) || alone) return false;
     const foreign = Object.hasOwn(L.foreignStatements, word) ? L.foreignStatements[word] : undefined;
-    if (foreign === undefined || alone || next === undefined) return false;
+    if (foreign === undefined) return false;
     const type = next.tokenType;
-    if (!L.has(L.exprStarts, next) || type === T.Minus || type === T.LBracket || (type === T.LBrace && foreign.as !== "let")) return false;
+    if (type === T.Minus || type === T.LBracket || (type === T.LBrace && foreign.as !== "let")) return false;
     if (next.tokenType === T.LParen && !this.blockFollows()) return false;
     this.say(
       d.foreignWord,
@@ -657,6 +658,10 @@ export abstract class Recovery extends Engine {
     this.say(d.tooDeep, this.place(), { limit: MAX_DEPTH });
     this.lose();
     return true;
+  }
+  /** What documents something: before its annotations, or after them. */
+  protected docOf(start: number, annotations: readonly A.Annotation[]): string | undefined {
+    return this.doc(start) ?? (annotations.length === 0 ? undefined : this.doc(this.at()));
   }
   protected doc(start: number): string | undefined {
     return this.docs.size === 0 ? undefined : this.docs.get(start);

@@ -122,8 +122,10 @@ export abstract class TypeRules extends Recovery {
   protected readonly type = this.rule<A.TypeNode>("type", () => {
     const start = this.at();
     let doc = this.doc(start);
-    if (this.RECORDING_PHASE || this.is(T.Bar)) this.OPTION(() => this.CONSUME(T.Bar));
-    doc ??= this.doc(this.at());
+    if (this.RECORDING_PHASE || this.is(T.Bar)) {
+      this.OPTION(() => this.CONSUME(T.Bar));
+      doc ??= this.doc(this.at());
+    }
     const first = this.SUBRULE(this.typePostfix);
     if (!this.RECORDING_PHASE && doc === undefined && !this.is(T.Bar)) return first;
     const members = [{ type: first, doc }];
@@ -221,7 +223,7 @@ export abstract class TypeRules extends Recovery {
   protected field(): A.FieldType {
     const start = this.at();
     const annotations = this.annotations(3);
-    const doc = this.doc(start) ?? this.doc(this.at());
+    const doc = this.docOf(start, annotations);
     const name = this.key(21, "a field");
     if (!this.RECORDING_PHASE && this.is(T.Question)) {
       this.say(d.optionalField, this.place(), { name: name.text });
