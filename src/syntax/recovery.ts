@@ -62,8 +62,8 @@ export abstract class Recovery extends Engine {
   /** Where the parser stood when it got lost, or -2. */
   protected lostAt = -2;
   protected depth = 0;
-  /** How many brackets of each kind are open. */
-  protected open = new Map<TokenType, number>();
+  /** How many brackets of each kind are open, by the index of the closer. */
+  protected open: number[] = [];
   /** Index of a token that counts as the first of its line, since what stood before it was reported and left out. */
   protected lineAt = -1;
   /** Whether the next block belongs to an `if`, so an `else` inside it means that its `}` is missing. */
@@ -101,7 +101,7 @@ export abstract class Recovery extends Engine {
     this.lineAt = -1;
     this.statementAt = -1;
     this.depth = 0;
-    this.open.clear();
+    this.open = [];
     this.input = lexed.tokens;
   }
 
@@ -255,10 +255,11 @@ export abstract class Recovery extends Engine {
     this.saidAt = this.currIdx + 1;
   }
   protected isOpen(closer: TokenType): boolean {
-    return (this.open.get(closer) ?? 0) > 0;
+    return (this.open[closer.tokenTypeIdx ?? 0] ?? 0) > 0;
   }
   protected opened(closer: TokenType): void {
-    this.open.set(closer, (this.open.get(closer) ?? 0) + 1);
+    const kind = closer.tokenTypeIdx ?? 0;
+    this.open[kind] = (this.open[kind] ?? 0) + 1;
   }
   /** Skips to the end of an element of a list. */
   protected skipElement(of: ListOf, closer: TokenType): void {
@@ -371,7 +372,8 @@ export abstract class Recovery extends Engine {
     else if (this.is(T.Comma)) this.currIdx++;
   }
   protected close(index: number, closer: TokenType, opener: number): void {
-    this.open.set(closer, (this.open.get(closer) ?? 1) - 1);
+    const kind = closer.tokenTypeIdx ?? 0;
+    this.open[kind] = (this.open[kind] ?? 1) - 1;
     if (this.RECORDING_PHASE) {
       this.consume(index, closer);
       return;
@@ -510,7 +512,7 @@ export abstract class Recovery extends Engine {
     if (this.lostAt !== -2) {
       this.resume();
       this.depth = 0;
-      this.open.clear();
+      this.open = [];
       this.skipToDeclaration();
     }
     for (;;) {
