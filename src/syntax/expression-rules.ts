@@ -51,31 +51,28 @@ export abstract class ExpressionRules extends TypeRules {
     const record = this.isRecord();
     const beforeElse = this.beforeElse;
     this.beforeElse = false;
-    const entries: A.RecordEntry[] = [];
-    const statements: A.Statement[] = [];
     this.CONSUME(T.LBrace);
     this.opened(T.RBrace);
-    if (this.RECORDING_PHASE || record) {
-      this.repeat(
-        0,
-        () => this.more(ENTRIES, T.RBrace, at),
-        () => {
-          entries.push(this.SUBRULE(this.entry));
-          this.comma(0);
-        },
-      );
-    }
-    if (this.RECORDING_PHASE || !record) {
-      this.repeat(
-        1,
-        () => this.moreStatements(at, beforeElse),
-        () => statements.push(this.SUBRULE(this.statement)),
-      );
-    }
+    const entries = this.RECORDING_PHASE || record ? this.elements(0, ENTRIES, T.RBrace, at, this.oneEntry) : NONE;
+    const statements = this.RECORDING_PHASE || !record ? this.statements(at, beforeElse) : NONE;
     this.close(1, T.RBrace, at);
     const span = this.span(start);
-    return record ? { kind: "Record", entries: this.listed(entries), span } : { kind: "Block", statements: this.listed(statements), span };
+    return record ? { kind: "Record", entries, span } : { kind: "Block", statements, span };
   });
+  private readonly oneEntry = (): A.RecordEntry => this.SUBRULE(this.entry);
+  private statements(opener: number, beforeElse: boolean): readonly A.Statement[] {
+    if (this.RECORDING_PHASE) {
+      this.MANY1(() => this.SUBRULE(this.statement));
+      return NONE;
+    }
+    const statements: A.Statement[] = [];
+    while (this.moreStatements(opener, beforeElse)) {
+      const before = this.currIdx;
+      statements.push(this.SUBRULE(this.statement));
+      if (this.currIdx === before) break;
+    }
+    return this.listed(statements);
+  }
   /** After `{` comes `}`, `...`, or a key and then `:` or `,`. */
   protected isRecord(): boolean {
     const second = this.LA(2);
@@ -188,40 +185,40 @@ export abstract class ExpressionRules extends TypeRules {
     const start = this.at();
     const first = this.SUBRULE(this.operand);
     if (!this.RECORDING_PHASE && !this.continues(this.LA(1))) return first;
-    const tails: Tail[] = [];
     const end = this.end();
-    this.MANY({
-      GATE: () => this.continues(this.LA(1)),
-      DEF: () => {
-        this.OR([
-          {
-            ALT: () => {
-              const token = this.CONSUME(T.Infix);
-              const opSpan = this.spanOf(token);
-              const at = this.at();
-              const right = this.SUBRULE1(this.operand);
-              tails.push({ kind: "Infix", op: (token.payload ?? token.image) as A.BinaryOp, opSpan, right, start: at, end: this.end() });
-            },
-          },
-          {
-            ALT: () => {
-              this.CONSUME(K.as);
-              const type = this.SUBRULE(this.typePostfix);
-              tails.push({ kind: "As", type, end: this.end() });
-            },
-          },
-          {
-            ALT: () => {
-              this.CONSUME(T.Pipe);
-              tails.push({ kind: "Pipe", stage: this.SUBRULE(this.stage) });
-            },
-          },
-        ]);
-      },
-    });
+    const tails = this.tails();
     const value = this.RECORDING_PHASE ? first : shape({ value: first, start, end }, tails, this.file, this.problems);
     return this.is(T.Question) ? this.ternary(value) : value;
   });
+  private tails(): readonly Tail[] {
+    const tails: Tail[] = [];
+    this.MANY({ GATE: () => this.continues(this.LA(1)), DEF: () => tails.push(this.choose(0, this.tail)) });
+    return tails;
+  }
+  private readonly tail: { ALT: () => Tail }[] = [
+    {
+      ALT: () => {
+        const token = this.CONSUME(T.Infix);
+        const opSpan = this.spanOf(token);
+        const start = this.at();
+        const right = this.SUBRULE1(this.operand);
+        return { kind: "Infix", op: (token.payload ?? token.image) as A.BinaryOp, opSpan, right, start, end: this.end() };
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(K.as);
+        const type = this.SUBRULE(this.typePostfix);
+        return { kind: "As", type, end: this.end() };
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(T.Pipe);
+        return { kind: "Pipe", stage: this.SUBRULE(this.stage) };
+      },
+    },
+  ];
 
   /** Whether the next token continues the expression; what other languages write there is reported and read as meant. */
   protected continues(token: Token): boolean {
@@ -518,7 +515,7 @@ export abstract class ExpressionRules extends TypeRules {
   protected readonly list = this.rule<A.ListExpr>("list", () => {
     const start = this.at();
     const elements = this.items(1, ELEMENTS, T.LBracket, () => {
-      const spread = this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
+      const spread = (this.RECORDING_PHASE || this.is(T.Ellipsis)) && this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
       return { spread, value: this.SUBRULE(this.expression) };
     });
     return { kind: "List", elements, span: this.span(start) };

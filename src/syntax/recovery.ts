@@ -333,39 +333,38 @@ export abstract class Recovery extends Engine {
   /** A bracketed list. `index` must be its own in the rule, and 20 apart from others. */
   protected items<E>(index: number, of: ListOf, opener: TokenType, element: () => E): readonly E[] {
     const closer = L.closerOf(opener);
-    const items: E[] = [];
     const at = this.currIdx + 1;
     if (this.want(index, opener) === undefined) {
       this.lose();
       return NONE;
     }
     this.opened(closer);
-    this.repeat(
-      index,
-      () => this.more(of, closer, at),
-      () => {
-        items.push(element());
-        this.comma(index);
-      },
-    );
+    const items = this.elements(index, of, closer, at, element);
     this.close(index, closer, at);
+    return items;
+  }
+  /** Chevrotain's `MANY` where the gate alone decides: it costs less, and lists and blocks are most of a file. */
+  protected elements<E>(index: number, of: ListOf, closer: TokenType, opener: number, element: () => E): readonly E[] {
+    if (this.RECORDING_PHASE) return this.recordElements(index, element);
+    const items: E[] = [];
+    while (this.more(of, closer, opener)) {
+      const before = this.currIdx;
+      items.push(element());
+      this.comma(index);
+      if (this.currIdx === before) break;
+    }
     return this.listed(items);
+  }
+  private recordElements(index: number, element: () => unknown): readonly never[] {
+    this.many(index, () => {
+      element();
+      this.comma(index);
+    });
+    return NONE;
   }
   /** The list to keep of one that was pushed to, which has room for sixteen more. */
   protected listed<E>(items: readonly E[]): readonly E[] {
     return items.length === 0 ? NONE : items.slice();
-  }
-  /** Chevrotain's `MANY` where the gate alone decides: it costs less, and lists and blocks are most of a file. */
-  protected repeat(index: number, gate: () => boolean, each: () => void): void {
-    if (this.RECORDING_PHASE) {
-      this.many(index, each);
-      return;
-    }
-    while (gate()) {
-      const before = this.currIdx;
-      each();
-      if (this.currIdx === before) return;
-    }
   }
   protected comma(index: number): void {
     if (this.RECORDING_PHASE) this.option(index, () => this.consume(index, T.Comma));

@@ -58,17 +58,8 @@ export abstract class TypeRules extends Recovery {
   protected readonly arguments = this.rule<readonly A.Argument[]>("arguments", () =>
     this.items(1, ARGUMENTS, T.LParen, () => {
       const start = this.at();
-      const name = this.OPTION2({
-        GATE: () => this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1))),
-        DEF: () => {
-          const word = this.word(2, "an argument");
-          if (!this.RECORDING_PHASE && this.is(T.Assign)) {
-            this.say(d.namedArgument, this.place(), { name: word.text }, this.fix("Write `:`", this.place(), ":"));
-            this.skip();
-          } else this.CONSUME2(T.Colon);
-          return word;
-        },
-      });
+      const named = this.RECORDING_PHASE || this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1)));
+      const name = named ? this.OPTION2(this.argumentName) : undefined;
       if (!this.RECORDING_PHASE && !this.is(T.Dot)) {
         const given = this.SUBRULE(this.expression);
         return { name, value: given, span: this.spanOver(start, given.span) };
@@ -91,6 +82,15 @@ export abstract class TypeRules extends Recovery {
       return { name, value, span: this.span(start) };
     }),
   );
+
+  private readonly argumentName = (): A.Name => {
+    const word = this.word(2, "an argument");
+    if (!this.RECORDING_PHASE && this.is(T.Assign)) {
+      this.say(d.namedArgument, this.place(), { name: word.text }, this.fix("Write `:`", this.place(), ":"));
+      this.skip();
+    } else this.CONSUME2(T.Colon);
+    return word;
+  };
 
   // -------------------------------------------------------------------------------------------------- types
 
@@ -301,37 +301,39 @@ export abstract class TypeRules extends Recovery {
   });
 
   protected readonly bounds = this.rule<A.Bounds>("bounds", () => {
-    const start = this.at();
-    let low: number | undefined;
-    let high: number | undefined;
     if (!this.RECORDING_PHASE && !this.is(T.DotDot) && !this.is(T.Num) && !this.is(T.Minus)) {
       this.expected("a number or a range such as `1..10`");
+      const start = this.at();
       this.lose();
-      return { low, high, span: this.span(start) };
+      return { low: undefined, high: undefined, span: this.span(start) };
     }
-    this.OR([
-      {
-        ALT: () => {
-          low = this.signed(1);
-          high = low;
-          this.OPTION(() => {
-            this.CONSUME(T.DotDot);
-            high = this.OPTION1(() => this.signed(2));
-          });
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME1(T.DotDot);
-          high = this.signed(3);
-        },
-      },
-    ]);
-    return { low, high, span: this.span(start) };
+    return this.choose<A.Bounds>(0, this.boundsForms);
   });
+  private readonly boundsForms: { ALT: () => A.Bounds }[] = [
+    {
+      ALT: () => {
+        const start = this.at();
+        const low = this.signed(1);
+        let high: number | undefined = low;
+        this.OPTION(() => {
+          this.CONSUME(T.DotDot);
+          high = this.OPTION1(() => this.signed(2));
+        });
+        return { low, high, span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME1(T.DotDot);
+        const high = this.signed(3);
+        return { low: undefined, high, span: this.span(start) };
+      },
+    },
+  ];
 
   protected signed(index: number): number {
-    const minus = this.option(index + 30, () => this.consume(index, T.Minus)) !== undefined;
+    const minus = (this.RECORDING_PHASE || this.is(T.Minus)) && this.option(index + 30, () => this.consume(index, T.Minus)) !== undefined;
     const token = this.want(index, T.Num);
     if (token === undefined || this.RECORDING_PHASE) return 0;
     const value = readNumber(token.image, this.spanOf(token), this.problems).value;
