@@ -446,10 +446,7 @@ export abstract class ExpressionRules extends TypeRules {
     const token = this.CONSUME(T.Name);
     const span = this.spanOf(token);
     if (this.RECORDING_PHASE || this.is(T.FatArrow)) {
-      const body = this.OPTION(() => {
-        this.CONSUME(T.FatArrow);
-        return this.SUBRULE2(this.expression);
-      });
+      const body = this.OPTION(this.lambdaBody);
       if (body !== undefined) return { kind: "Lambda", params: [{ text: token.image, span }], body, span: this.span(start) };
     }
     if (!this.RECORDING_PHASE && L.has(L.names, this.LA(1)) && !this.newLine() && Object.hasOwn(L.foreignPrefixes, token.image)) {
@@ -466,6 +463,11 @@ export abstract class ExpressionRules extends TypeRules {
     }
     return { kind: "NameExpr", name: token.image, span };
   }
+
+  private readonly lambdaBody = (): A.Expr => {
+    this.CONSUME(T.FatArrow);
+    return this.SUBRULE2(this.expression);
+  };
 
   protected readonly parens = this.rule<A.Expr>("parens", () => {
     const start = this.at();
@@ -514,12 +516,12 @@ export abstract class ExpressionRules extends TypeRules {
 
   protected readonly list = this.rule<A.ListExpr>("list", () => {
     const start = this.at();
-    const elements = this.items(1, ELEMENTS, T.LBracket, () => {
-      const spread = (this.RECORDING_PHASE || this.is(T.Ellipsis)) && this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
-      return { spread, value: this.SUBRULE(this.expression) };
-    });
-    return { kind: "List", elements, span: this.span(start) };
+    return { kind: "List", elements: this.items(1, ELEMENTS, T.LBracket, this.element), span: this.span(start) };
   });
+  private readonly element = (): A.ListExpr["elements"][number] => {
+    const spread = (this.RECORDING_PHASE || this.is(T.Ellipsis)) && this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
+    return { spread, value: this.SUBRULE(this.expression) };
+  };
 
   protected readonly if = this.rule<A.Expr>("if", () => {
     const start = this.at();
@@ -863,7 +865,7 @@ export abstract class ExpressionRules extends TypeRules {
     const start = this.at();
     const annotations = this.annotations(0);
     const callee = this.name(1, "a callable");
-    const args = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.arguments) });
+    const args = this.RECORDING_PHASE || !this.newLine() ? this.OPTION(this.someArguments) : undefined;
     return { kind: "Stage", annotations, callee, args, span: this.span(start) };
   });
 }

@@ -89,7 +89,7 @@ class WeaveParser extends ExpressionRules {
     const start = this.at();
     const annotations: A.Annotation[] = [];
     const outer = this.doc(start);
-    this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [true] })));
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [true] })));
     if (!this.RECORDING_PHASE && annotations.length > 0 && this.is(T.Name)) this.foreignDeclaration(this.LA(1));
     const doc = outer ?? this.doc(this.at());
     if (!this.RECORDING_PHASE && !L.has(L.declarationWords, this.LA(1))) {

@@ -367,8 +367,11 @@ export abstract class Recovery extends Engine {
     return items.length === 0 ? NONE : items.slice();
   }
   protected comma(index: number): void {
-    if (this.RECORDING_PHASE) this.option(index, () => this.consume(index, T.Comma));
+    if (this.RECORDING_PHASE) this.recordComma(index);
     else if (this.is(T.Comma)) this.currIdx++;
+  }
+  private recordComma(index: number): void {
+    this.option(index, () => this.consume(index, T.Comma));
   }
   protected close(index: number, closer: TokenType, opener: number): void {
     const kind = closer.tokenTypeIdx ?? 0;
@@ -379,12 +382,7 @@ export abstract class Recovery extends Engine {
     }
     if (this.lostAt !== -2) {
       this.resume();
-      this.skipTo(
-        (token, first) =>
-          token.tokenType === closer ||
-          (L.isCloser(token.tokenType) && this.isOpen(token.tokenType)) ||
-          (first && L.has(L.statementStarts, token)),
-      );
+      this.skipToCloser(closer);
     }
     if (this.is(closer)) {
       this.currIdx++;
@@ -401,6 +399,14 @@ export abstract class Recovery extends Engine {
         ...(token === undefined ? {} : { related: [{ span: this.spanOf(token), message: `this \`${image}\` is open` }] }),
         ...(closer === T.RBrace ? {} : this.fix("Close it", end, closer.LABEL?.slice(1, -1) ?? "")),
       },
+    );
+  }
+  private skipToCloser(closer: TokenType): void {
+    this.skipTo(
+      (token, first) =>
+        token.tokenType === closer ||
+        (L.isCloser(token.tokenType) && this.isOpen(token.tokenType)) ||
+        (first && L.has(L.statementStarts, token)),
     );
   }
   /** The gate of blocks: whether another statement follows. */
@@ -593,7 +599,9 @@ export abstract class Recovery extends Engine {
     return { text: "", span: this.empty() };
   }
   protected key(index: number, what: string): A.Name {
-    if (!this.RECORDING_PHASE && !this.is(T.Str)) return this.word(index, what);
+    return !this.RECORDING_PHASE && !this.is(T.Str) ? this.word(index, what) : this.anyKey(index, what);
+  }
+  private anyKey(index: number, what: string): A.Name {
     return this.or(index, [
       { ALT: () => this.word(index, what) },
       {

@@ -19,13 +19,11 @@ export abstract class TypeRules extends Recovery {
     this.CONSUME(T.At);
     const name = this.word(1, "an annotation");
     if (name.text === "" && !this.RECORDING_PHASE) this.lose();
-    const args = this.OPTION({
-      GATE: () => this.touches(declares, name),
-      DEF: () => this.SUBRULE(this.arguments),
-    });
+    const args = this.RECORDING_PHASE || this.touches(declares, name) ? this.OPTION(this.someArguments) : undefined;
     const span = this.span(start);
     return { kind: "Annotation", name, args: name.text === "rate" && args !== undefined ? args.map((a) => this.rate(a)) : args, span };
   });
+  protected readonly someArguments = (): readonly A.Argument[] => this.SUBRULE(this.arguments);
   /** The annotations before something in a declaration. */
   protected annotations(index: number): readonly A.Annotation[] {
     if (!this.RECORDING_PHASE && !this.is(T.At)) return NONE;
@@ -55,33 +53,32 @@ export abstract class TypeRules extends Recovery {
     return { ...argument, value: { kind: "Number", value: value.left.value / seconds, unit: "rate", raw, span: value.span } };
   }
 
-  protected readonly arguments = this.rule<readonly A.Argument[]>("arguments", () =>
-    this.items(1, ARGUMENTS, T.LParen, () => {
-      const start = this.at();
-      const named = this.RECORDING_PHASE || this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1)));
-      const name = named ? this.OPTION2(this.argumentName) : undefined;
-      if (!this.RECORDING_PHASE && !this.is(T.Dot)) {
-        const given = this.SUBRULE(this.expression);
-        return { name, value: given, span: this.spanOver(start, given.span) };
-      }
-      const value = this.choose<A.Expr>(0, [
-        {
-          ALT: () => {
-            const at = this.at();
-            this.CONSUME3(T.Dot);
-            const path = [this.word(3, "a field")];
-            this.MANY3(() => {
-              this.CONSUME4(T.Dot);
-              path.push(this.word(4, "a field"));
-            });
-            return { kind: "FieldRef", path, span: this.span(at) };
-          },
+  protected readonly arguments = this.rule<readonly A.Argument[]>("arguments", () => this.items(1, ARGUMENTS, T.LParen, this.argument));
+  private readonly argument = (): A.Argument => {
+    const start = this.at();
+    const named = this.RECORDING_PHASE || this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1)));
+    const name = named ? this.OPTION2(this.argumentName) : undefined;
+    if (!this.RECORDING_PHASE && !this.is(T.Dot)) {
+      const given = this.SUBRULE(this.expression);
+      return { name, value: given, span: this.spanOver(start, given.span) };
+    }
+    const value = this.choose<A.Expr>(0, [
+      {
+        ALT: () => {
+          const at = this.at();
+          this.CONSUME3(T.Dot);
+          const path = [this.word(3, "a field")];
+          this.MANY3(() => {
+            this.CONSUME4(T.Dot);
+            path.push(this.word(4, "a field"));
+          });
+          return { kind: "FieldRef", path, span: this.span(at) };
         },
-        { ALT: () => this.SUBRULE(this.expression) },
-      ]);
-      return { name, value, span: this.span(start) };
-    }),
-  );
+      },
+      { ALT: () => this.SUBRULE(this.expression) },
+    ]);
+    return { name, value, span: this.span(start) };
+  };
 
   private readonly argumentName = (): A.Name => {
     const word = this.word(2, "an argument");
@@ -113,6 +110,9 @@ export abstract class TypeRules extends Recovery {
   }
 
   protected typeNote(index: number): A.TypeNode | undefined {
+    return this.RECORDING_PHASE || this.is(T.Colon) ? this.noted(index) : undefined;
+  }
+  private noted(index: number): A.TypeNode | undefined {
     return this.option(index, () => {
       this.consume(index, T.Colon);
       return this.subrule(index, this.type);
@@ -128,6 +128,9 @@ export abstract class TypeRules extends Recovery {
     }
     const first = this.SUBRULE(this.typePostfix);
     if (!this.RECORDING_PHASE && doc === undefined && !this.is(T.Bar)) return first;
+    return this.union(start, first, doc);
+  });
+  private union(start: number, first: A.TypeNode, doc: string | undefined): A.TypeNode {
     const members = [{ type: first, doc }];
     this.MANY(() => {
       const at = this.at();
@@ -136,7 +139,7 @@ export abstract class TypeRules extends Recovery {
       members.push({ type: this.SUBRULE1(this.typePostfix), doc: memberDoc });
     });
     return { kind: "UnionType", members: this.listed(members), span: this.span(start) };
-  });
+  }
 
   protected readonly typePostfix = this.rule<A.TypeNode>("typePostfix", () => {
     const start = this.at();
@@ -147,38 +150,42 @@ export abstract class TypeRules extends Recovery {
       ? undefined
       : this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
     const from = this.at();
-    let node = this.typePrimary();
-    let suffixes = 0;
-    if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
-      this.MANY1({
-        GATE: () => (this.is(T.Question) || !this.newLine()) && !this.tooDeep(suffixes),
-        DEF: () => {
-          suffixes++;
-          this.OR1([
-            {
-              ALT: () => {
-                const at = this.currIdx + 1;
-                this.CONSUME1(T.LBracket);
-                this.opened(T.RBracket);
-                const bounds = this.OPTION1({ GATE: () => !this.is(T.RBracket), DEF: () => this.SUBRULE1(this.bounds) });
-                this.close(1, T.RBracket, at);
-                node = { kind: "ListType", element: node, bounds, span: this.span(from) };
-              },
-            },
-            {
-              ALT: () => {
-                this.CONSUME1(T.Question);
-                node = { kind: "OptionalType", inner: node, span: this.span(from) };
-              },
-            },
-          ]);
-        },
-      });
-    }
+    const primary = this.typePrimary();
+    const node = this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question) ? this.suffixed(primary, from) : primary;
     this.depth--;
     if (qualifier === undefined || this.RECORDING_PHASE) return node;
     return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
   });
+  /** `T[]` and `T?`. */
+  private suffixed(primary: A.TypeNode, from: number): A.TypeNode {
+    let node = primary;
+    let suffixes = 0;
+    this.MANY1({
+      GATE: () => (this.is(T.Question) || !this.newLine()) && !this.tooDeep(suffixes),
+      DEF: () => {
+        suffixes++;
+        this.OR1([
+          {
+            ALT: () => {
+              const at = this.currIdx + 1;
+              this.CONSUME1(T.LBracket);
+              this.opened(T.RBracket);
+              const bounds = this.OPTION1({ GATE: () => !this.is(T.RBracket), DEF: () => this.SUBRULE1(this.bounds) });
+              this.close(1, T.RBracket, at);
+              node = { kind: "ListType", element: node, bounds, span: this.span(from) };
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME1(T.Question);
+              node = { kind: "OptionalType", inner: node, span: this.span(from) };
+            },
+          },
+        ]);
+      },
+    });
+    return node;
+  }
   protected typePrimary(): A.TypeNode {
     if (!this.RECORDING_PHASE && (!L.has(L.typePrimaryStarts, this.LA(1)) || this.declares())) {
       this.say(d.missingType, this.place(), { found: this.found() });
@@ -200,27 +207,25 @@ export abstract class TypeRules extends Recovery {
         return { kind: "MapType", value, span: this.span(start) };
       },
     },
-    { ALT: () => this.literalType(() => this.string(2)?.value) },
-    { ALT: () => this.literalType(() => this.signed(3)) },
-    { ALT: () => this.literalType(() => this.CONSUME4(K.true) && true) },
-    { ALT: () => this.literalType(() => this.CONSUME4(K.false) && false) },
-    { ALT: () => this.literalType(() => this.CONSUME4(K.null) && null) },
+    { ALT: () => this.literalType(this.at(), this.string(2)?.value) },
+    { ALT: () => this.literalType(this.at(), this.signed(3)) },
+    { ALT: () => this.literalType(this.at(), this.CONSUME4(K.true) && true) },
+    { ALT: () => this.literalType(this.at(), this.CONSUME4(K.false) && false) },
+    { ALT: () => this.literalType(this.at(), this.CONSUME4(K.null) && null) },
     {
       ALT: () => {
         const start = this.at();
-        const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
+        const fields = this.items(20, FIELDS, T.LBrace, this.field);
         return { kind: "RecordType", fields, span: this.span(start) };
       },
     },
     { ALT: () => this.SUBRULE3(this.callableType) },
   ];
-  private literalType(read: () => string | number | boolean | null): A.TypeNode {
-    const start = this.at();
-    const value = read();
+  private literalType(start: number, value: string | number | boolean | null): A.TypeNode {
     return { kind: "LiteralType", value, span: this.span(start) };
   }
 
-  protected field(): A.FieldType {
+  private readonly field = (): A.FieldType => {
     const start = this.at();
     const annotations = this.annotations(3);
     const doc = this.docOf(start, annotations);
@@ -232,30 +237,32 @@ export abstract class TypeRules extends Recovery {
     this.colon(22, `\`${name.text}\``);
     const type = this.SUBRULE6(this.type);
     return { name, annotations, type, doc, span: this.span(start) };
-  }
+  };
 
   protected readonly namedType = this.rule<A.NamedType>("namedType", () => {
     const start = this.at();
     const name = this.name(1, "a type");
     const args = this.RECORDING_PHASE || this.is(T.Less) ? this.typeArguments() : NONE;
-    let bounds: A.Bounds | undefined;
-    let pattern: A.NamedType["pattern"];
-    if (this.RECORDING_PHASE || this.is(T.LParen)) {
-      this.OPTION1({
-        GATE: () => !this.newLine(),
-        DEF: () => {
-          const at = this.currIdx + 1;
-          this.CONSUME2(T.LParen);
-          this.opened(T.RParen);
-          if (this.RECORDING_PHASE || this.is(T.Regex)) {
-            this.OR([{ ALT: () => (pattern = this.regex(2)) }, { ALT: () => (bounds = this.SUBRULE2(this.bounds)) }]);
-          } else bounds = this.SUBRULE2(this.bounds);
-          this.close(3, T.RParen, at);
-        },
-      });
-    }
+    const limit = this.RECORDING_PHASE || (this.is(T.LParen) && !this.newLine()) ? this.OPTION1(this.limit) : undefined;
+    const bounds = limit !== undefined && "low" in limit ? limit : undefined;
+    const pattern = limit !== undefined && "source" in limit ? limit : undefined;
     return { kind: "NamedType", name, args, bounds, pattern, span: this.spanOver(start, name.span) };
   });
+  /** The bounds of a type, or the pattern of a text, in parentheses. */
+  private readonly limit = (): A.Bounds | NonNullable<A.NamedType["pattern"]> => {
+    const at = this.currIdx + 1;
+    this.CONSUME2(T.LParen);
+    this.opened(T.RParen);
+    const limit =
+      this.RECORDING_PHASE || this.is(T.Regex)
+        ? this.choose<A.Bounds | NonNullable<A.NamedType["pattern"]>>(0, [
+            { ALT: () => this.regex(2) },
+            { ALT: () => this.SUBRULE2(this.bounds) },
+          ])
+        : this.SUBRULE2(this.bounds);
+    this.close(3, T.RParen, at);
+    return limit;
+  };
   private typeArguments(): readonly A.TypeNode[] {
     const args: A.TypeNode[] = [];
     this.OPTION(() => {
