@@ -21,6 +21,12 @@ interface Prefix {
   readonly start: number;
 }
 
+/** What follows an operand. */
+type Link =
+  | { readonly kind: "Member"; readonly name: A.Name; readonly optional: boolean }
+  | { readonly kind: "Call"; readonly args: readonly A.Argument[] }
+  | { readonly kind: "Index"; readonly index: A.Expr };
+
 export abstract class ExpressionRules extends TypeRules {
   // --------------------------------------------------------------------------------------------- statements
 
@@ -119,47 +125,51 @@ export abstract class ExpressionRules extends TypeRules {
   });
 
   protected readonly statement = this.rule<A.Statement>("statement", () => {
+    if (this.RECORDING_PHASE || L.has(L.statementWords, this.LA(1))) return this.choose<A.Statement>(0, this.statementForms);
     const start = this.at();
-    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1))) {
-      const value = this.SUBRULE(this.expression);
-      return { kind: "Expr", value, span: this.spanOver(start, value.span) };
-    }
-    return this.choose<A.Statement>(0, [
-      { ALT: () => this.SUBRULE(this.letStatement) },
-      {
-        ALT: () => {
-          this.CONSUME1(K.set);
-          const name = this.name(1, "the state");
-          return { kind: "Set", name, value: this.defined(1), span: this.span(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME2(K.assert);
-          const test = this.SUBRULE2(this.expression);
-          const message = this.OPTION(() => {
-            this.CONSUME2(T.Comma);
-            return this.SUBRULE3(this.expression);
-          });
-          return { kind: "Assert", test, message, span: this.span(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME3(K.stop);
-          this.want(3, K.when);
-          return { kind: "Stop", test: this.SUBRULE4(this.expression), span: this.span(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME4(K.next);
-          return { kind: "Next", value: this.SUBRULE5(this.expression), span: this.span(start) };
-        },
-      },
-      { ALT: () => ({ kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) }) },
-    ]);
+    const value = this.SUBRULE(this.expression);
+    return { kind: "Expr", value, span: this.spanOver(start, value.span) };
   });
+  private readonly statementForms: { ALT: () => A.Statement }[] = [
+    { ALT: () => this.SUBRULE(this.letStatement) },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME1(K.set);
+        const name = this.name(1, "the state");
+        return { kind: "Set", name, value: this.defined(1), span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME2(K.assert);
+        const test = this.SUBRULE2(this.expression);
+        const message = this.OPTION(() => {
+          this.CONSUME2(T.Comma);
+          return this.SUBRULE3(this.expression);
+        });
+        return { kind: "Assert", test, message, span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME3(K.stop);
+        this.want(3, K.when);
+        return { kind: "Stop", test: this.SUBRULE4(this.expression), span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME4(K.next);
+        return { kind: "Next", value: this.SUBRULE5(this.expression), span: this.span(start) };
+      },
+    },
+    // Only for the grammar: the rule itself reads it.
+    { ALT: () => ({ kind: "Expr", value: this.SUBRULE(this.expression), span: this.empty() }) },
+  ];
 
   protected readonly letStatement = this.rule<A.LetStatement>("letStatement", () => {
     const start = this.at();
@@ -326,57 +336,56 @@ export abstract class ExpressionRules extends TypeRules {
     let node = operand;
     // Where the chain starts that is being built: before its annotations, once they are part of it.
     let from = start;
-    let wrapped = annotations.length === 0;
-    const wrap = (): void => {
-      if (wrapped) return;
-      node = { kind: "Annotated", annotations, inner: node, span: this.span(annotatedAt) };
-      wrapped = true;
+    let bare = annotations.length > 0;
+    // Without a call in the chain the annotations belong to the name itself.
+    if (bare && !this.RECORDING_PHASE && (node.kind !== "NameExpr" || !this.callFollows())) {
+      node = this.annotated(node, annotations, annotatedAt);
       from = annotatedAt;
-    };
-    if (!this.RECORDING_PHASE && node.kind !== "NameExpr") wrap();
-    if (this.RECORDING_PHASE || L.has(L.postfixStarts, this.LA(1))) {
-      // No call in the chain: the annotations belong to the name itself.
-      if (!wrapped && !this.callFollows()) wrap();
-      this.MANY2({
-        GATE: () => this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine(),
-        DEF: () => {
-          this.OR2([
-            {
-              ALT: () => {
-                this.CONSUME2(T.Dot);
-                node = { kind: "Member", object: node, name: this.word(2, "a field"), optional: false, span: this.span(from) };
-              },
-            },
-            {
-              ALT: () => {
-                this.CONSUME3(T.QuestionDot);
-                node = { kind: "Member", object: node, name: this.word(3, "a field"), optional: true, span: this.span(from) };
-              },
-            },
-            {
-              ALT: () => {
-                const args = this.SUBRULE(this.arguments);
-                node = { kind: "Call", callee: node, args, span: this.span(from) };
-                wrap();
-              },
-            },
-            {
-              ALT: () => {
-                const at = this.currIdx + 1;
-                this.CONSUME4(T.LBracket);
-                this.opened(T.RBracket);
-                const index = this.SUBRULE(this.expression);
-                this.close(5, T.RBracket, at);
-                node = { kind: "Index", object: node, index, span: this.span(from) };
-              },
-            },
-          ]);
-        },
-      });
+      bare = false;
     }
-    wrap();
-    return node;
+    if (this.RECORDING_PHASE) this.MANY2(() => this.choose(2, this.links));
+    while (L.has(L.postfixStarts, this.LA(1)) && (this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine())) {
+      const link = this.choose(2, this.links);
+      const span = this.span(from);
+      if (link.kind === "Member") node = { kind: "Member", object: node, name: link.name, optional: link.optional, span };
+      else if (link.kind === "Index") node = { kind: "Index", object: node, index: link.index, span };
+      else node = { kind: "Call", callee: node, args: link.args, span };
+      if (bare && node.kind === "Call") {
+        node = this.annotated(node, annotations, annotatedAt);
+        from = annotatedAt;
+        bare = false;
+      }
+    }
+    return bare ? this.annotated(node, annotations, annotatedAt) : node;
   }
+  private annotated(inner: A.Expr, annotations: readonly A.Annotation[], start: number): A.Expr {
+    return { kind: "Annotated", annotations, inner, span: this.span(start) };
+  }
+  private readonly links: { ALT: () => Link }[] = [
+    {
+      ALT: () => {
+        this.CONSUME2(T.Dot);
+        return { kind: "Member", name: this.word(2, "a field"), optional: false };
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME3(T.QuestionDot);
+        return { kind: "Member", name: this.word(3, "a field"), optional: true };
+      },
+    },
+    { ALT: () => ({ kind: "Call", args: this.SUBRULE(this.arguments) }) },
+    {
+      ALT: () => {
+        const at = this.currIdx + 1;
+        this.CONSUME4(T.LBracket);
+        this.opened(T.RBracket);
+        const index = this.SUBRULE(this.expression);
+        this.close(5, T.RBracket, at);
+        return { kind: "Index", index };
+      },
+    },
+  ];
   /** Whether a call follows in the chain of fields and indexes that starts here. */
   protected callFollows(): boolean {
     let depth = 0;
