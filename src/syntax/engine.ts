@@ -1,7 +1,7 @@
 /**
  * Chevrotain's engine as this parser uses it. What is called for each token and each node is done here with as little as it
  * needs: Chevrotain's own methods also serve its recovery, its trees of tokens and its tracing, which this parser never
- * uses, and cost more than all else in the parse of a large file.
+ * uses.
  */
 import type { Token, TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
