@@ -7,13 +7,25 @@ import type { Definition } from "../diagnostics/problems.js";
 import type * as A from "./ast.js";
 import * as L from "./landmarks.js";
 import { shape, type Tail } from "./operators.js";
-import { ARMS, BRANCHES, ELEMENTS, ENTRIES, NAMES, nothing, RUNNERS } from "./recovery.js";
+import { ARMS, BRANCHES, ELEMENTS, ENTRIES, NAMES, NONE, nothing, RUNNERS } from "./recovery.js";
 import { readNumber } from "./text.js";
 import type { Token, TokenType } from "./tokens.js";
 import * as T from "./tokens.js";
 import { TypeRules } from "./type-rules.js";
 
 const { K } = T;
+
+/** A sign before an operand. */
+interface Prefix {
+  readonly op: "!" | "-";
+  readonly start: number;
+}
+
+/** What follows an operand. */
+type Link =
+  | { readonly kind: "Member"; readonly name: A.Name; readonly optional: boolean }
+  | { readonly kind: "Call"; readonly args: readonly A.Argument[] }
+  | { readonly kind: "Index"; readonly index: A.Expr };
 
 export abstract class ExpressionRules extends TypeRules {
   // --------------------------------------------------------------------------------------------- statements
@@ -45,31 +57,28 @@ export abstract class ExpressionRules extends TypeRules {
     const record = this.isRecord();
     const beforeElse = this.beforeElse;
     this.beforeElse = false;
-    const entries: A.RecordEntry[] = [];
-    const statements: A.Statement[] = [];
     this.CONSUME(T.LBrace);
     this.opened(T.RBrace);
-    if (this.RECORDING_PHASE || record) {
-      this.repeat(
-        0,
-        () => this.more(ENTRIES, T.RBrace, at),
-        () => {
-          entries.push(this.SUBRULE(this.entry));
-          this.comma(0);
-        },
-      );
-    }
-    if (this.RECORDING_PHASE || !record) {
-      this.repeat(
-        1,
-        () => this.moreStatements(at, beforeElse),
-        () => statements.push(this.SUBRULE(this.statement)),
-      );
-    }
+    const entries = this.RECORDING_PHASE || record ? this.elements(0, ENTRIES, T.RBrace, at, this.oneEntry) : NONE;
+    const statements = this.RECORDING_PHASE || !record ? this.statements(at, beforeElse) : NONE;
     this.close(1, T.RBrace, at);
     const span = this.span(start);
     return record ? { kind: "Record", entries, span } : { kind: "Block", statements, span };
   });
+  private readonly oneEntry = (): A.RecordEntry => this.SUBRULE(this.entry);
+  private statements(opener: number, beforeElse: boolean): readonly A.Statement[] {
+    if (this.RECORDING_PHASE) {
+      this.MANY1(() => this.SUBRULE(this.statement));
+      return NONE;
+    }
+    const statements: A.Statement[] = [];
+    while (this.moreStatements(opener, beforeElse)) {
+      const before = this.currIdx;
+      statements.push(this.SUBRULE(this.statement));
+      if (this.currIdx === before) break;
+    }
+    return this.listed(statements);
+  }
   /** After `{` comes `}`, `...`, or a key and then `:` or `,`. */
   protected isRecord(): boolean {
     const second = this.LA(2);
@@ -116,57 +125,63 @@ export abstract class ExpressionRules extends TypeRules {
   });
 
   protected readonly statement = this.rule<A.Statement>("statement", () => {
+    if (this.RECORDING_PHASE || L.has(L.statementWords, this.LA(1))) return this.choose<A.Statement>(0, this.statementForms);
     const start = this.at();
-    if (!this.RECORDING_PHASE && !L.has(L.statementWords, this.LA(1)))
-      return { kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) };
-    return this.choose<A.Statement>(0, [
-      { ALT: () => this.SUBRULE(this.letStatement) },
-      {
-        ALT: () => {
-          this.CONSUME1(K.set);
-          const name = this.name(1, "the state");
-          return { kind: "Set", name, value: this.defined(1), span: this.span(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME2(K.assert);
-          const test = this.SUBRULE2(this.expression);
-          const message = this.OPTION(() => {
-            this.CONSUME2(T.Comma);
-            return this.SUBRULE3(this.expression);
-          });
-          return { kind: "Assert", test, message, span: this.span(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME3(K.stop);
-          this.want(3, K.when);
-          return { kind: "Stop", test: this.SUBRULE4(this.expression), span: this.span(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME4(K.next);
-          return { kind: "Next", value: this.SUBRULE5(this.expression), span: this.span(start) };
-        },
-      },
-      { ALT: () => ({ kind: "Expr", value: this.SUBRULE(this.expression), span: this.span(start) }) },
-    ]);
+    const value = this.SUBRULE(this.expression);
+    return { kind: "Expr", value, span: this.spanOver(start, value.span) };
   });
+  private readonly statementForms: { ALT: () => A.Statement }[] = [
+    { ALT: () => this.SUBRULE(this.letStatement) },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME1(K.set);
+        const name = this.name(1, "the state");
+        return { kind: "Set", name, value: this.defined(1), span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME2(K.assert);
+        const test = this.SUBRULE2(this.expression);
+        const message = this.OPTION(() => {
+          this.CONSUME2(T.Comma);
+          return this.SUBRULE3(this.expression);
+        });
+        return { kind: "Assert", test, message, span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME3(K.stop);
+        this.want(3, K.when);
+        return { kind: "Stop", test: this.SUBRULE4(this.expression), span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME4(K.next);
+        return { kind: "Next", value: this.SUBRULE5(this.expression), span: this.span(start) };
+      },
+    },
+    // Only for the grammar: the rule itself reads it.
+    { ALT: () => ({ kind: "Expr", value: this.SUBRULE(this.expression), span: this.empty() }) },
+  ];
 
   protected readonly letStatement = this.rule<A.LetStatement>("letStatement", () => {
     const start = this.at();
     this.CONSUME(K.let);
     const destructured = this.is(T.LBrace);
-    let names: A.Name[] = [];
-    if (this.RECORDING_PHASE || destructured) {
-      this.OR([
-        { ALT: () => (names = this.items(20, NAMES, T.LBrace, () => this.name(1, "a field"))) },
-        { ALT: () => names.push(this.name(2, "the value")) },
-      ]);
-    } else names.push(this.name(2, "the value"));
+    const names =
+      this.RECORDING_PHASE || destructured
+        ? this.choose<readonly A.Name[]>(0, [
+            { ALT: () => this.items(20, NAMES, T.LBrace, () => this.name(1, "a field")) },
+            { ALT: () => [this.name(2, "the value")] },
+          ])
+        : [this.name(2, "the value")];
     if (names[0]?.text === "" && !this.is(T.Assign) && !this.is(T.Colon)) this.lose();
     const type = this.typeNote(1);
     const value = this.defined(2);
@@ -180,50 +195,50 @@ export abstract class ExpressionRules extends TypeRules {
     const start = this.at();
     const first = this.SUBRULE(this.operand);
     if (!this.RECORDING_PHASE && !this.continues(this.LA(1))) return first;
-    const tails: Tail[] = [];
     const end = this.end();
-    this.MANY({
-      GATE: () => this.continues(this.LA(1)),
-      DEF: () => {
-        this.OR([
-          {
-            ALT: () => {
-              const token = this.CONSUME(T.Infix);
-              const opSpan = this.spanOf(token);
-              const at = this.at();
-              const right = this.SUBRULE1(this.operand);
-              tails.push({ kind: "Infix", op: (token.payload ?? token.image) as A.BinaryOp, opSpan, right, start: at, end: this.end() });
-            },
-          },
-          {
-            ALT: () => {
-              this.CONSUME(K.as);
-              const type = this.SUBRULE(this.typePostfix);
-              tails.push({ kind: "As", type, end: this.end() });
-            },
-          },
-          {
-            ALT: () => {
-              const before = this.end();
-              this.CONSUME(T.Pipe);
-              if (!this.pipedRegion(start, before)) tails.push({ kind: "Pipe", stage: this.SUBRULE(this.stage) });
-            },
-          },
-        ]);
-      },
-    });
+    const tails = this.tails(start);
     const value = this.RECORDING_PHASE ? first : shape({ value: first, start, end }, tails, this.file, this.problems);
     return this.is(T.Question) ? this.ternary(value) : value;
   });
-
-  /** `xs |> map(x => …)`: reported and left out of the pipeline. */
-  protected pipedRegion(start: number, end: number): boolean {
-    const word = this.is(K.map) ? "map" : this.is(K.reduce) ? "reduce" : undefined;
-    if (this.RECORDING_PHASE || word === undefined || !this.is(T.LParen, 2)) return false;
-    this.skip();
-    this.calledRegion(word, { start, end });
-    return true;
+  private tails(start: number): readonly Tail[] {
+    const tails: Tail[] = [];
+    this.MANY({
+      GATE: () => this.continues(this.LA(1)),
+      DEF: () => {
+        this.pipedFrom = start;
+        const tail = this.choose(0, this.tail);
+        if (tail !== undefined) tails.push(tail);
+      },
+    });
+    return tails;
   }
+  /** Where the expression begins whose tail is read. */
+  private pipedFrom = 0;
+  private readonly tail: { ALT: () => Tail | undefined }[] = [
+    {
+      ALT: () => {
+        const token = this.CONSUME(T.Infix);
+        const opSpan = this.spanOf(token);
+        const start = this.at();
+        const right = this.SUBRULE1(this.operand);
+        return { kind: "Infix", op: (token.payload ?? token.image) as A.BinaryOp, opSpan, right, start, end: this.end() };
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(K.as);
+        const type = this.SUBRULE(this.typePostfix);
+        return { kind: "As", type, end: this.end() };
+      },
+    },
+    {
+      ALT: () => {
+        const piped = { start: this.pipedFrom, end: this.end() };
+        this.CONSUME(T.Pipe);
+        return this.pipedRegion(piped) ? undefined : { kind: "Pipe", stage: this.SUBRULE(this.stage) };
+      },
+    },
+  ];
 
   /** Whether the next token continues the expression; what other languages write there is reported and read as meant. */
   protected continues(token: Token): boolean {
@@ -296,83 +311,16 @@ export abstract class ExpressionRules extends TypeRules {
     if (this.tooDeep()) return { kind: "Missing", span: this.empty() };
     this.depth++;
     const depth = this.depth;
-    const prefixes: { op: "!" | "-"; start: number }[] = [];
-    if (this.RECORDING_PHASE || this.is(T.Not) || this.is(T.Minus)) {
-      this.MANY(() => {
-        const start = this.at();
-        const token = this.OR([{ ALT: () => this.CONSUME(T.Not) }, { ALT: () => this.CONSUME(T.Minus) }]);
-        if (this.tooDeep()) return;
-        this.depth++;
-        prefixes.push({ op: token?.image === "!" ? "!" : "-", start });
-      });
-    }
-    const annotations: A.Annotation[] = [];
+    const prefixes = this.RECORDING_PHASE || this.is(T.Not) || this.is(T.Minus) ? this.prefixes() : NONE;
     const annotatedAt = this.at();
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY1(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const annotations = this.annotations(1);
     const start = this.at();
-    // Where the chain starts that is being built: before its annotations, once they are part of it.
-    let from = start;
-    const annotated = (inner: A.Expr): A.Expr =>
-      annotations.length === 0 ? inner : { kind: "Annotated", annotations, inner, span: this.span(annotatedAt) };
     let node =
       this.RECORDING_PHASE || (L.has(L.primaryStarts, this.LA(1)) && !this.declares())
         ? this.choose<A.Expr>(1, this.primaries)
         : this.hole();
-    let wrapped = annotations.length === 0;
-    if (!wrapped && !this.RECORDING_PHASE && node.kind !== "NameExpr") {
-      node = annotated(node);
-      wrapped = true;
-      from = annotatedAt;
-    }
-    if (this.RECORDING_PHASE || L.has(L.postfixStarts, this.LA(1))) {
-      // No call in the chain: the annotations belong to the name itself.
-      if (!wrapped && !this.callFollows()) {
-        node = annotated(node);
-        wrapped = true;
-        from = annotatedAt;
-      }
-      this.MANY2({
-        GATE: () => this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine(),
-        DEF: () => {
-          this.OR2([
-            {
-              ALT: () => {
-                this.CONSUME2(T.Dot);
-                node = { kind: "Member", object: node, name: this.word(2, "a field"), optional: false, span: this.span(from) };
-              },
-            },
-            {
-              ALT: () => {
-                this.CONSUME3(T.QuestionDot);
-                node = { kind: "Member", object: node, name: this.word(3, "a field"), optional: true, span: this.span(from) };
-              },
-            },
-            {
-              ALT: () => {
-                const args = this.SUBRULE(this.arguments);
-                node = { kind: "Call", callee: node, args, span: this.span(from) };
-                if (!wrapped) {
-                  node = annotated(node);
-                  wrapped = true;
-                  from = annotatedAt;
-                }
-              },
-            },
-            {
-              ALT: () => {
-                const at = this.currIdx + 1;
-                this.CONSUME4(T.LBracket);
-                this.opened(T.RBracket);
-                const index = this.SUBRULE(this.expression);
-                this.close(5, T.RBracket, at);
-                node = { kind: "Index", object: node, index, span: this.span(from) };
-              },
-            },
-          ]);
-        },
-      });
-    }
-    if (!wrapped) node = annotated(node);
+    if (this.RECORDING_PHASE || annotations !== NONE || L.has(L.postfixStarts, this.LA(1)))
+      node = this.chain(node, start, annotations, annotatedAt);
     if (!this.RECORDING_PHASE) {
       for (let i = prefixes.length - 1; i >= 0; i--) {
         const prefix = prefixes[i];
@@ -382,6 +330,72 @@ export abstract class ExpressionRules extends TypeRules {
     this.depth = depth - 1;
     return node;
   });
+  private prefixes(): readonly Prefix[] {
+    const prefixes: Prefix[] = [];
+    this.MANY(() => {
+      const start = this.at();
+      const token = this.OR([{ ALT: () => this.CONSUME(T.Not) }, { ALT: () => this.CONSUME(T.Minus) }]);
+      if (this.tooDeep()) return;
+      this.depth++;
+      prefixes.push({ op: token?.image === "!" ? "!" : "-", start });
+    });
+    return prefixes;
+  }
+  /** The fields, calls and indexes after an operand, and the annotations before it: those of the first call. */
+  private chain(operand: A.Expr, start: number, annotations: readonly A.Annotation[], annotatedAt: number): A.Expr {
+    let node = operand;
+    // Where the chain starts that is being built: before its annotations, once they are part of it.
+    let from = start;
+    let bare = annotations.length > 0;
+    // Without a call in the chain the annotations belong to the name itself.
+    if (bare && !this.RECORDING_PHASE && (node.kind !== "NameExpr" || !this.callFollows())) {
+      node = this.annotated(node, annotations, annotatedAt);
+      from = annotatedAt;
+      bare = false;
+    }
+    if (this.RECORDING_PHASE) this.MANY2(() => this.choose(2, this.links));
+    while (L.has(L.postfixStarts, this.LA(1)) && (this.is(T.Dot) || this.is(T.QuestionDot) || !this.newLine())) {
+      const link = this.choose(2, this.links);
+      const span = this.span(from);
+      if (link.kind === "Member") node = { kind: "Member", object: node, name: link.name, optional: link.optional, span };
+      else if (link.kind === "Index") node = { kind: "Index", object: node, index: link.index, span };
+      else node = { kind: "Call", callee: node, args: link.args, span };
+      if (bare && node.kind === "Call") {
+        node = this.annotated(node, annotations, annotatedAt);
+        from = annotatedAt;
+        bare = false;
+      }
+    }
+    return bare ? this.annotated(node, annotations, annotatedAt) : node;
+  }
+  private annotated(inner: A.Expr, annotations: readonly A.Annotation[], start: number): A.Expr {
+    return { kind: "Annotated", annotations, inner, span: this.span(start) };
+  }
+  private readonly links: { ALT: () => Link }[] = [
+    {
+      ALT: () => {
+        this.CONSUME2(T.Dot);
+        return { kind: "Member", name: this.word(2, "a field"), optional: false };
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME3(T.QuestionDot);
+        return { kind: "Member", name: this.word(3, "a field"), optional: true };
+      },
+    },
+    { ALT: () => ({ kind: "Call", args: this.SUBRULE(this.arguments) }) },
+    {
+      ALT: () => {
+        const at = this.currIdx + 1;
+        this.CONSUME4(T.LBracket);
+        this.opened(T.RBracket);
+        const index = this.SUBRULE(this.expression);
+        this.close(5, T.RBracket, at);
+        return { kind: "Index", index };
+      },
+    },
+  ];
   /** Whether a call follows in the chain of fields and indexes that starts here. */
   protected callFollows(): boolean {
     let depth = 0;
@@ -451,13 +465,10 @@ export abstract class ExpressionRules extends TypeRules {
     const token = this.CONSUME(T.Name);
     const span = this.spanOf(token);
     if (this.RECORDING_PHASE || this.is(T.FatArrow)) {
-      const body = this.OPTION(() => {
-        this.CONSUME(T.FatArrow);
-        return this.SUBRULE2(this.expression);
-      });
+      const body = this.OPTION(this.lambdaBody);
       if (body !== undefined) return { kind: "Lambda", params: [{ text: token.image, span }], body, span: this.span(start) };
     }
-    if (!this.RECORDING_PHASE && Object.hasOwn(L.foreignPrefixes, token.image) && L.has(L.names, this.LA(1)) && !this.newLine()) {
+    if (!this.RECORDING_PHASE && L.has(L.names, this.LA(1)) && !this.newLine() && Object.hasOwn(L.foreignPrefixes, token.image)) {
       const end = this.at();
       this.currIdx--;
       this.say(
@@ -471,6 +482,11 @@ export abstract class ExpressionRules extends TypeRules {
     }
     return { kind: "NameExpr", name: token.image, span };
   }
+
+  private readonly lambdaBody = (): A.Expr => {
+    this.CONSUME(T.FatArrow);
+    return this.SUBRULE2(this.expression);
+  };
 
   protected readonly parens = this.rule<A.Expr>("parens", () => {
     const start = this.at();
@@ -519,12 +535,12 @@ export abstract class ExpressionRules extends TypeRules {
 
   protected readonly list = this.rule<A.ListExpr>("list", () => {
     const start = this.at();
-    const elements = this.items(1, ELEMENTS, T.LBracket, () => {
-      const spread = this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
-      return { spread, value: this.SUBRULE(this.expression) };
-    });
-    return { kind: "List", elements, span: this.span(start) };
+    return { kind: "List", elements: this.items(1, ELEMENTS, T.LBracket, this.element), span: this.span(start) };
   });
+  private readonly element = (): A.ListExpr["elements"][number] => {
+    const spread = (this.RECORDING_PHASE || this.is(T.Ellipsis)) && this.OPTION2(() => this.CONSUME2(T.Ellipsis)) !== undefined;
+    return { spread, value: this.SUBRULE(this.expression) };
+  };
 
   protected readonly if = this.rule<A.Expr>("if", () => {
     const start = this.at();
@@ -868,10 +884,9 @@ export abstract class ExpressionRules extends TypeRules {
 
   protected readonly stage = this.rule<A.Stage>("stage", () => {
     const start = this.at();
-    const annotations: A.Annotation[] = [];
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
+    const annotations = this.annotations(0);
     const callee = this.name(1, "a callable");
-    const args = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.arguments) });
+    const args = this.RECORDING_PHASE || !this.newLine() ? this.OPTION(this.someArguments) : undefined;
     return { kind: "Stage", annotations, callee, args, span: this.span(start) };
   });
 }

@@ -64,7 +64,8 @@ export const declarationWords: Starts = starts(
   K.type, K.model, K.mcp, K.effect, K.tool, K.agent, K.flow, K.capability, K.compose, K.policy, K.let, K.state, K.channel, K.on, K.test,
 ); // biome-ignore format: a list of tokens
 const clauseWords: Starts = starts(K.where, K.by, K.after, K.early, K.within, K.in, K.to);
-const landmarkWords: Starts = starts(
+/** What `startsDeclaration` looks for first. */
+export const landmarkWords: Starts = starts(
   K.type, K.model, K.mcp, K.effect, K.tool, K.agent, K.flow, K.capability, K.compose, K.policy, K.state, K.channel, K.on, K.test,
   K.import, T.At,
 ); // biome-ignore format: a list of tokens

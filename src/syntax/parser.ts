@@ -9,9 +9,10 @@ import type { SourceFile } from "../source/source.js";
 import type * as A from "./ast.js";
 import { ExpressionRules } from "./expression-rules.js";
 import * as L from "./landmarks.js";
-import { BUNDLE, NAMES, nothing, PARAMETERS, PROPERTIES } from "./recovery.js";
+import { BUNDLE, NAMES, NONE, nothing, PARAMETERS, PROPERTIES } from "./recovery.js";
 import { readNumber } from "./text.js";
 import * as T from "./tokens.js";
+import { INSIDE } from "./type-rules.js";
 
 const { K } = T;
 
@@ -88,7 +89,7 @@ class WeaveParser extends ExpressionRules {
     const start = this.at();
     const annotations: A.Annotation[] = [];
     const outer = this.doc(start);
-    this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [true] })));
+    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [true] })));
     if (!this.RECORDING_PHASE && annotations.length > 0 && this.is(T.Name)) this.foreignDeclaration(this.LA(1));
     const doc = outer ?? this.doc(this.at());
     if (!this.RECORDING_PHASE && !L.has(L.declarationWords, this.LA(1))) {
@@ -211,7 +212,7 @@ class WeaveParser extends ExpressionRules {
     if (this.want(2, T.LBrace) === undefined) this.lose();
     else {
       this.opened(T.RBrace);
-      this.MANY({ GATE: () => this.moreBundle(at), DEF: () => bundle.push(this.SUBRULE(this.annotation, { ARGS: [false] })) });
+      this.MANY({ GATE: () => this.moreBundle(at), DEF: () => bundle.push(this.SUBRULE(this.annotation, INSIDE)) });
       if (bundle.length === 0) this.say(d.emptyConstruct, this.place(), { what: "A policy", needs: "one annotation" });
       this.close(3, T.RBrace, at);
     }
@@ -247,7 +248,7 @@ class WeaveParser extends ExpressionRules {
       type = this.SUBRULE(this.type);
     }
     const value = this.defined(3);
-    const properties = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.properties) }) ?? [];
+    const properties = this.OPTION({ GATE: () => !this.newLine(), DEF: () => this.SUBRULE(this.properties) }) ?? NONE;
     return { kind: "StateDecl", name, type, value, properties };
   });
 
@@ -325,9 +326,8 @@ class WeaveParser extends ExpressionRules {
 
   private readonly parameter = this.rule<A.Parameter>("parameter", () => {
     const start = this.at();
-    const annotations: A.Annotation[] = [];
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY(() => annotations.push(this.SUBRULE(this.annotation, { ARGS: [false] })));
-    const doc = this.doc(start) ?? this.doc(this.at());
+    const annotations = this.annotations(0);
+    const doc = this.docOf(start, annotations);
     const name = this.name(1, "a parameter");
     let type: A.TypeNode = { kind: "MissingType", span: this.empty() };
     if (!this.RECORDING_PHASE && !this.is(T.Colon)) {
@@ -345,7 +345,8 @@ class WeaveParser extends ExpressionRules {
     return { name, annotations, type, default: value, doc, span: this.span(start) };
   });
 
-  private typeParameters(index: number): A.Name[] {
+  private typeParameters(index: number): readonly A.Name[] {
+    if (!this.RECORDING_PHASE && !this.is(T.Less)) return NONE;
     const names: A.Name[] = [];
     this.option(index, () => {
       this.consume(index, T.Less);
@@ -358,11 +359,11 @@ class WeaveParser extends ExpressionRules {
     });
     return names;
   }
-  private readonly properties = this.rule<A.Property[]>("properties", () => {
+  private readonly properties = this.rule<readonly A.Property[]>("properties", () => {
     if (!this.RECORDING_PHASE && !this.is(T.LBrace)) {
       this.say(d.missingBody, this.place(), { what: "This declaration" });
       this.lose();
-      return [];
+      return NONE;
     }
     return this.items(1, PROPERTIES, T.LBrace, () => {
       const start = this.at();
@@ -408,7 +409,7 @@ class WeaveParser extends ExpressionRules {
     this.CONSUME(K.stub);
     const word = this.is(K.ask) || this.is(K.orchestrate) ? this.word(1, "what is stubbed") : undefined;
     const name = (word ?? this.RECORDING_PHASE) ? this.stubbed(word) : this.name(2, "the callable");
-    let params: A.Name[] | undefined;
+    let params: readonly A.Name[] | undefined;
     if (this.RECORDING_PHASE || this.is(T.LParen)) {
       this.OPTION2(() => {
         params = this.items(20, NAMES, T.LParen, () => this.name(3, "a parameter"));

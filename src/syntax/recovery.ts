@@ -13,6 +13,7 @@ import { problems as newProblems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type * as A from "./ast.js";
 import { type CalledWord, calledArguments, regionInstead } from "./called-region.js";
+import { Engine } from "./engine.js";
 import * as L from "./landmarks.js";
 import { setLookahead } from "./lookahead.js";
 import { readText } from "./text.js";
@@ -47,8 +48,10 @@ export const BUNDLE = list(L.atStarts, "an annotation", "annotations", "line");
 
 /** What a rule gives while Chevrotain records the grammar and nothing is parsed. */
 export const nothing = undefined as never;
+/** Every empty list of a tree: most lists of annotations and type arguments are, and a large file has tens of thousands. */
+export const NONE: readonly never[] = [];
 
-export abstract class Recovery extends T.EmbeddedActionsParser {
+export abstract class Recovery extends Engine {
   protected file = "";
   protected text = "";
   protected tokens: Token[] = [];
@@ -60,31 +63,14 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   /** Where the parser stood when it got lost, or -2. */
   protected lostAt = -2;
   protected depth = 0;
-  /** How many brackets of each kind are open. */
-  protected open = new Map<TokenType, number>();
+  /** How many brackets of each kind are open, by the index of the closer. */
+  protected open: number[] = [];
   /** Index of a token that counts as the first of its line, since what stood before it was reported and left out. */
   protected lineAt = -1;
   /** Whether the next block belongs to an `if`, so an `else` inside it means that its `}` is missing. */
   protected beforeElse = false;
   /** Index of the first token of the statement being read. */
   protected statementAt = -1;
-  /** Chevrotain's index of the last token that was consumed. */
-  declare protected currIdx: number;
-  declare protected tokVectorLength: number;
-  declare protected selfAnalysisDone: boolean;
-  declare protected fullRuleNameToShort: Readonly<Record<string, number>>;
-  declare protected setLaFuncCache: (rule: number, key: number, lookahead: unknown) => void;
-
-  /** Chevrotain's `RULE` and `OR`, with the type of the node that they give. */
-  protected rule<R>(name: string, build: () => R): T.ParserMethod<[], R> {
-    return this.RULE(name, build);
-  }
-  protected ruleOf<P, R>(name: string, build: (parameter: P) => R): T.ParserMethod<[P], R> {
-    return this.RULE(name, build);
-  }
-  protected choose<R>(index: number, alternatives: { ALT: () => R }[]): R {
-    return this.or(index, alternatives);
-  }
 
   /** Chevrotain's own checks of the grammar, and the grammar as it records it, are there when it is `recorded`. */
   constructor(private readonly recorded: boolean) {
@@ -116,7 +102,7 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     this.lineAt = -1;
     this.statementAt = -1;
     this.depth = 0;
-    this.open.clear();
+    this.open = [];
     this.input = lexed.tokens;
   }
 
@@ -138,7 +124,7 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   }
   /** Whether a declaration surely starts here, on a line of its own: nothing before it goes on. */
   protected declares(): boolean {
-    return this.newLine() && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text);
+    return L.has(L.landmarkWords, this.LA(1)) && this.newLine() && L.startsDeclaration(this.tokens, this.currIdx + 1, this.text);
   }
   protected ended(): boolean {
     return this.currIdx + 1 >= this.tokVectorLength;
@@ -158,6 +144,10 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
   }
   protected span(start: number): Span {
     return { file: this.file, start, end: Math.max(start, this.end()) };
+  }
+  /** As `span`, when it is often that of what stands in it. */
+  protected spanOver(start: number, inner: Span): Span {
+    return inner.start === start && inner.end === this.end() ? inner : this.span(start);
   }
   protected spanOf(token: Token): Span {
     return { file: this.file, start: token.startOffset, end: token.startOffset + token.image.length };
@@ -266,10 +256,11 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     this.saidAt = this.currIdx + 1;
   }
   protected isOpen(closer: TokenType): boolean {
-    return (this.open.get(closer) ?? 0) > 0;
+    return (this.open[closer.tokenTypeIdx ?? 0] ?? 0) > 0;
   }
   protected opened(closer: TokenType): void {
-    this.open.set(closer, (this.open.get(closer) ?? 0) + 1);
+    const kind = closer.tokenTypeIdx ?? 0;
+    this.open[kind] = (this.open[kind] ?? 0) + 1;
   }
   /** Skips to the end of an element of a list. */
   protected skipElement(of: ListOf, closer: TokenType): void {
@@ -341,56 +332,58 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     return of.separator === "line" && (this.newLine(2) || this.is(T.Comma, 2) || this.is(T.RBrace, 2));
   }
   /** A bracketed list. `index` must be its own in the rule, and 20 apart from others. */
-  protected items<E>(index: number, of: ListOf, opener: TokenType, element: () => E): E[] {
+  protected items<E>(index: number, of: ListOf, opener: TokenType, element: () => E): readonly E[] {
     const closer = L.closerOf(opener);
-    const items: E[] = [];
     const at = this.currIdx + 1;
     if (this.want(index, opener) === undefined) {
       this.lose();
-      return items;
+      return NONE;
     }
     this.opened(closer);
-    this.repeat(
-      index,
-      () => this.more(of, closer, at),
-      () => {
-        items.push(element());
-        this.comma(index);
-      },
-    );
+    const items = this.elements(index, of, closer, at, element);
     this.close(index, closer, at);
     return items;
   }
   /** Chevrotain's `MANY` where the gate alone decides: it costs less, and lists and blocks are most of a file. */
-  protected repeat(index: number, gate: () => boolean, each: () => void): void {
-    if (this.RECORDING_PHASE) {
-      this.many(index, each);
-      return;
-    }
-    while (gate()) {
+  protected elements<E>(index: number, of: ListOf, closer: TokenType, opener: number, element: () => E): readonly E[] {
+    if (this.RECORDING_PHASE) return this.recordElements(index, element);
+    const items: E[] = [];
+    while (this.more(of, closer, opener)) {
       const before = this.currIdx;
-      each();
-      if (this.currIdx === before) return;
+      items.push(element());
+      this.comma(index);
+      if (this.currIdx === before) break;
     }
+    return this.listed(items);
+  }
+  private recordElements(index: number, element: () => unknown): readonly never[] {
+    this.many(index, () => {
+      element();
+      this.comma(index);
+    });
+    return NONE;
+  }
+  /** The list to keep of one that was pushed to, which has room for sixteen more. */
+  protected listed<E>(items: readonly E[]): readonly E[] {
+    return items.length === 0 ? NONE : items.slice();
   }
   protected comma(index: number): void {
-    if (this.RECORDING_PHASE) this.option(index, () => this.consume(index, T.Comma));
+    if (this.RECORDING_PHASE) this.recordComma(index);
     else if (this.is(T.Comma)) this.currIdx++;
   }
+  private recordComma(index: number): void {
+    this.option(index, () => this.consume(index, T.Comma));
+  }
   protected close(index: number, closer: TokenType, opener: number): void {
-    this.open.set(closer, (this.open.get(closer) ?? 1) - 1);
+    const kind = closer.tokenTypeIdx ?? 0;
+    this.open[kind] = (this.open[kind] ?? 1) - 1;
     if (this.RECORDING_PHASE) {
       this.consume(index, closer);
       return;
     }
     if (this.lostAt !== -2) {
       this.resume();
-      this.skipTo(
-        (token, first) =>
-          token.tokenType === closer ||
-          (L.isCloser(token.tokenType) && this.isOpen(token.tokenType)) ||
-          (first && L.has(L.statementStarts, token)),
-      );
+      this.skipToCloser(closer);
     }
     if (this.is(closer)) {
       this.currIdx++;
@@ -407,6 +400,14 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
         ...(token === undefined ? {} : { related: [{ span: this.spanOf(token), message: `this \`${image}\` is open` }] }),
         ...(closer === T.RBrace ? {} : this.fix("Close it", end, closer.LABEL?.slice(1, -1) ?? "")),
       },
+    );
+  }
+  private skipToCloser(closer: TokenType): void {
+    this.skipTo(
+      (token, first) =>
+        token.tokenType === closer ||
+        (L.isCloser(token.tokenType) && this.isOpen(token.tokenType)) ||
+        (first && L.has(L.statementStarts, token)),
     );
   }
   /** The gate of blocks: whether another statement follows. */
@@ -475,10 +476,11 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
       if (!alone) this.lineAt = this.currIdx + 1;
       return true;
     }
+    if (next === undefined || !L.has(L.exprStarts, next) || alone) return false;
     const foreign = Object.hasOwn(L.foreignStatements, word) ? L.foreignStatements[word] : undefined;
-    if (foreign === undefined || alone || next === undefined) return false;
+    if (foreign === undefined) return false;
     const type = next.tokenType;
-    if (!L.has(L.exprStarts, next) || type === T.Minus || type === T.LBracket || (type === T.LBrace && foreign.as !== "let")) return false;
+    if (type === T.Minus || type === T.LBracket || (type === T.LBrace && foreign.as !== "let")) return false;
     if (next.tokenType === T.LParen && !this.blockFollows()) return false;
     this.say(
       d.foreignWord,
@@ -516,7 +518,7 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     if (this.lostAt !== -2) {
       this.resume();
       this.depth = 0;
-      this.open.clear();
+      this.open = [];
       this.skipToDeclaration();
     }
     for (;;) {
@@ -598,7 +600,9 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     return { text: "", span: this.empty() };
   }
   protected key(index: number, what: string): A.Name {
-    if (!this.RECORDING_PHASE && !this.is(T.Str)) return this.word(index, what);
+    return !this.RECORDING_PHASE && !this.is(T.Str) ? this.word(index, what) : this.anyKey(index, what);
+  }
+  private anyKey(index: number, what: string): A.Name {
     return this.or(index, [
       { ALT: () => this.word(index, what) },
       {
@@ -679,15 +683,29 @@ export abstract class Recovery extends T.EmbeddedActionsParser {
     else this.currIdx = args.closer;
     return { kind: "Missing", span: this.empty() };
   }
-  /** Whether the parentheses that follow hold more than one value. */
+  /** `xs |> map(x => …)`: reported and left out of the pipeline. */
+  protected pipedRegion(piped: { readonly start: number; readonly end: number }): boolean {
+    const word = this.is(K.map) ? "map" : this.is(K.reduce) ? "reduce" : undefined;
+    if (this.RECORDING_PHASE || word === undefined || !this.is(T.LParen, 2)) return false;
+    this.skip();
+    this.calledRegion(word, piped);
+    return true;
+  }
+
+  /** Whether the parentheses that follow hold more than one value, and are not those of a lambda. */
   protected holdsSeveral(): boolean {
-    return (calledArguments(this.tokens, this.currIdx + 1, this.text)?.texts.length ?? 0) > 1;
+    const args = calledArguments(this.tokens, this.currIdx + 1, this.text);
+    return args !== undefined && args.texts.length > 1 && this.token(args.closer + 1)?.tokenType !== T.FatArrow;
   }
   protected tooDeep(further = 0): boolean {
     if (this.RECORDING_PHASE || this.depth + further < MAX_DEPTH) return false;
     this.say(d.tooDeep, this.place(), { limit: MAX_DEPTH });
     this.lose();
     return true;
+  }
+  /** What documents something: before its annotations, or after them. */
+  protected docOf(start: number, annotations: readonly A.Annotation[]): string | undefined {
+    return this.doc(start) ?? (annotations.length === 0 ? undefined : this.doc(this.at()));
   }
   protected doc(start: number): string | undefined {
     return this.docs.size === 0 ? undefined : this.docs.get(start);

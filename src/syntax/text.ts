@@ -171,8 +171,8 @@ const suffixMends: Readonly<Record<string, string>> = {
 
 /** Reads a number with its unit; a wrong suffix is reported at the suffix, and the number stands for itself. */
 export function readNumber(image: string, span: Span, problems: Problems): NumberExpr {
-  // Most numbers are a few digits.
-  if (image.length < 15 && /^\d+$/.test(image)) return { kind: "Number", value: Number(image), unit: "int", raw: image, span };
+  const few = fewDigits(image);
+  if (few !== undefined) return { kind: "Number", value: few, unit: "int", raw: image, span };
   const money = image.startsWith("$");
   const digits = /^\$?([\d_]+(?:\.[\d_]+)?)/.exec(image)?.[1] ?? "0";
   const suffix = image.slice(digits.length + (money ? 1 : 0));
@@ -201,6 +201,18 @@ export function readNumber(image: string, span: Span, problems: Problems): Numbe
       : { fixes: [{ title: `Write \`${image.slice(0, -suffix.length)}${mend}\``, edits: [{ span: place, text: mend }] }] },
   );
   return made(number, money ? "money" : mend !== undefined && Object.hasOwn(durations, mend) ? "duration" : whole ? "int" : "float");
+}
+
+/** What most numbers are: a few digits. */
+function fewDigits(image: string): number | undefined {
+  if (image.length > 9) return undefined;
+  let value = 0;
+  for (let i = 0; i < image.length; i++) {
+    const digit = image.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** `2.3s` is 2300, not 2299.9999999999995. */

@@ -240,10 +240,20 @@ export function lex(file: SourceFile, problems: Problems): Lexed {
     problems.report(d.fileTooLarge, span(0, 0), { tokens: tokens.length });
     tokens = [];
   }
+  // Each word is kept once, however often it stands in the file: less to keep, and looking it up as a name is quicker.
+  const words = new Map<string, Token>();
   // Not `for … of`: a first run is not optimised yet, and makes an object for each step of an iterator.
   tokens.forEach((token) => {
     const type = token.tokenType;
     if (type === Name) {
+      const first = words.get(token.image);
+      if (first !== undefined) {
+        token.image = first.image;
+        token.tokenType = first.tokenType;
+        token.tokenTypeIdx = first.tokenTypeIdx;
+        return;
+      }
+      words.set(token.image, token);
       const keyword = keywordOf.get(token.image);
       if (keyword !== undefined) {
         token.tokenType = keyword;

@@ -4,11 +4,13 @@ import type { Span } from "../source/source.js";
 import type * as A from "./ast.js";
 import { calledArguments } from "./called-region.js";
 import * as L from "./landmarks.js";
-import { ARGUMENTS, FIELDS, Recovery, TYPES } from "./recovery.js";
+import { ARGUMENTS, FIELDS, NONE, Recovery, TYPES } from "./recovery.js";
 import { readNumber, regexMistake } from "./text.js";
 import * as T from "./tokens.js";
 
 const { K } = T;
+/** How the rule of an annotation is called that stands before no declaration. */
+export const INSIDE: { ARGS: [boolean] } = { ARGS: [false] };
 
 export abstract class TypeRules extends Recovery {
   protected abstract readonly expression: T.ParserMethod<[], A.Expr>;
@@ -18,13 +20,18 @@ export abstract class TypeRules extends Recovery {
     this.CONSUME(T.At);
     const name = this.word(1, "an annotation");
     if (name.text === "" && !this.RECORDING_PHASE) this.lose();
-    const args = this.OPTION({
-      GATE: () => this.touches(declares, name),
-      DEF: () => this.SUBRULE(this.arguments),
-    });
+    const args = this.RECORDING_PHASE || this.touches(declares, name) ? this.OPTION(this.someArguments) : undefined;
     const span = this.span(start);
     return { kind: "Annotation", name, args: name.text === "rate" && args !== undefined ? args.map((a) => this.rate(a)) : args, span };
   });
+  protected readonly someArguments = (): readonly A.Argument[] => this.SUBRULE(this.arguments);
+  /** The annotations before something in a declaration. */
+  protected annotations(index: number): readonly A.Annotation[] {
+    if (!this.RECORDING_PHASE && !this.is(T.At)) return NONE;
+    const annotations: A.Annotation[] = [];
+    this.many(index, () => annotations.push(this.subrule(index, this.annotation, INSIDE)));
+    return this.listed(annotations);
+  }
   /** GLUED; before a declaration a `(` further right can only be meant for the annotation. */
   protected touches(declares: boolean, name: A.Name): boolean {
     if (!this.is(T.LParen) || this.glued()) return true;
@@ -47,39 +54,41 @@ export abstract class TypeRules extends Recovery {
     return { ...argument, value: { kind: "Number", value: value.left.value / seconds, unit: "rate", raw, span: value.span } };
   }
 
-  protected readonly arguments = this.rule<A.Argument[]>("arguments", () =>
-    this.items(1, ARGUMENTS, T.LParen, () => {
-      const start = this.at();
-      const name = this.OPTION2({
-        GATE: () => this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1))),
-        DEF: () => {
-          const word = this.word(2, "an argument");
-          if (!this.RECORDING_PHASE && this.is(T.Assign)) {
-            this.say(d.namedArgument, this.place(), { name: word.text }, this.fix("Write `:`", this.place(), ":"));
-            this.skip();
-          } else this.CONSUME2(T.Colon);
-          return word;
+  protected readonly arguments = this.rule<readonly A.Argument[]>("arguments", () => this.items(1, ARGUMENTS, T.LParen, this.argument));
+  private readonly argument = (): A.Argument => {
+    const start = this.at();
+    const named = this.RECORDING_PHASE || this.is(T.Colon, 2) || (this.is(T.Assign, 2) && L.has(L.anyWords, this.LA(1)));
+    const name = named ? this.OPTION2(this.argumentName) : undefined;
+    if (!this.RECORDING_PHASE && !this.is(T.Dot)) {
+      const given = this.SUBRULE(this.expression);
+      return { name, value: given, span: this.spanOver(start, given.span) };
+    }
+    const value = this.choose<A.Expr>(0, [
+      {
+        ALT: () => {
+          const at = this.at();
+          this.CONSUME3(T.Dot);
+          const path = [this.word(3, "a field")];
+          this.MANY3(() => {
+            this.CONSUME4(T.Dot);
+            path.push(this.word(4, "a field"));
+          });
+          return { kind: "FieldRef", path, span: this.span(at) };
         },
-      });
-      if (!this.RECORDING_PHASE && !this.is(T.Dot)) return { name, value: this.SUBRULE(this.expression), span: this.span(start) };
-      const value = this.choose<A.Expr>(0, [
-        {
-          ALT: () => {
-            const at = this.at();
-            this.CONSUME3(T.Dot);
-            const path = [this.word(3, "a field")];
-            this.MANY3(() => {
-              this.CONSUME4(T.Dot);
-              path.push(this.word(4, "a field"));
-            });
-            return { kind: "FieldRef", path, span: this.span(at) };
-          },
-        },
-        { ALT: () => this.SUBRULE(this.expression) },
-      ]);
-      return { name, value, span: this.span(start) };
-    }),
-  );
+      },
+      { ALT: () => this.SUBRULE(this.expression) },
+    ]);
+    return { name, value, span: this.span(start) };
+  };
+
+  private readonly argumentName = (): A.Name => {
+    const word = this.word(2, "an argument");
+    if (!this.RECORDING_PHASE && this.is(T.Assign)) {
+      this.say(d.namedArgument, this.place(), { name: word.text }, this.fix("Write `:`", this.place(), ":"));
+      this.skip();
+    } else this.CONSUME2(T.Colon);
+    return word;
+  };
 
   // -------------------------------------------------------------------------------------------------- types
 
@@ -102,6 +111,9 @@ export abstract class TypeRules extends Recovery {
   }
 
   protected typeNote(index: number): A.TypeNode | undefined {
+    return this.RECORDING_PHASE || this.is(T.Colon) ? this.noted(index) : undefined;
+  }
+  private noted(index: number): A.TypeNode | undefined {
     return this.option(index, () => {
       this.consume(index, T.Colon);
       return this.subrule(index, this.type);
@@ -111,10 +123,15 @@ export abstract class TypeRules extends Recovery {
   protected readonly type = this.rule<A.TypeNode>("type", () => {
     const start = this.at();
     let doc = this.doc(start);
-    if (this.RECORDING_PHASE || this.is(T.Bar)) this.OPTION(() => this.CONSUME(T.Bar));
-    doc ??= this.doc(this.at());
+    if (this.RECORDING_PHASE || this.is(T.Bar)) {
+      this.OPTION(() => this.CONSUME(T.Bar));
+      doc ??= this.doc(this.at());
+    }
     const first = this.SUBRULE(this.typePostfix);
     if (!this.RECORDING_PHASE && doc === undefined && !this.is(T.Bar)) return first;
+    return this.union(start, first, doc);
+  });
+  private union(start: number, first: A.TypeNode, doc: string | undefined): A.TypeNode {
     const members = [{ type: first, doc }];
     this.MANY(() => {
       const at = this.at();
@@ -122,8 +139,8 @@ export abstract class TypeRules extends Recovery {
       const memberDoc = this.doc(at) ?? this.doc(this.at());
       members.push({ type: this.SUBRULE1(this.typePostfix), doc: memberDoc });
     });
-    return { kind: "UnionType", members, span: this.span(start) };
-  });
+    return { kind: "UnionType", members: this.listed(members), span: this.span(start) };
+  }
 
   protected readonly typePostfix = this.rule<A.TypeNode>("typePostfix", () => {
     const start = this.at();
@@ -134,38 +151,42 @@ export abstract class TypeRules extends Recovery {
       ? undefined
       : this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(K.secret) }, { ALT: () => this.CONSUME(K.untrusted) }]));
     const from = this.at();
-    let node = this.typePrimary();
-    let suffixes = 0;
-    if (this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question)) {
-      this.MANY1({
-        GATE: () => (this.is(T.Question) || !this.newLine()) && !this.tooDeep(suffixes),
-        DEF: () => {
-          suffixes++;
-          this.OR1([
-            {
-              ALT: () => {
-                const at = this.currIdx + 1;
-                this.CONSUME1(T.LBracket);
-                this.opened(T.RBracket);
-                const bounds = this.OPTION1({ GATE: () => !this.is(T.RBracket), DEF: () => this.SUBRULE1(this.bounds) });
-                this.close(1, T.RBracket, at);
-                node = { kind: "ListType", element: node, bounds, span: this.span(from) };
-              },
-            },
-            {
-              ALT: () => {
-                this.CONSUME1(T.Question);
-                node = { kind: "OptionalType", inner: node, span: this.span(from) };
-              },
-            },
-          ]);
-        },
-      });
-    }
+    const primary = this.typePrimary();
+    const node = this.RECORDING_PHASE || this.is(T.LBracket) || this.is(T.Question) ? this.suffixed(primary, from) : primary;
     this.depth--;
     if (qualifier === undefined || this.RECORDING_PHASE) return node;
     return { kind: "QualifiedType", qualifier: qualifier.image === "secret" ? "secret" : "untrusted", inner: node, span: this.span(start) };
   });
+  /** `T[]` and `T?`. */
+  private suffixed(primary: A.TypeNode, from: number): A.TypeNode {
+    let node = primary;
+    let suffixes = 0;
+    this.MANY1({
+      GATE: () => (this.is(T.Question) || !this.newLine()) && !this.tooDeep(suffixes),
+      DEF: () => {
+        suffixes++;
+        this.OR1([
+          {
+            ALT: () => {
+              const at = this.currIdx + 1;
+              this.CONSUME1(T.LBracket);
+              this.opened(T.RBracket);
+              const bounds = this.OPTION1({ GATE: () => !this.is(T.RBracket), DEF: () => this.SUBRULE1(this.bounds) });
+              this.close(1, T.RBracket, at);
+              node = { kind: "ListType", element: node, bounds, span: this.span(from) };
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME1(T.Question);
+              node = { kind: "OptionalType", inner: node, span: this.span(from) };
+            },
+          },
+        ]);
+      },
+    });
+    return node;
+  }
   protected typePrimary(): A.TypeNode {
     if (!this.RECORDING_PHASE && (!L.has(L.typePrimaryStarts, this.LA(1)) || this.declares())) {
       this.say(d.missingType, this.place(), { found: this.found() });
@@ -193,16 +214,16 @@ export abstract class TypeRules extends Recovery {
         return { kind: "MapType", value, span: this.span(start) };
       },
     },
-    { ALT: () => this.literalType(() => this.string(2)?.value) },
-    { ALT: () => this.literalType(() => this.signed(3)) },
-    { ALT: () => this.literalType(() => this.CONSUME4(K.true) && true) },
-    { ALT: () => this.literalType(() => this.CONSUME4(K.false) && false) },
-    { ALT: () => this.literalType(() => this.CONSUME4(K.null) && null) },
+    { ALT: () => this.literalType(this.at(), this.string(2)?.value) },
+    { ALT: () => this.literalType(this.at(), this.signed(3)) },
+    { ALT: () => this.literalType(this.at(), this.CONSUME4(K.true) && true) },
+    { ALT: () => this.literalType(this.at(), this.CONSUME4(K.false) && false) },
+    { ALT: () => this.literalType(this.at(), this.CONSUME4(K.null) && null) },
     {
       ALT: () => {
         const start = this.at();
         if (!this.RECORDING_PHASE && this.is(T.LBracket, 2)) return this.indexSignature();
-        const fields = this.items(20, FIELDS, T.LBrace, () => this.field());
+        const fields = this.items(20, FIELDS, T.LBrace, this.field);
         return { kind: "RecordType", fields, span: this.span(start) };
       },
     },
@@ -229,17 +250,14 @@ export abstract class TypeRules extends Recovery {
     else this.currIdx = inside.closer;
     return { kind: "MissingType", span: this.empty() };
   }
-  private literalType(read: () => string | number | boolean | null): A.TypeNode {
-    const start = this.at();
-    const value = read();
+  private literalType(start: number, value: string | number | boolean | null): A.TypeNode {
     return { kind: "LiteralType", value, span: this.span(start) };
   }
 
-  protected field(): A.FieldType {
+  private readonly field = (): A.FieldType => {
     const start = this.at();
-    const annotations: A.Annotation[] = [];
-    if (this.RECORDING_PHASE || this.is(T.At)) this.MANY3(() => annotations.push(this.SUBRULE5(this.annotation, { ARGS: [false] })));
-    const doc = this.doc(start) ?? this.doc(this.at());
+    const annotations = this.annotations(3);
+    const doc = this.docOf(start, annotations);
     const name = this.key(21, "a field");
     if (!this.RECORDING_PHASE && this.is(T.Question)) {
       this.say(d.optionalField, this.place(), { name: name.text });
@@ -248,41 +266,45 @@ export abstract class TypeRules extends Recovery {
     this.colon(22, `\`${name.text}\``);
     const type = this.SUBRULE6(this.type);
     return { name, annotations, type, doc, span: this.span(start) };
-  }
+  };
 
   protected readonly namedType = this.rule<A.NamedType>("namedType", () => {
     const start = this.at();
     const name = this.name(1, "a type");
-    const args: A.TypeNode[] = [];
-    if (this.RECORDING_PHASE || this.is(T.Less)) {
-      this.OPTION(() => {
-        this.CONSUME(T.Less);
-        args.push(this.SUBRULE(this.type));
-        this.MANY(() => {
-          this.CONSUME(T.Comma);
-          args.push(this.SUBRULE1(this.type));
-        });
-        this.closeAngle(1);
-      });
-    }
-    let bounds: A.Bounds | undefined;
-    let pattern: A.NamedType["pattern"];
-    if (this.RECORDING_PHASE || this.is(T.LParen)) {
-      this.OPTION1({
-        GATE: () => !this.newLine(),
-        DEF: () => {
-          const at = this.currIdx + 1;
-          this.CONSUME2(T.LParen);
-          this.opened(T.RParen);
-          if (this.RECORDING_PHASE || this.is(T.Regex)) {
-            this.OR([{ ALT: () => (pattern = this.regex(2)) }, { ALT: () => (bounds = this.SUBRULE2(this.bounds)) }]);
-          } else bounds = this.SUBRULE2(this.bounds);
-          this.close(3, T.RParen, at);
-        },
-      });
-    }
-    return { kind: "NamedType", name, args, bounds, pattern, span: this.span(start) };
+    const args = this.RECORDING_PHASE || this.is(T.Less) ? this.typeArguments() : NONE;
+    const limit = this.RECORDING_PHASE || (this.is(T.LParen) && !this.newLine()) ? this.OPTION1(this.limit) : undefined;
+    const bounds = limit !== undefined && "low" in limit ? limit : undefined;
+    const pattern = limit !== undefined && "source" in limit ? limit : undefined;
+    return { kind: "NamedType", name, args, bounds, pattern, span: this.spanOver(start, name.span) };
   });
+  /** The bounds of a type, or the pattern of a text, in parentheses. */
+  private readonly limit = (): A.Bounds | NonNullable<A.NamedType["pattern"]> => {
+    const at = this.currIdx + 1;
+    this.CONSUME2(T.LParen);
+    this.opened(T.RParen);
+    const limit =
+      this.RECORDING_PHASE || this.is(T.Regex)
+        ? this.choose<A.Bounds | NonNullable<A.NamedType["pattern"]>>(0, [
+            { ALT: () => this.regex(2) },
+            { ALT: () => this.SUBRULE2(this.bounds) },
+          ])
+        : this.SUBRULE2(this.bounds);
+    this.close(3, T.RParen, at);
+    return limit;
+  };
+  private typeArguments(): readonly A.TypeNode[] {
+    const args: A.TypeNode[] = [];
+    this.OPTION(() => {
+      this.CONSUME(T.Less);
+      args.push(this.SUBRULE(this.type));
+      this.MANY(() => {
+        this.CONSUME(T.Comma);
+        args.push(this.SUBRULE1(this.type));
+      });
+      this.closeAngle(1);
+    });
+    return args;
+  }
 
   protected regex(index: number): { source: string; span: Span } {
     const token = this.consume(index, T.Regex);
@@ -315,37 +337,39 @@ export abstract class TypeRules extends Recovery {
   });
 
   protected readonly bounds = this.rule<A.Bounds>("bounds", () => {
-    const start = this.at();
-    let low: number | undefined;
-    let high: number | undefined;
     if (!this.RECORDING_PHASE && !this.is(T.DotDot) && !this.is(T.Num) && !this.is(T.Minus)) {
       this.expected("a number or a range such as `1..10`");
+      const start = this.at();
       this.lose();
-      return { low, high, span: this.span(start) };
+      return { low: undefined, high: undefined, span: this.span(start) };
     }
-    this.OR([
-      {
-        ALT: () => {
-          low = this.signed(1);
-          high = low;
-          this.OPTION(() => {
-            this.CONSUME(T.DotDot);
-            high = this.OPTION1(() => this.signed(2));
-          });
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME1(T.DotDot);
-          high = this.signed(3);
-        },
-      },
-    ]);
-    return { low, high, span: this.span(start) };
+    return this.choose<A.Bounds>(0, this.boundsForms);
   });
+  private readonly boundsForms: { ALT: () => A.Bounds }[] = [
+    {
+      ALT: () => {
+        const start = this.at();
+        const low = this.signed(1);
+        let high: number | undefined = low;
+        this.OPTION(() => {
+          this.CONSUME(T.DotDot);
+          high = this.OPTION1(() => this.signed(2));
+        });
+        return { low, high, span: this.span(start) };
+      },
+    },
+    {
+      ALT: () => {
+        const start = this.at();
+        this.CONSUME1(T.DotDot);
+        const high = this.signed(3);
+        return { low: undefined, high, span: this.span(start) };
+      },
+    },
+  ];
 
   protected signed(index: number): number {
-    const minus = this.option(index + 30, () => this.consume(index, T.Minus)) !== undefined;
+    const minus = (this.RECORDING_PHASE || this.is(T.Minus)) && this.option(index + 30, () => this.consume(index, T.Minus)) !== undefined;
     const token = this.want(index, T.Num);
     if (token === undefined || this.RECORDING_PHASE) return 0;
     const value = readNumber(token.image, this.spanOf(token), this.problems).value;

@@ -46,6 +46,11 @@ describe("a mistake", () => {
     expect(names(result.module)).toContain("after");
   });
 
+  test("is none where a list that is reduced stands in parentheses, or looks like a lambda", () => {
+    for (const list of ["(a)", "(a ?? b)", "(a, b) => c", "(a |> g(1, 2))"])
+      expect(read(`flow f() { reduce ${list} in groups of 2 with g }`).found).toEqual([]);
+  });
+
   test("of each kind is told apart from the next one in the same file", () => {
     const result = read('flow a() { let x = 1 2\n 3 }\ntype B = { x int }\nagent C() -> string { prompt "x" }\nflow d() { return 1 }\n');
     expect(result.found.map((p) => p.code)).toEqual(["W0131", "W0130", "W0130", "W0133"]);
