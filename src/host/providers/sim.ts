@@ -46,6 +46,8 @@ async function answer(request: ModelRequest, context: RequestContext, options: S
   const inputTokens = (): number => (options.adversarial === true ? request.inputBound : Math.min(request.inputBound, inputSize(request)));
   // A model works while its latency passes.
   const waited = pause(context, latency, inputTokens);
+  // What else is sent now goes out first.
+  await undefined;
   const outcome = outcomeOf(request, options, fate(), inputTokens());
   await waited;
   if ("failed" in outcome) throw outcome.failed;
