@@ -182,35 +182,8 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
     }
     // What the provider allows is taken last, so that what is taken is sent.
     const taken = await allowed(step, model, amount);
-    const { hidePrompt, hideAnswer, last: _, ...wanted } = asking;
-    const sent: ModelRequest = {
-      ...wanted,
-      model,
-      maxOutput,
-      inputBound,
-      hidden: { prompt: hidePrompt, answer: hideAnswer },
-      temperature: asking.temperature ?? model.temperature,
-      apiKey: globalValue(run, model.apiKey),
-      baseUrl: globalValue(run, model.baseUrl),
-      command: commandOf(run, model),
-    };
-    run.emit({
-      kind: "model.requested",
-      path: step.path,
-      model: model.name,
-      turn: asking.turn,
-      inputTokens: inputBound,
-      prompt: hidePrompt ? "[redacted]" : run.scrub.text(promptText(asking.messages)),
-      reserved: { costUsd: dollars(amount.cost), tokens: amount.tokens },
-    });
-    if (step.context.account.capped)
-      run.emit({
-        kind: "budget.reserved",
-        path: step.path,
-        account: step.context.account.path,
-        costUsd: dollars(amount.cost),
-        tokens: amount.tokens,
-      });
+    const sent = requestOf(run, model, asking, inputBound, maxOutput);
+    tellRequest(step, model, asking, amount, inputBound);
     const { commit } = run;
     if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
     if (taken !== undefined) use(run, taken);
@@ -221,6 +194,42 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
     load.tokens -= amount.tokens;
     leave?.();
   }
+}
+
+/** What is sent to the provider. */
+function requestOf(run: Run, model: ModelIR, asking: Asking, inputBound: number, maxOutput: number): ModelRequest {
+  const { hidePrompt, hideAnswer, last: _, ...wanted } = asking;
+  return {
+    ...wanted,
+    model,
+    maxOutput,
+    inputBound,
+    hidden: { prompt: hidePrompt, answer: hideAnswer },
+    temperature: asking.temperature ?? model.temperature,
+    apiKey: globalValue(run, model.apiKey),
+    baseUrl: globalValue(run, model.baseUrl),
+    command: commandOf(run, model),
+  };
+}
+
+function tellRequest({ run, path, context }: Step, model: ModelIR, asking: Asking, amount: Amount, inputBound: number): void {
+  run.emit({
+    kind: "model.requested",
+    path,
+    model: model.name,
+    turn: asking.turn,
+    inputTokens: inputBound,
+    prompt: asking.hidePrompt ? "[redacted]" : run.scrub.text(promptText(asking.messages)),
+    reserved: { costUsd: dollars(amount.cost), tokens: amount.tokens },
+  });
+  if (context.account.capped)
+    run.emit({
+      kind: "budget.reserved",
+      path,
+      account: context.account.path,
+      costUsd: dollars(amount.cost),
+      tokens: amount.tokens,
+    });
 }
 
 function promptText(messages: readonly Message[]): string {
