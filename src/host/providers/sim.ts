@@ -38,7 +38,11 @@ export function simulator(options: SimOptions = {}): Provider {
 }
 
 async function answer(request: ModelRequest, context: RequestContext, options: SimOptions): Promise<ModelAnswer> {
-  const fate = randomFor(request.seed, `fate ${request.path} ${request.attempt} ${request.turn}`);
+  let drawing: (() => number) | undefined;
+  const fate = (): number => {
+    drawing ??= randomFor(request.seed, `fate ${request.path} ${request.attempt} ${request.turn}`);
+    return drawing();
+  };
   const { latencyMs } = options;
   const declared = request.model.options["latency"];
   const usual = typeof declared === "number" ? declared : 40 + fate() * 120;
