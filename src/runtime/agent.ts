@@ -12,11 +12,12 @@ import { describeTools, isShort, useTools } from "./agent-tools.js";
 import { pump } from "./body.js";
 import { checkArgs } from "./call.js";
 import { compileExpr, type EvalContext } from "./evaluate.js";
-import { failure, toFailure } from "./failure.js";
+import { type CallFailure, failure, toFailure } from "./failure.js";
 import { type Frame, newFrame } from "./frame.js";
 import { readAs, withoutThinking } from "./lenient.js";
 import type { Attempt, CompiledCallable, Run, Step } from "./machine.js";
 import { askModel } from "./model.js";
+import type { Asking } from "./model-request.js";
 import type { Message, ModelAnswer, Repeated } from "./provider.js";
 import { messageBytes } from "./request-bytes.js";
 import { exampleMessages, promptMessage, repeatedOf, shownAfter } from "./said.js";
@@ -33,7 +34,7 @@ interface Compiled {
   readonly examples: ((frame: Frame) => unknown) | undefined;
   readonly repeated: Repeated;
   /** What every request asks for alike, worked out with the first one. */
-  standing: ReturnType<typeof standingOf> | undefined;
+  standing: Standing | undefined;
 }
 
 export function performAgent(ir: AgentIR, callee: CompiledCallable, context: EvalContext): Attempt {
@@ -63,120 +64,187 @@ export function performAgent(ir: AgentIR, callee: CompiledCallable, context: Eva
   };
 }
 
-async function converse(step: Step, agent: Compiled): Promise<unknown> {
-  const { run } = step;
-  const { ir, callee } = agent;
-  let args = await checkedArgs(step, callee);
-  const types = run.program.graph.types;
-  agent.standing ??= standingOf(run, ir);
-  const { schema, tools, descriptions, output } = agent.standing;
-  let { system, said: opening } = openingOf(agent, args);
-  const messages: Message[] = [...opening];
-  let shrinks = 0;
-  const attempt = rootOf(step).attempts;
-  const counts = new Map<string, number>();
-  const lastWords: Message = { role: "user", text: LAST_TURN };
-  let turns = tools.length === 0 ? 1 : ir.maxTurns;
-  let repairs = 0;
-  let landed = false;
+/** A conversation as far as it has come. */
+interface Talk {
+  readonly step: Step;
+  readonly agent: Compiled;
+  readonly standing: Standing;
+  readonly attempt: number;
+  readonly messages: Message[];
+  /** How often each tool was called. */
+  readonly counts: Map<string, number>;
+  args: Readonly<Record<string, unknown>>;
+  system: string | undefined;
+  /** How many of the messages are the examples and the prompt. */
+  opening: number;
+  turn: number;
+  /** How many turns it may take. */
+  turns: number;
+  last: boolean;
+  shrinks: number;
+  repairs: number;
+  landed: boolean;
   /** How much had been said when a last turn was kept back. */
-  let paidFor: number | undefined;
-  const land = (turn: number, why: string): void => {
-    turns = turn;
-    if (!landed)
-      run.emit({
-        kind: "budget.landed",
-        path: step.path,
-        region: "agent",
-        after: turn - 1,
-        message: `it answers without more tools: ${why}`,
-      });
-    landed = true;
-  };
+  paidFor: number | undefined;
+}
 
-  const before = run.past?.landed.get(step.path);
-  for (let turn = 1; ; turn++) {
-    // An earlier part of the run answered here without more tools.
-    if (before !== undefined && turn === before.after + 1 && turn < turns) {
-      turns = turn;
-      landed = true;
-    }
-    const left = turns - turn;
-    const last = left <= 0;
-    if (left === 0 && (turn > 1 || landed)) messages.push(lastWords);
-    const asking = {
-      agent: ir.name,
-      path: step.path,
-      attempt,
-      turn,
-      seed: run.seed,
-      system,
-      messages,
-      repeated: agent.repeated,
-      last: last ? undefined : [...messages, lastWords],
-      schema,
-      answer: ir.result,
-      types,
-      references: agent.standing.references,
-      tools: descriptions,
-      temperature: ir.temperature,
-      maxOutput: ir.maxOutput,
-      limits: { calls: ir.maxCallsPerTurn, turns: Math.max(0, left), repairs: ir.repairs - repairs },
-      hidePrompt: callee.redact.args !== undefined,
-      hideAnswer: callee.redact.result !== undefined,
-    };
+const lastWords: Message = { role: "user", text: LAST_TURN };
+
+/**
+ * All but the waiting is in functions of their own: an engine learns how an asynchronous function is used only once one
+ * has ended, and many agents that start together are all on their way by then.
+ */
+async function converse(step: Step, agent: Compiled): Promise<unknown> {
+  const talk = begun(step, agent, await checkedArgs(step, agent.callee));
+  for (;;) {
+    const asking = nextTurn(talk);
     let answer: ModelAnswer;
     try {
-      answer = await askModel(step, ir.model, asking);
+      answer = await askModel(step, agent.ir.model, asking);
     } catch (thrown) {
       const failed = toFailure(thrown, "unavailable", false);
-      const less = failed.kind === "context_too_long" ? await shrunk(step, ir, args, shrinks, asking) : undefined;
-      if (less !== undefined) {
-        shrinks++;
-        args = less;
-        const again = openingOf(agent, args);
-        if (messages.at(-1) === lastWords) messages.pop();
-        messages.splice(0, opening.length, ...again.said);
-        ({ system, said: opening } = again);
-        turn--;
-        continue;
-      }
-      if (!isShort(failed, step) || (last && paidFor === undefined)) throw failed;
-      // What its tools gave last may be more than was kept back for.
-      if (last) messages.length = paidFor ?? messages.length;
-      if (last) paidFor = undefined;
-      land(turn, failed.message);
-      turn--;
+      const less = failed.kind === "context_too_long" ? await shrunk(step, agent.ir, talk.args, talk.shrinks, asking) : undefined;
+      if (less === undefined) giveWay(talk, failed);
+      else sayLess(talk, less);
       continue;
     }
-    paidFor = last ? undefined : messages.length;
-    if (step.halt === cancelled) throw stopped(step);
-    if (answer.finish === "refused") throw failure("refused", `the model refused: ${shown(answer.text, 200)}`);
+    const said = wanting(talk, answer);
     let read: ReadAnswer;
-    if (answer.toolCalls.length > 0 && !last) {
-      const said: Message = { role: "assistant", text: answer.text, toolCalls: answer.toolCalls, replay: answer.replay };
-      if (isModest(said, ir, output)) {
-        const used = await useTools(step, agent.ir, tools, answer.toolCalls, { attempt, counts });
-        messages.push(said, ...shownAfter(used));
-        const short = used.find((each) => each.short !== undefined)?.short;
-        if (short !== undefined) land(turn + 1, short);
-        continue;
-      }
-      read = { ok: false, reasons: ["the calls of tools are too many or too long: ask for less at once"] };
-    } else read = await readAnswer(run, agent, answer);
+    if (said === undefined) read = await readAnswer(step.run, agent, answer);
+    else if (isModest(said, agent.ir, talk.standing.output)) {
+      useThem(talk, said, await useTools(step, agent.ir, talk.standing.tools, answer.toolCalls, talk));
+      continue;
+    } else read = { ok: false, reasons: ["the calls of tools are too many or too long: ask for less at once"] };
     if (read.ok) {
-      if (read.mends.length > 0) run.emit({ kind: "answer.mended", path: step.path, mends: [...read.mends] });
+      if (read.mends.length > 0) step.run.emit({ kind: "answer.mended", path: step.path, mends: [...read.mends] });
       return read.value;
     }
-    repairs++;
-    run.emit({ kind: "answer.rejected", path: step.path, reasons: [...read.reasons], repair: repairs });
-    if (repairs > ir.repairs)
-      throw failure(
-        "invalid_output",
-        `the answer does not fit after ${ir.repairs === 1 ? "1 repair" : `${ir.repairs} repairs`}: ${read.reasons.join("; ")}`,
-      );
-    messages.push(quoted(answer, output), { role: "user", text: repairText(read.reasons, ir.result.kind === "string") });
+    askAgain(talk, answer, read.reasons);
   }
+}
+
+function begun(step: Step, agent: Compiled, args: Readonly<Record<string, unknown>>): Talk {
+  agent.standing ??= standingOf(step.run, agent.ir);
+  const { standing } = agent;
+  const { system, said } = openingOf(agent, args);
+  return {
+    step,
+    agent,
+    standing,
+    attempt: rootOf(step).attempts,
+    messages: said,
+    counts: new Map(),
+    args,
+    system,
+    opening: said.length,
+    turn: 0,
+    turns: standing.tools.length === 0 ? 1 : agent.ir.maxTurns,
+    last: false,
+    shrinks: 0,
+    repairs: 0,
+    landed: false,
+    paidFor: undefined,
+  };
+}
+
+/** What the next turn asks of the model. */
+function nextTurn(talk: Talk): Asking {
+  const { step, agent, standing, messages } = talk;
+  const { ir, callee } = agent;
+  const { run, path } = step;
+  talk.turn++;
+  const before = run.past?.landed.get(path);
+  // An earlier part of the run answered here without more tools.
+  if (before !== undefined && talk.turn === before.after + 1 && talk.turn < talk.turns) {
+    talk.turns = talk.turn;
+    talk.landed = true;
+  }
+  const left = talk.turns - talk.turn;
+  talk.last = left <= 0;
+  if (left === 0 && (talk.turn > 1 || talk.landed)) messages.push(lastWords);
+  return {
+    agent: ir.name,
+    path,
+    attempt: talk.attempt,
+    turn: talk.turn,
+    seed: run.seed,
+    system: talk.system,
+    messages,
+    repeated: agent.repeated,
+    last: talk.last ? undefined : [...messages, lastWords],
+    schema: standing.schema,
+    answer: ir.result,
+    types: run.program.graph.types,
+    references: standing.references,
+    tools: standing.descriptions,
+    temperature: ir.temperature,
+    maxOutput: ir.maxOutput,
+    limits: { calls: ir.maxCallsPerTurn, turns: Math.max(0, left), repairs: ir.repairs - talk.repairs },
+    hidePrompt: callee.redact.args !== undefined,
+    hideAnswer: callee.redact.result !== undefined,
+  };
+}
+
+/** From this turn on it answers with what it has. */
+function land(talk: Talk, turn: number, why: string): void {
+  const { run, path } = talk.step;
+  talk.turns = turn;
+  if (!talk.landed)
+    run.emit({ kind: "budget.landed", path, region: "agent", after: turn - 1, message: `it answers without more tools: ${why}` });
+  talk.landed = true;
+}
+
+/** A turn failed: where the budget was too short for it, it is taken again as the last one. */
+function giveWay(talk: Talk, failed: CallFailure): void {
+  const { messages, last, paidFor } = talk;
+  if (!isShort(failed, talk.step) || (last && paidFor === undefined)) throw failed;
+  // What its tools gave last may be more than was kept back for.
+  if (last) messages.length = paidFor ?? messages.length;
+  if (last) talk.paidFor = undefined;
+  land(talk, talk.turn, failed.message);
+  talk.turn--;
+}
+
+/** A turn was too long: it is taken again with less in its prompt. */
+function sayLess(talk: Talk, args: Talk["args"]): void {
+  const { agent, messages } = talk;
+  const { system, said } = openingOf(agent, args);
+  if (messages.at(-1) === lastWords) messages.pop();
+  messages.splice(0, talk.opening, ...said);
+  talk.shrinks++;
+  talk.args = args;
+  talk.system = system;
+  talk.opening = said.length;
+  talk.turn--;
+}
+
+/** An answer that wants tools as it is said; undefined where it wants none, or may not have any. */
+function wanting(talk: Talk, { finish, text, toolCalls, replay }: ModelAnswer): Extract<Message, { role: "assistant" }> | undefined {
+  const { step, last, messages } = talk;
+  talk.paidFor = last ? undefined : messages.length;
+  if (step.halt === cancelled) throw stopped(step);
+  if (finish === "refused") throw failure("refused", `the model refused: ${shown(text, 200)}`);
+  return toolCalls.length > 0 && !last ? { role: "assistant", text, toolCalls, replay } : undefined;
+}
+
+function useThem(talk: Talk, said: Message, used: Awaited<ReturnType<typeof useTools>>): void {
+  talk.messages.push(said, ...shownAfter(used));
+  const short = used.find((each) => each.short !== undefined)?.short;
+  if (short !== undefined) land(talk, talk.turn + 1, short);
+}
+
+/** An answer that does not fit goes back with the reasons. */
+function askAgain(talk: Talk, answer: ModelAnswer, reasons: readonly string[]): void {
+  const { step, agent, messages, standing } = talk;
+  const { ir } = agent;
+  talk.repairs++;
+  step.run.emit({ kind: "answer.rejected", path: step.path, reasons: [...reasons], repair: talk.repairs });
+  if (talk.repairs > ir.repairs)
+    throw failure(
+      "invalid_output",
+      `the answer does not fit after ${ir.repairs === 1 ? "1 repair" : `${ir.repairs} repairs`}: ${reasons.join("; ")}`,
+    );
+  messages.push(quoted(answer, standing.output), { role: "user", text: repairText(reasons, ir.result.kind === "string") });
 }
 
 /** What an agent says before its first answer, for these arguments. */
@@ -192,6 +260,8 @@ function checkedArgs(step: Step, callee: CompiledCallable): Promise<Readonly<Rec
     checkArgs(step, callee, (failed, args) => (failed === undefined ? resolve(args) : reject(failed)));
   });
 }
+
+type Standing = ReturnType<typeof standingOf>;
 
 function standingOf(run: Run, ir: AgentIR) {
   const tools = describeTools(run, ir.tools);

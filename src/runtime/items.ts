@@ -19,6 +19,7 @@ export interface Links {
 
 /** The text of a key: its content, shortened when long. */
 export function keyText(value: unknown): string {
+  if (typeof value === "number") return canonical(value);
   const text = typeof value === "string" ? value : canonical(value);
   return text.length <= 80 && !/[\]\\\n]/.test(text)
     ? text

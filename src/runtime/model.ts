@@ -3,27 +3,24 @@
  * sent and settled after it. What was sent is always charged: by the usage that comes back, or in full where none does.
  */
 import type { ModelIR } from "../plan/ir.js";
-import { inputLimit, outputLimit, perRequest, requestCost } from "../plan/request-size.js";
+import { perRequest } from "../plan/request-size.js";
 import { correctRequest, request, settleRequest } from "./admission.js";
 import { pump } from "./body.js";
 import { throughBreaker } from "./breaker.js";
-import { compileExpr } from "./evaluate.js";
 import { type CallFailure, failure, failureValue, toFailure } from "./failure.js";
-import { layout, newFrame } from "./frame.js";
 import { type Gate, gate, orderOf } from "./gate.js";
 import { canonical, contentHash } from "./hash.js";
 import { type Amount, dollars, nanoDollars, nothing } from "./ledger.js";
 import type { Attempt, Run, Step } from "./machine.js";
+import { type Asking, globalValue, requestOf, tellRequest, worstCase } from "./model-request.js";
 import { partialReader } from "./partial.js";
 import { answerKey } from "./past.js";
 import type { PastAsked } from "./past-models.js";
-import type { Message, ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
+import type { ModelAnswer, ModelRequest, Provider, Usage } from "./provider.js";
 import { allowed, correct, use } from "./rate.js";
-import { mediaIn, messageText, requestBytes } from "./request-bytes.js";
 import { cancelled, running, stopping } from "./scope.js";
 import { abort, billOf, rootOf, stopped, waitingSince } from "./step.js";
 import { signalOf } from "./tool-context.js";
-import { isFields, plainText } from "./values.js";
 
 interface ModelLoad {
   /** Estimated tokens of what is in flight. */
@@ -31,16 +28,6 @@ interface ModelLoad {
   readonly gate: Gate | undefined;
 }
 export type ModelLoads = Map<string, ModelLoad>;
-
-/** What an agent wants to ask, before a model is chosen. */
-export type Asking = Omit<ModelRequest, "model" | "maxOutput" | "inputBound" | "temperature" | "apiKey" | "baseUrl" | "command"> & {
-  readonly temperature: number | undefined;
-  readonly maxOutput: number | undefined;
-  readonly hidePrompt: boolean;
-  readonly hideAnswer: boolean;
-  /** What the turn after which no tools are used would send: under a budget it is kept back. */
-  readonly last: readonly Message[] | undefined;
-};
 
 /** Another model of a group may help against these. */
 const elsewhere: ReadonlySet<string> = new Set(["overloaded", "unavailable", "rate_limit", "refused"]);
@@ -103,17 +90,6 @@ function reaches(run: Run, id: string, name: string | undefined): boolean {
   return model.name === name || [...(model.balance ?? []), ...(model.fallback ?? [])].some((each) => reaches(run, each, name));
 }
 
-/** Tokens that a request is charged for at most. */
-export function worstCase(
-  model: ModelIR,
-  asking: Asking,
-): { readonly amount: Amount; readonly inputBound: number; readonly maxOutput: number } {
-  const inputBound = inputLimit(model, requestBytes(asking) + mediaIn(model, asking.messages));
-  const maxOutput = outputLimit(model, asking.maxOutput);
-  const cost = requestCost(model, inputBound, maxOutput);
-  return { amount: { cost, tokens: inputBound + maxOutput, calls: 0 }, inputBound, maxOutput };
-}
-
 /** The cost of a usage in nano-dollars; never less than what the other side will bill. */
 export function costOf(model: ModelIR, usage: Usage): number {
   const { price } = model;
@@ -173,44 +149,15 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
   load.tokens += amount.tokens;
   try {
     if (entry !== undefined) leave = await enter(step, entry);
-    const { last } = asking;
-    const after = last === undefined || !step.context.account.limited ? nothing : worstCase(model, { ...asking, messages: last }).amount;
-    await waiting((then) => request(step, amount, after, then, after !== nothing));
+    await room(step, model, asking, amount);
     if (step.halt === cancelled) {
       settleRequest(step, step.context.account, amount, nothing, false);
       throw stopped(step);
     }
     // What the provider allows is taken last, so that what is taken is sent.
     const taken = await allowed(step, model, amount);
-    const { hidePrompt, hideAnswer, last: _, ...wanted } = asking;
-    const sent: ModelRequest = {
-      ...wanted,
-      model,
-      maxOutput,
-      inputBound,
-      hidden: { prompt: hidePrompt, answer: hideAnswer },
-      temperature: asking.temperature ?? model.temperature,
-      apiKey: globalValue(run, model.apiKey),
-      baseUrl: globalValue(run, model.baseUrl),
-      command: commandOf(run, model),
-    };
-    run.emit({
-      kind: "model.requested",
-      path: step.path,
-      model: model.name,
-      turn: asking.turn,
-      inputTokens: inputBound,
-      prompt: hidePrompt ? "[redacted]" : run.scrub.text(promptText(asking.messages)),
-      reserved: { costUsd: dollars(amount.cost), tokens: amount.tokens },
-    });
-    if (step.context.account.capped)
-      run.emit({
-        kind: "budget.reserved",
-        path: step.path,
-        account: step.context.account.path,
-        costUsd: dollars(amount.cost),
-        tokens: amount.tokens,
-      });
+    const sent = requestOf(run, model, asking, inputBound, maxOutput);
+    tellRequest(step, model, asking, amount, inputBound);
     const { commit } = run;
     if (commit !== undefined) await new Promise<void>((resolve) => commit(resolve));
     if (taken !== undefined) use(run, taken);
@@ -223,33 +170,12 @@ async function askNow(step: Step, model: ModelIR, asking: Asking, guard: string 
   }
 }
 
-function promptText(messages: readonly Message[]): string {
-  const last = messages.at(-1);
-  return last === undefined ? "" : messageText(last);
-}
-
-function globalValue(run: Run, expr: ModelIR["apiKey"]): unknown {
-  if (expr === undefined) return undefined;
-  const scope = layout(undefined);
-  const never = () => (value: unknown) => value;
-  return compileExpr(expr, scope, { globals: run.globals, cast: never, cut: never })(newFrame(scope, undefined));
-}
-
-/** The program of a model, with its arguments and variables filled in. */
-function commandOf(run: Run, model: ModelIR): ModelRequest["command"] {
-  if (model.command === undefined) return undefined;
-  const env: Record<string, string> = {};
-  const given = globalValue(run, model.env);
-  if (isFields(given)) for (const [name, value] of Object.entries(given)) if (value !== null) env[name] = plainText(value);
-  const secrets = run.program.graph.globals.flatMap((global) =>
-    global.kind === "secret" ? [String(run.globals.get(global.id) ?? "")] : [],
-  );
-  return { argv: model.command.map((part) => plainText(globalValue(run, part))), env, secrets };
-}
-
-function waiting(start: (then: (failed: CallFailure | undefined) => void) => void): Promise<void> {
+/** Waits until a request is reserved, with what a last turn after it would send. */
+function room(step: Step, model: ModelIR, asking: Asking, amount: Amount): Promise<void> {
+  const { last } = asking;
+  const after = last === undefined || !step.context.account.limited ? nothing : worstCase(model, { ...asking, messages: last }).amount;
   return new Promise((resolve, reject) => {
-    start((failed) => (failed === undefined ? resolve() : reject(failed)));
+    request(step, amount, after, (failed) => (failed === undefined ? resolve() : reject(failed)), after !== nothing);
   });
 }
 

@@ -54,13 +54,13 @@ export interface ModelRequest {
   readonly system: string | undefined;
   readonly messages: readonly Message[];
   /** What of the beginning is the same in every call of the agent, for prompt caches. */
-  readonly repeated?: Repeated;
+  readonly repeated?: Repeated | undefined;
   /** The JSON Schema of the answer; undefined where text is wanted. */
   readonly schema: Json | undefined;
   readonly answer: TypeIR;
   readonly types: Readonly<Record<string, TypeIR>>;
   /** How records of a list in the answer name each other. */
-  readonly references?: readonly Reference[];
+  readonly references?: readonly Reference[] | undefined;
   /** Told in every turn; in the last one (`limits.turns` is 0) they may not be called. */
   readonly tools: readonly ToolDescription[];
   readonly temperature: number | undefined;

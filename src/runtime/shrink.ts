@@ -7,7 +7,8 @@ import type { AgentIR } from "../plan/ir.js";
 import { SHRINKS, SUMMARIES } from "../plan/request-size.js";
 import { failure } from "./failure.js";
 import type { Step } from "./machine.js";
-import { type Asking, askModel } from "./model.js";
+import { askModel } from "./model.js";
+import type { Asking } from "./model-request.js";
 import { type Fields, utf8Length } from "./values.js";
 
 /** Shorter texts and lists are left as they are. */

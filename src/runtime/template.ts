@@ -57,7 +57,7 @@ export function textOf(value: unknown, as: TextForm): string {
 }
 
 /** What a prompt holds beside texts, while it is rendered. */
-let collecting: { readonly mark: string; readonly found: Extract<UserPart, { kind: "media" }>[] } | undefined;
+let collecting: { mark: string | undefined; readonly found: Extract<UserPart, { kind: "media" }>[] } | undefined;
 
 /**
  * Renders a prompt into texts and media, in order. Where a medium stands is marked in the text by something that nobody
@@ -65,8 +65,7 @@ let collecting: { readonly mark: string; readonly found: Extract<UserPart, { kin
  */
 export function renderParts(render: () => string): readonly UserPart[] {
   const outer = collecting;
-  const mark = `\u0000${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}:`;
-  const own: NonNullable<typeof collecting> = { mark, found: [] };
+  const own: NonNullable<typeof collecting> = { mark: undefined, found: [] };
   collecting = own;
   let text: string;
   try {
@@ -74,8 +73,8 @@ export function renderParts(render: () => string): readonly UserPart[] {
   } finally {
     collecting = outer;
   }
-  if (own.found.length === 0) return [{ kind: "text", text }];
-  const [before = "", ...rest] = text.split(mark);
+  if (own.mark === undefined) return [{ kind: "text", text }];
+  const [before = "", ...rest] = text.split(own.mark);
   const parts: UserPart[] = [{ kind: "text", text: before }];
   for (const each of rest) {
     const index = /^(\d+)\u0000/.exec(each);
@@ -95,6 +94,7 @@ export function mediaText(of: MediaKind, value: unknown): string {
 function media(of: MediaKind, value: unknown): string {
   if (collecting === undefined) return mediaText(of, value);
   const index = collecting.found.push({ kind: "media", of, value }) - 1;
+  collecting.mark ??= `\u0000${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}:`;
   return `${collecting.mark}${index}\u0000`;
 }
 

@@ -38,7 +38,11 @@ export function simulator(options: SimOptions = {}): Provider {
 }
 
 async function answer(request: ModelRequest, context: RequestContext, options: SimOptions): Promise<ModelAnswer> {
-  const fate = randomFor(request.seed, `fate ${request.path} ${request.attempt} ${request.turn}`);
+  let drawing: (() => number) | undefined;
+  const fate = (): number => {
+    drawing ??= randomFor(request.seed, `fate ${request.path} ${request.attempt} ${request.turn}`);
+    return drawing();
+  };
   const { latencyMs } = options;
   const declared = request.model.options["latency"];
   const usual = typeof declared === "number" ? declared : 40 + fate() * 120;
@@ -46,6 +50,8 @@ async function answer(request: ModelRequest, context: RequestContext, options: S
   const inputTokens = (): number => (options.adversarial === true ? request.inputBound : Math.min(request.inputBound, inputSize(request)));
   // A model works while its latency passes.
   const waited = pause(context, latency, inputTokens);
+  // What else is sent now goes out first.
+  await undefined;
   const outcome = outcomeOf(request, options, fate(), inputTokens());
   await waited;
   if ("failed" in outcome) throw outcome.failed;
