@@ -2,9 +2,10 @@
  * The functions of the language on numbers and text. Lengths and positions in text count code points. `len`, `slice`,
  * `contains`, `min` and `max` also take lists.
  */
+import { utf8Length } from "../source/utf8.js";
 import type { Builtin } from "./builtins.js";
 import { failure } from "./failure.js";
-import { compare, deepEqual, hasSurrogates, isFields, plainText, textLength, utf8Length } from "./values.js";
+import { compare, deepEqual, hasSurrogates, isFields, plainText, textLength } from "./values.js";
 
 const numbers = (value: unknown): readonly number[] => value as readonly number[];
 const text = (value: unknown): string => value as string;

@@ -1,8 +1,9 @@
 /** How large a request is: what its worst case is reserved by before it is sent. */
+
 import type { ModelIR } from "../plan/ir.js";
 import { MESSAGE_BYTES, mediaBytes } from "../plan/request-size.js";
+import { utf8Length } from "../source/utf8.js";
 import type { Message, ModelRequest } from "./provider.js";
-import { utf8Length } from "./values.js";
 
 /** Bytes of the texts that a request sends. */
 export function requestBytes(asking: Pick<ModelRequest, "system" | "messages" | "schema" | "tools">): number {

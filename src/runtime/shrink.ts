@@ -3,13 +3,15 @@
  * parameters that it names is cut to half, or replaced by a summary of the same model, a bounded number of times. Every
  * time is told; what is left out is said in the text that the model sees.
  */
+
 import type { AgentIR } from "../plan/ir.js";
 import { SHRINKS, SUMMARIES } from "../plan/request-size.js";
+import { utf8Length } from "../source/utf8.js";
 import { failure } from "./failure.js";
 import type { Step } from "./machine.js";
 import { askModel } from "./model.js";
 import type { Asking } from "./model-request.js";
-import { type Fields, utf8Length } from "./values.js";
+import type { Fields } from "./values.js";
 
 /** Shorter texts and lists are left as they are. */
 const leastText = 200;

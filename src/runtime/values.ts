@@ -5,8 +5,6 @@
 
 import { utf8Length } from "../source/utf8.js";
 
-export { utf8Length };
-
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {

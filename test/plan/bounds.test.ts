@@ -1,4 +1,5 @@
 /** What bounds count, construct by construct, and what is said of budgets. */
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compile.js";
@@ -11,7 +12,8 @@ import { costText, countText } from "../../src/plan/bound-text.js";
 import { bounds, type FlowBound } from "../../src/plan/bounds.js";
 import { judge, verdictText } from "../../src/plan/budgets.js";
 import type { Graph, TypeIR } from "../../src/plan/ir.js";
-import { utf8Length } from "../../src/runtime/values.js";
+import { utf8Length } from "../../src/source/utf8.js";
+
 import { compiledCodes, hostOf } from "../semantics/program.js";
 
 const BASE = `

@@ -2,11 +2,13 @@
  * The provider `sim`: answers from the declared type of the answer, drawn from a seed and the stable path of the call,
  * so that the same run gives the same answers whatever order its calls come in. Latency passes on the run's clock.
  */
+
 import { type FailureKind, failure, isFailureKind } from "../../runtime/failure.js";
 import { randomFor } from "../../runtime/hash.js";
 import type { ModelAnswer, ModelRequest, Provider, RequestContext, ToolCallRequest } from "../../runtime/provider.js";
 import { sample } from "../../runtime/sample.js";
-import { isFields, utf8Length } from "../../runtime/values.js";
+import { isFields } from "../../runtime/values.js";
+import { utf8Length } from "../../source/utf8.js";
 
 export interface SimOptions {
   /** Milliseconds of an answer; by default 40 to 160, drawn from the seed. */
