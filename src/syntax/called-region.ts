@@ -44,6 +44,8 @@ export function calledArguments(tokens: readonly Token[], opener: number, text: 
 
 /** The region that says what a call of its word would; undefined where that cannot be told on one line. */
 export function regionInstead(word: CalledWord, list: string | undefined, args: readonly string[]): string | undefined {
+  const inside = word === "map" && list === undefined ? /^(\w+(?:,\s*\w+)?)\s+in\s+(.+)$/.exec(args.join(", ")) : null;
+  if (inside !== null) return `map ${inside[1]} in ${inside[2]}`;
   const [over = "", called, ...more] = list === undefined ? args : [list, ...args];
   if (called === undefined || more.length > 0 || over.includes("\n") || called.includes("\n")) return undefined;
   const items = /^[\w.[\]]+$/.test(over) ? over : `(${over})`;

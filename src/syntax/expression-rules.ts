@@ -575,6 +575,7 @@ export abstract class ExpressionRules extends TypeRules {
     );
   });
   protected thenBody(index: number): A.Expr {
+    if (this.foreignThen()) return { kind: "Missing", span: this.empty() };
     this.beforeElse = true;
     const body = this.body(index, "This `if`");
     this.beforeElse = false;
@@ -631,13 +632,14 @@ export abstract class ExpressionRules extends TypeRules {
 
   protected readonly arm = this.rule<A.MatchArm>("arm", () => {
     const start = this.at();
+    const foreign = this.foreignArm();
     const patterns = [this.SUBRULE(this.pattern)];
     this.MANY(() => {
       this.CONSUME(T.Bar);
       patterns.push(this.SUBRULE1(this.pattern));
     });
     if (!this.RECORDING_PHASE && !this.is(T.FatArrow)) {
-      this.expected("`=>`");
+      if (!foreign || !this.is(T.Colon)) this.expected("`=>`");
       if ((this.is(T.Arrow) || this.is(T.Colon) || this.is(T.Assign)) && !this.newLine()) this.skip();
       else if (this.newLine() || !L.has(L.exprStarts, this.LA(1))) this.lose();
     } else this.CONSUME(T.FatArrow);
@@ -770,6 +772,7 @@ export abstract class ExpressionRules extends TypeRules {
     this.CONSUME(K.fork);
     const errors = this.problems.errorCount();
     const branches = this.items(20, BRANCHES, T.LBrace, () => {
+      if (this.nameless()) return { name: { text: "", span: this.empty() }, value: this.SUBRULE1(this.expression) };
       const name = this.key(1, "a branch");
       this.colon(2, `\`${name.text}\``);
       return { name, value: this.SUBRULE(this.expression) };

@@ -596,7 +596,18 @@ export abstract class Recovery extends Engine {
       this.currIdx++;
       return { text: token.image, span: this.spanOf(token) };
     }
-    this.say(d.missingName, this.place(), { what, found: this.found() });
+    const dot = this.tokens[this.currIdx];
+    const place = this.place();
+    if (this.is(T.Num) && dot?.tokenType === T.Dot && this.glued()) {
+      const index = `[${this.found()}]`;
+      this.say(
+        d.missingName,
+        place,
+        { what, found: this.found() },
+        this.fix(`Write \`${index}\``, { ...place, start: dot.startOffset }, index),
+      );
+      this.skip();
+    } else this.say(d.missingName, place, { what, found: this.found() });
     return { text: "", span: this.empty() };
   }
   protected key(index: number, what: string): A.Name {
@@ -679,9 +690,40 @@ export abstract class Recovery extends Engine {
       const fixes = instead === undefined ? undefined : this.fix(`Write \`${instead}\``, whole, instead);
       this.say(d.calledRegion, span, { word, instead }, fixes);
     }
-    if (args === undefined) this.lose();
-    else this.currIdx = args.closer;
+    if (args !== undefined) this.currIdx = args.closer;
+    // The body of `map (x in xs) { … }`.
+    if (args === undefined || (this.is(T.LBrace) && !this.newLine())) this.lose();
     return { kind: "Missing", span: this.empty() };
+  }
+  /** `case "a":` and `default:` are reported; says so, since the `:` was meant as well then. */
+  protected foreignArm(): boolean {
+    const token = this.LA(1);
+    if (this.RECORDING_PHASE || token.tokenType !== T.Name) return false;
+    const span = this.spanOf(token);
+    if (token.image === "case" && L.has(L.patternStarts, this.LA(2)) && !this.newLine(2)) {
+      const whole = { ...span, end: this.LA(2).startOffset };
+      this.say(d.foreignWord, span, { word: "case", instead: 'an arm is written `"a" => …`' }, this.fix("Remove it", whole, ""));
+      this.skip();
+      return true;
+    }
+    if (token.image !== "default" || !(this.is(T.Colon, 2) || this.is(T.FatArrow, 2))) return false;
+    this.say(d.foreignWord, span, { word: "default", instead: "write `_`" }, this.fix("Write `_`", span, "_"));
+    token.image = "_";
+    return true;
+  }
+  /** `if c then a`: reported and left out. */
+  protected foreignThen(): boolean {
+    const token = this.LA(1);
+    if (this.RECORDING_PHASE || token.image !== "then" || this.newLine()) return false;
+    this.say(d.foreignWord, this.spanOf(token), { word: "then", instead: "write `if c { a } else { b }`" });
+    this.lose();
+    return true;
+  }
+  /** A branch of a fork without a name before it. */
+  protected nameless(): boolean {
+    if (this.RECORDING_PHASE || !L.has(L.names, this.LA(1)) || !(this.is(T.LParen, 2) || this.is(T.Dot, 2))) return false;
+    this.say(d.missingName, this.place(), { what: "a branch", found: this.found() });
+    return true;
   }
   /** `xs |> map(x => …)`: reported and left out of the pipeline. */
   protected pipedRegion(piped: { readonly start: number; readonly end: number }): boolean {

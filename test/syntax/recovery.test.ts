@@ -102,6 +102,9 @@ describe("a fix", () => {
     ["flow f() { map(a.b, g) }", "flow f() { map x in a.b { g(x) } }"],
     ["flow f() { map(a, x => { v: x, w: [x, 1] }) }", "flow f() { map x in a { v: x, w: [x, 1] } }"],
     ["flow f() { reduce(a, g) }", "flow f() { reduce a with g }"],
+    ["flow f() { a.b.0 }", "flow f() { a.b[0] }"],
+    ["flow f() { match a { 1 => 2, default => 3 } }", "flow f() { match a { 1 => 2, _ => 3 } }"],
+    ["flow f() { match a { case 1 => 2, _ => 3 } }", "flow f() { match a { 1 => 2, _ => 3 } }"],
     ["flow f() { a |> reduce(g) |> h }", "flow f() { reduce a with g |> h }"],
   ])("of %j compiles", (text, wanted) => {
     const result = mended(text);

@@ -130,6 +130,7 @@ export const syntaxProblems = {
   missingName: error<{ what: string; found: string }>("W0126", {
     title: ({ what, found }) => `The name of ${what} is missing${found === "" ? "" : ` before \`${brief(found)}\``}`,
     label: "expected a name",
+    help: ({ what }) => (what === "a branch" ? "Branches have names: `fork { first: F(x), second: G(x) }`." : undefined),
   }),
   // flow f() -> int
   missingBody: error<{ what: string }>("W0127", {
