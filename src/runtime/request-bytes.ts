@@ -1,5 +1,4 @@
 /** How large a request is: what its worst case is reserved by before it is sent. */
-
 import type { ModelIR } from "../plan/ir.js";
 import { MESSAGE_BYTES, mediaBytes } from "../plan/request-size.js";
 import { utf8Length } from "../source/utf8.js";

@@ -3,7 +3,6 @@
  * parameters that it names is cut to half, or replaced by a summary of the same model, a bounded number of times. Every
  * time is told; what is left out is said in the text that the model sees.
  */
-
 import type { AgentIR } from "../plan/ir.js";
 import { SHRINKS, SUMMARIES } from "../plan/request-size.js";
 import { utf8Length } from "../source/utf8.js";

@@ -1,5 +1,4 @@
 /** What bounds count, construct by construct, and what is said of budgets. */
-
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compile.js";

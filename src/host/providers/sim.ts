@@ -2,7 +2,6 @@
  * The provider `sim`: answers from the declared type of the answer, drawn from a seed and the stable path of the call,
  * so that the same run gives the same answers whatever order its calls come in. Latency passes on the run's clock.
  */
-
 import { type FailureKind, failure, isFailureKind } from "../../runtime/failure.js";
 import { randomFor } from "../../runtime/hash.js";
 import type { ModelAnswer, ModelRequest, Provider, RequestContext, ToolCallRequest } from "../../runtime/provider.js";
