@@ -3,6 +3,7 @@
  * terminal. Each is read by its declared type, with the literals of the language (`10k`, `30s`, `$0.05`), and checked
  * against it; what does not fit is shown at the parameter's declaration, like a mistake in the program.
  */
+import { statSync } from "node:fs";
 import { d } from "../diagnostics/catalogue/catalogue.js";
 import { type Problems, problems } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
@@ -57,7 +58,7 @@ export async function inputsOf(
     found.report(d.wrongInput, spanOf(param), {
       name: param.name,
       found: shown,
-      reason: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`,
+      reason: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.${namesFile(value) ? " What stands in a file is given by `--input`, an object with all inputs." : ""}`,
     });
   };
   for (const name of values.keys()) {
@@ -126,6 +127,13 @@ async function fromFile(path: string, found: Problems): Promise<Map<string, unkn
     found.report(d.inputNotJson, span, { reason: `${error instanceof Error ? error.message : String(error)}.` });
   }
   return none;
+}
+
+/** Whether a value is the path of a file, as some tools take one behind an `@`, where the text that stands in it was meant. */
+function namesFile(value: unknown): boolean {
+  return (
+    typeof value === "string" && value.length < 1000 && statSync(value.replace(/^@/, ""), { throwIfNoEntry: false })?.isFile() === true
+  );
 }
 
 /** `--name value`, `--name=value`, `--flag`, `--no-flag`; a name may be written with dashes for its underscores. */

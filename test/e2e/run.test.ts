@@ -33,6 +33,7 @@ describe("inputs", () => {
     expect(err).toContain("given `9`");
     expect(await run(["--n", "x"])).toMatchObject({ code: 2, err: expect.stringContaining("given `x`") });
     expect(await run(["--n", "1", "--at", "{"])).toMatchObject({ code: 2, err: expect.stringContaining("W0957") });
+    expect((await run(["--n", "1", "--at", "@a.weave"])).err).toContain("What stands in a file is given by `--input`");
   });
 
   test("that are missing or unknown are named, all at once", async () => {
