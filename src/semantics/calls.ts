@@ -7,6 +7,7 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type { Argument, CallExpr, Expr, PipeExpr, Stage } from "../syntax/ast.js";
+import { regionInstead } from "../syntax/called-region.js";
 import { fill, inferLoosely, type Param, type Target, type Wired } from "./arguments.js";
 import type { BuiltinForm } from "./builtin-form.js";
 import { builtins, OTHER_NAMES } from "./builtins.js";
@@ -163,8 +164,10 @@ export function inferCall(c: Checker, expr: CallExpr, env: Env, context: Context
     const type = c.infer(object, env, context);
     for (const arg of expr.args) inferLoosely(c, arg.value, env, context);
     if (isError(type)) return ERROR;
-    const known = name.text === "map" || builtins.has(name.text) ? name.text : OTHER_NAMES.get(name.text);
-    c.problems.report(d.notCallable, name.span, { what: "a field", name: name.text, method: known ?? "" });
+    const known = name.text === "map" || name.text === "reduce" || builtins.has(name.text) ? name.text : OTHER_NAMES.get(name.text);
+    const instead = known === undefined ? undefined : functionInstead(c, known, object, expr, context);
+    const fixes = instead === undefined ? [] : [{ title: `write \`${instead}\``, edits: [{ span: expr.span, text: instead }] }];
+    c.problems.report(d.notCallable, name.span, { what: "a field", name: name.text, method: known ?? "", instead }, { fixes });
     return ERROR;
   }
   if (expr.callee.kind !== "NameExpr") {
@@ -184,6 +187,16 @@ export function inferCall(c: Checker, expr: CallExpr, env: Env, context: Context
   const call = fill(c, target, expr.args, [], expr.callee.span, expr.span, env, context, expected);
   c.tables.calls.set(expr, call);
   return call.result;
+}
+
+/** What is written for `x.name(…)`; undefined where that takes more than a line. */
+function functionInstead(c: Checker, name: string, object: Expr, call: CallExpr, context: Context): string | undefined {
+  const text = c.resolved.files.get(context.scope.module.file)?.text ?? "";
+  const of = (span: Span): string => text.slice(span.start, span.end);
+  const args = call.args.map((arg) => of(arg.span));
+  if (name === "map" || name === "reduce") return regionInstead(name, of(object.span), args);
+  const instead = `${name}(${[of(object.span), ...args].join(", ")})`;
+  return instead.includes("\n") ? undefined : instead;
 }
 
 /** Among the forms of a built-in function the first whose number of parameters and first argument fit. */

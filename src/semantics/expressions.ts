@@ -93,6 +93,17 @@ export const WHAT: Readonly<Record<string, string>> = {
   LetDecl: "a constant",
 };
 
+/** What other languages call `null`, `true` and `false`. */
+const OTHER_CONSTANTS: Readonly<Record<string, string>> = {
+  none: "null",
+  None: "null",
+  nil: "null",
+  undefined: "null",
+  NULL: "null",
+  True: "true",
+  False: "false",
+};
+
 /** Everything a name at this place could have meant. */
 function reportUnknown(c: Checker, expr: NameExpr, env: Env, context: Context): Type {
   if (expr.name === "" || context.scope.failed.has(expr.name)) return ERROR;
@@ -103,7 +114,8 @@ function reportUnknown(c: Checker, expr: NameExpr, env: Env, context: Context): 
     return ERROR;
   }
   const values = [...context.scope.names.values()].map((s) => s.name);
-  const near = nearest(expr.name, [...namesInScope(env), ...values, ...builtins.keys()]);
+  const other = Object.hasOwn(OTHER_CONSTANTS, expr.name) ? OTHER_CONSTANTS[expr.name] : undefined;
+  const near = other ?? nearest(expr.name, [...namesInScope(env), ...values, ...builtins.keys()]);
   const fixes: Fix[] = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.span, text: near }] }];
   c.problems.report(d.unknownName, expr.span, { name: expr.name, near }, { fixes });
   return ERROR;

@@ -40,9 +40,16 @@ export function inferUnary(c: Checker, expr: UnaryExpr, env: Env, context: Conte
 }
 
 /** A test: must be a `bool`; nothing else counts as true or false. */
-export function condition(c: Checker, expr: Expr, env: Env, context: Context): void {
+export function condition(c: Checker, expr: Expr, env: Env, context: Context, or?: BinaryExpr): void {
   const type = c.infer(expr, env, context, BOOL);
   if (assignable(type, BOOL)) return;
+  if (or !== undefined && isOptional(type) && !members(nonNull(type)).every((m) => assignable(m, BOOL))) {
+    // Other languages write the default of what may be null so. What follows from it is not reported.
+    const fixes = [{ title: "write `??`", edits: [{ span: or.opSpan, text: "??" }] }];
+    c.problems.report(d.notBool, or.opSpan, { found: typeText(type), fallback: true }, { fixes });
+    c.tables.types.set(expr, ERROR);
+    return;
+  }
   const t = expand(type);
   const shown = expr.kind === "NameExpr" ? expr.name : "…";
   const hint = isOptional(type)
@@ -72,7 +79,7 @@ export function inferBinary(c: Checker, expr: BinaryExpr, env: Env, context: Con
   switch (op) {
     case "&&":
     case "||":
-      condition(c, expr.left, env, context);
+      condition(c, expr.left, env, context, op === "||" ? expr : undefined);
       if (isError(c.tables.types.get(expr.left) ?? ERROR)) {
         c.infer(expr.right, env, context, BOOL);
         return ERROR;

@@ -20,6 +20,8 @@ test.each(sources)("%s", (source) => {
 
 test("a call written as a method's gets one message with the function", () => {
   const labels = (source: string): readonly (string | undefined)[] => checked(source).found.map(({ label }) => label);
-  expect(labels("flow f(xs: int[]) -> int[] { xs.map(x => x + 1) }")).toEqual(["write `map x in xs { … }`"]);
-  expect(labels("flow f(s: string) -> string { s.toUpperCase().foo() }")).toEqual(["write `upper(x, …)` or `x |> upper(…)`"]);
+  expect(labels("flow f(xs: int[]) -> int[] { xs.map(x => x + 1) }")).toEqual(["write `map x in xs { x + 1 }`"]);
+  expect(labels("flow f(xs: int[]) -> int[] { xs.map((x) => {\n  x + 1 }) }")).toEqual(["write `map x in xs { … }`"]);
+  expect(labels("flow f(s: string) -> string { s.toUpperCase().foo() }")).toEqual(["write `upper(s)`"]);
+  expect(labels('flow f(s: string) -> string { s.split(\n",") }')).toEqual(['write `split(s, ",")`']);
 });

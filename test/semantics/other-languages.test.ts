@@ -46,6 +46,14 @@ test.each([
   ],
   ['flow f() -> string { search({ q: "a" }) }', "W0391", 'flow f() -> string { search(q: "a") }'],
   ["flow f(xs: int[]) -> int { xs |> map(x => x + 1) |> sum }", "W0159", "flow f(xs: int[]) -> int { map x in xs { x + 1 } |> sum }"],
+  ['flow f(x: string?) -> string { x || "none" }', "W0309", 'flow f(x: string?) -> string { x ?? "none" }'],
+  [
+    'flow f(x: string) -> string? { if x == "a" { x } else { None } }',
+    "W0201",
+    'flow f(x: string) -> string? { if x == "a" { x } else { null } }',
+  ],
+  ['flow f(xs: string[]) -> string { xs.join(", ") }', "W0335", 'flow f(xs: string[]) -> string { join(xs, ", ") }'],
+  ["flow f(xs: int[]) -> int[] { xs.map(x => x + 1) }", "W0335", "flow f(xs: int[]) -> int[] { map x in xs { x + 1 } }"],
   ["flow f(x: int) -> string { `n: ${x}` }", "W0106", 'flow f(x: int) -> string { "n: {{x}}" }'],
 ])("%s", (source, code, wanted) => {
   const text = PROGRAM + source;

@@ -50,13 +50,16 @@ export const typeProblems = {
     label: ({ near }) => (near === undefined ? "the types have no value in common" : `did you mean "${near}"?`),
     help: ({ left, right }) => `One side is \`${left}\`, the other \`${right}\`.`,
   }),
-  notBool: error<{ found: string; hint: string | undefined }>("W0309", {
-    title: "A `bool` is expected here",
-    label: ({ found }) => `this is ${a(found)}`,
-    help: ({ hint }) =>
-      hint === undefined
-        ? "Nothing but `true` and `false` counts as a test."
-        : `Nothing but \`true\` and \`false\` counts as a test: ${hint}.`,
+  notBool: error<{ found: string; hint?: string | undefined; fallback?: boolean }>("W0309", {
+    title: ({ fallback }) =>
+      fallback === true ? "`||` is for tests; the default of what may be null is `??`" : "A `bool` is expected here",
+    label: ({ found, fallback }) => (fallback === true ? `before it stands ${a(found)}` : `this is ${a(found)}`),
+    help: ({ hint, fallback }) =>
+      fallback === true
+        ? undefined
+        : hint === undefined
+          ? "Nothing but `true` and `false` counts as a test."
+          : `Nothing but \`true\` and \`false\` counts as a test: ${hint}.`,
   }),
   unknownField: error<{ name: string; near: string | undefined; type: string; subject: string | undefined; fields: readonly string[] }>(
     "W0310",
@@ -180,15 +183,20 @@ export const typeProblems = {
     label: "write `-> Type` after its parameters",
   }),
   /** `method` is the function that is meant by a call written as a method's, empty where there is none. */
-  notCallable: error<{ what: string; name: string | undefined; method?: string }>("W0335", {
+  notCallable: error<{ what: string; name: string | undefined; method?: string; instead?: string | undefined }>("W0335", {
     title: ({ name, method }) =>
       method !== undefined ? "Values have no methods" : name === undefined ? "This cannot be called" : `\`${name}\` cannot be called`,
-    label: ({ what, name, method }) => {
+    label: ({ what, name, method, instead }) => {
       if (method === undefined) return `this is ${what}`;
+      if (instead !== undefined) return `write \`${instead}\``;
       if (method === "map") return "write `map x in xs { … }`";
+      if (method === "reduce") return "write `reduce xs with f`, or `fold(xs, start, (sum, x) => …)`";
       return method === "" ? `there is no function \`${name}\`` : `write \`${method}(x, …)\` or \`x |> ${method}(…)\``;
     },
-    help: "Agents, tools, flows, composes, channels and capabilities can be called, by their name.",
+    help: ({ method }) =>
+      method === undefined
+        ? "Agents, tools, flows, composes, channels and capabilities can be called, by their name."
+        : "Functions stand before what they take, or behind it in a pipeline: `x |> trim`.",
   }),
   // agent A(x: int) … flow f() { A({ x: 1 }) }
   recordOfArguments: error<{ callee: string; instead: string | undefined }>("W0391", {
