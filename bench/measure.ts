@@ -100,11 +100,10 @@ export function report(title: string, figures: readonly Figure[], smoke: boolean
     const mark = smoke ? MARKS.kept : MARKS[kept(figure)];
     const scale =
       yardstick === undefined
-        ? ""
-        : `; the limit was set where ${yardstick.name} took ${shown(yardstick.there)} ${yardstick.unit}: ${shown(yardstick.here)} here`;
-    console.log(
-      `${mark}${name.padEnd(62)} ${`${shown(value)} ${unit}`.padStart(15)}   ${bound.padEnd(16)} ${against ?? ""}${scale}`.trimEnd(),
-    );
+        ? undefined
+        : `the limit was set where ${yardstick.name} took ${shown(yardstick.there)} ${yardstick.unit}: ${shown(yardstick.here)} here`;
+    const beside = [against ?? "", scale ?? ""].filter((text) => text !== "").join("; ");
+    console.log(`${mark}${name.padEnd(62)} ${`${shown(value)} ${unit}`.padStart(15)}   ${bound.padEnd(16)} ${beside}`.trimEnd());
   }
   return smoke || figures.every((figure) => kept(figure) !== "broken");
 }
