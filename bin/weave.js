@@ -45,6 +45,13 @@ function start(source) {
       if (code === 0) write(kept, script.createCachedData());
     });
   }
+  // Before 24 Node calls its SQLite experimental, which is nothing that a user of the command line could act upon.
+  if (version[0] < 24) {
+    const { emitWarning } = process;
+    process.emitWarning = (warning, ...more) => {
+      if (!String(warning).startsWith("SQLite is an experimental")) emitWarning.call(process, warning, ...more);
+    };
+  }
   // The modules of tools are kept by Node.
   if (folder && !compiling) require("node:module").enableCompileCache(folder);
   script.runInThisContext()(require, (specifier) => import(specifier), bundle);

@@ -144,13 +144,14 @@ export function sqliteStore(file: string, options: SqliteOptions = {}): Store {
         const entries = entriesOf(run, records);
         if (entries.length === 0) own(run, fence);
         let n = lastRow(run, fence);
+        // Parameters without numbers: Node 22.13 takes a numbered one for one with a name.
         const insert = sql(
-          "INSERT INTO records (run, n, kind, body, sum) SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT fence FROM runs WHERE id = ?1) = ?6",
+          "INSERT INTO records (run, n, kind, body, sum) SELECT ?, ?, ?, ?, ? WHERE (SELECT fence FROM runs WHERE id = ?) = ?",
         );
         for (const { kind, body } of rowsOf(entries)) {
           n++;
           log.reserve(body.length);
-          if (insert.run(run, n, kind, body, checksum(n, kind, body), fence).changes !== 1) own(run, fence);
+          if (insert.run(run, n, kind, body, checksum(n, kind, body), run, fence).changes !== 1) own(run, fence);
         }
         written = { run, fence, n };
       }),
