@@ -1,7 +1,7 @@
 /** What holds when the disk under a store fails: nothing that was safe is lost, nothing wrong is read, no effect is repeated. */
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { logOf } from "../../src/host/store/log.js";
@@ -336,6 +336,22 @@ describe("a damaged large result", () => {
 });
 
 describe("a store", () => {
+  test("that may only be read, with a log beside it, can be looked at as well, and is not written to a copy", async () => {
+    const file = join(folder, "ro-log", "weave.db");
+    const store = sqliteStore(file, NOW);
+    await carry(graphOf(program), program, world(), undefined, undefined, {}, { store });
+    // As a process that died left it.
+    const left = join(folder, "ro-left", "weave.db");
+    mkdirSync(dirname(left));
+    for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${left}${end}`);
+    copyFileSync(join(dirname(file), "key"), join(dirname(left), "key"));
+    store.close();
+    const looked = readOnlyStore(left);
+    expect(looked.load("r1")?.events.length).toBeGreaterThan(10);
+    expect(() => looked.acquire("r1", "me", 1000)).toThrow("it may only be read");
+    looked.close();
+  });
+
   test("that may only be read can be looked at, and says so when it is written", async () => {
     const file = join(folder, "ro", "weave.db");
     const store = sqliteStore(file, NOW);

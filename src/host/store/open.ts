@@ -1,5 +1,5 @@
 /** Opening stores, and who owns their runs. */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -35,17 +35,25 @@ export function readOnlyStore(file: string): Store {
   return sqliteStore(file, { database: readOnly });
 }
 
-/** The database as it is, from a copy where a log beside it holds more. */
+/** The database as it is, from a copy where a log beside it holds more; nothing is written to either. */
 function readOnly(file: string): DatabaseSync {
-  let at = file;
-  if (existsSync(`${file}-wal`)) {
-    at = join(mkdtempSync(join(tmpdir(), "weave-store-")), FILE);
-    for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${at}${end}`);
-    return new DatabaseSync(at);
+  const logged = existsSync(`${file}-wal`);
+  if (!logged) {
+    const url = pathToFileURL(file);
+    url.search = "?mode=ro&immutable=1";
+    try {
+      return new DatabaseSync(url, { readOnly: true });
+    } catch (thrown) {
+      // Node 22.13 opens no addresses.
+      if (!(thrown instanceof TypeError)) throw thrown;
+    }
   }
-  const url = pathToFileURL(at);
-  url.search = "?mode=ro&immutable=1";
-  return new DatabaseSync(url, { readOnly: true });
+  const copy = join(mkdtempSync(join(tmpdir(), "weave-store-")), FILE);
+  for (const end of logged ? ["", "-wal"] : [""]) copyFileSync(`${file}${end}`, `${copy}${end}`);
+  // The copy may be as little writable as the original was, and is folded into one file first.
+  chmodSync(copy, 0o600);
+  new DatabaseSync(copy).close();
+  return new DatabaseSync(copy, { readOnly: true });
 }
 
 /** Who carries runs out here, for those who ask. */
