@@ -166,7 +166,8 @@ export function pump(run: Run): void {
       runNode(instance, index);
     }
   } finally {
-    queue.length = 0;
+    // One by one, since setting the length of a list leaves compiled code: it is done for each call that was waited for.
+    while (queue.length > 0) queue.pop();
     run.pumping = false;
   }
 }

@@ -53,5 +53,8 @@ function readAt(depth: number, slot: number): Eval {
 }
 
 export function newFrame(of: Layout, parent: Frame | undefined): Frame {
-  return { slots: new Array<unknown>(of.slots.size).fill(null), parent };
+  const slots = new Array<unknown>(of.slots.size);
+  // By hand, since `fill` is no compiled code: there is a frame for each item.
+  for (let i = 0; i < slots.length; i++) slots[i] = null;
+  return { slots, parent };
 }

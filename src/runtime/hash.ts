@@ -40,8 +40,8 @@ export function contentHashAfter(beginning: string): (rest: string) => string {
 
 /** A hash in base 36, eleven digits: in two halves, each of which is a small integer, and made at once, for it is made for each call. */
 function digits(hash: number): string {
-  const low = hash % HALF;
-  const high = (hash - low) / HALF;
+  const high = Math.floor(hash / HALF);
+  const low = hash - high * HALF;
   return String.fromCharCode(
     digit((high / 60466176) | 0),
     digit(((high / 1679616) | 0) % 36),

@@ -124,13 +124,14 @@ export function journal(options: JournalOptions): Journal {
       if (broken !== undefined) return;
       if (waiting.length === 0) clock.hold();
       waiting.push(then);
-      if (syncing) return;
-      if (waiting.length >= MANY) flush(true);
+      if (waiting.length >= MANY && !syncing) flush(true);
       else if (!scheduled) {
         scheduled = true;
         soon(() => {
           scheduled = false;
           if (!syncing && waiting.length > 0) flush(false);
+          // Written while the disk is at work, so that it need not wait for that when it has done.
+          else if (waiting.length >= MANY) write();
         });
       }
     },

@@ -114,6 +114,21 @@ test("many calls in one turn do not wait for its end", async () => {
   expect([went, of.pending()]).toEqual([many, 0]);
 });
 
+test("what many tell while the disk is at work is written meanwhile, and waits for its own sync", async () => {
+  const of = disk();
+  const went: number[] = [];
+  tell(of, [1, 2], went);
+  await of.turn();
+  const many = Array.from({ length: 40 }, (_, i) => i + 3);
+  tell(of, many, went);
+  await of.turn();
+  expect([of.commits, went]).toEqual([[[1, 2], many], []]);
+  of.synced();
+  expect(went).toEqual([1, 2]);
+  of.synced();
+  expect([of.commits, went, of.pending()]).toEqual([[[1, 2], many], [1, 2, ...many], 0]);
+});
+
 test("when a sync fails nobody goes on, also not who waits for the next one", async () => {
   const of = disk();
   const went: number[] = [];
