@@ -40,7 +40,6 @@ const LONG: Readonly<Record<string, string>> = {
   "syntax/ast.ts": "every node of the tree, side by side",
   "plan/ir.ts": "every node of the graph, side by side",
   "diagnostics/catalogue/w03-types.ts": "every message about types, in the order of their codes",
-  "syntax/template.ts": "the only file that knows Handlebars: its scan, its checks and its tree belong together",
   "semantics/templates.ts": "every form of a tag is typed against the same scope",
   "semantics/check.ts": "one function for each form of expression and statement, which call each other",
   "plan/lower.ts": "specialising, naming and lowering of callables share one state",

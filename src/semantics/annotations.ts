@@ -204,7 +204,8 @@ const CONTRADICTIONS: readonly Pair[] = [
 
 function checkTogether(inForce: ReadonlyMap<string, InForce>, target: AnnotationTarget, context: AnnotationContext): void {
   const { problems } = context;
-  for (const [first, second, why] of CONTRADICTIONS) {
+  // One alone contradicts nothing.
+  for (const [first, second, why] of inForce.size < 2 ? [] : CONTRADICTIONS) {
     const a = inForce.get(first);
     const b = inForce.get(second);
     if (a === undefined || b === undefined) continue;

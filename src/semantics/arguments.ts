@@ -80,7 +80,7 @@ export function fill(
   for (const { param, source } of wired) sources.set(param, source);
   const related = target.span === undefined ? [] : [{ span: target.span, message: "declared here" }];
   let ok = true;
-  const positional = target.params.filter((p) => !sources.has(p.name));
+  const positional = wired.length === 0 ? target.params : target.params.filter((p) => !sources.has(p.name));
   let next = 0;
   for (const arg of args) {
     let param: Param | undefined;
@@ -156,11 +156,11 @@ export function fill(
       vars.set(name, hint);
       continue;
     }
-    if (target.target.kind === "callable" && ok && ![...actual.values()].some(isError))
+    if (target.target.kind === "callable" && ok && !holdsError(actual))
       c.problems.report(d.cannotInferType, callSpan, { name, callee: target.name });
     vars.set(name, target.target.kind === "builtin" ? { kind: "never" } : ERROR);
   }
-  const bad = !ok || [...actual.values()].some(isError);
+  const bad = !ok || holdsError(actual);
   const result = bad && target.target.kind === "builtin" ? ERROR : resultOf(target, actual, vars);
   const callable = target.target.kind === "callable" ? target.target.callable : undefined;
   const resolved: ResolvedArg[] = target.params.map((p) => ({
@@ -173,6 +173,11 @@ export function fill(
   return { target: target.target, args: resolved, vars, result };
 }
 
+function holdsError(actual: ReadonlyMap<string, Type>): boolean {
+  for (const type of actual.values()) if (isError(type)) return true;
+  return false;
+}
+
 /** `F({ a: x, b: y })` where `F` takes `a` and `b`: what other languages write for named arguments. */
 function reportRecordOfArguments(
   c: Checker,
@@ -181,9 +186,9 @@ function reportRecordOfArguments(
   wired: readonly Wired[],
   context: Context,
 ): boolean {
-  const [only, ...others] = args;
+  const [only] = args;
   const first = target.params[0];
-  if (only?.name !== undefined || only?.value.kind !== "Record" || others.length > 0 || wired.length > 0) return false;
+  if (only?.name !== undefined || only?.value.kind !== "Record" || args.length > 1 || wired.length > 0) return false;
   const { entries, span } = only.value;
   if (first === undefined || entries.length === 0 || target.target.kind === "builtin") return false;
   // A parameter that may be a record is given this one.
@@ -271,7 +276,8 @@ function inferArguments(
       later.push(() => inferFunction(c, target, param, expr, vars, actual, hints, env, context));
       continue;
     }
-    const known = hasVars(param.type) ? substitute(param.type, new Map([...hints, ...vars])) : param.type;
+    const guessed = hints.size + vars.size > 0 && hasVars(param.type);
+    const known = guessed ? substitute(param.type, new Map([...hints, ...vars])) : param.type;
     const secretOk = context.secretAllowed || expand(param.type).kind === "secret";
     const inner = secretOk === context.secretAllowed ? context : { ...context, secretAllowed: secretOk };
     const literalExpected = hasVars(known) ? undefined : known;

@@ -208,9 +208,9 @@ function chooseForm(
   env: Env,
   context: Context,
 ): Target {
-  const [only, ...others] = targets;
+  const [only] = targets;
   if (only === undefined) throw new Error("a callable has at least one form");
-  if (others.length === 0) return only;
+  if (targets.length === 1) return only;
   const offset = piped === undefined ? 0 : 1;
   const count = args.length + offset;
   const byCount = targets.filter((t) => count <= t.params.length && count >= t.params.filter((p) => !p.optional).length);

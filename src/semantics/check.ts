@@ -312,7 +312,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
   }
 
   function bind(name: Name, local: Omit<Local, "used" | "name" | "span">, env: Env, context: Context): Local {
-    const made: Local = { ...local, name: name.text, span: name.span, used: false };
+    const made: Local = { kind: local.kind, type: local.type, name: name.text, span: name.span, used: false };
     if (name.text === "") return made;
     const declared = context.scope.names.get(name.text);
     if (declared !== undefined && !name.text.startsWith(" ")) {
@@ -597,6 +597,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       case "RecordType":
         for (const f of node.fields) {
           noCallables(f.type);
+          if (f.annotations.length === 0) continue;
           c.annotations(f.annotations, { kind: "field" }, childEnv(undefined), {
             scope: resolved.entry,
             owner: undefined,

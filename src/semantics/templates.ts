@@ -50,6 +50,9 @@ interface Scope {
   readonly level: Level;
 }
 
+const NO_GUARDS: Level["guarded"] = new Map();
+const NO_PARAMS: Level["params"] = new Map();
+
 /** Parses (once) and checks a text with `{{`; its value is a string. */
 export function inferTemplate(c: Checker, text: Text, env: Env, context: Context): Type {
   let template: Template | undefined = c.tables.templates.get(text);
@@ -57,7 +60,7 @@ export function inferTemplate(c: Checker, text: Text, env: Env, context: Context
     template = parseTemplate(text, fileOf(c, context), c.problems);
     c.tables.templates.set(text, template);
   }
-  const level: Level = { parent: undefined, type: undefined, each: false, guarded: new Map(), params: new Map(), env };
+  const level: Level = { parent: undefined, type: undefined, each: false, guarded: NO_GUARDS, params: NO_PARAMS, env };
   checkParts({ c, context, level }, template.parts);
   return STRING;
 }
@@ -151,7 +154,7 @@ function inferPath(s: Scope, path: Path): Type {
     up++;
   }
   if (path.data) return inferData(s, path, level, up);
-  const [first, ...rest] = path.segments;
+  const [first] = path.segments;
   const ref = (made: TemplateRef) => c.tables.templateRefs.set(path, made);
   const names = path.segments.map((n) => n.text);
   if (path.self || first === undefined) {
@@ -160,13 +163,13 @@ function inferPath(s: Scope, path: Path): Type {
       return ERROR;
     }
     ref({ kind: "context", up, path: names });
-    return walk(s, level, path, level.type, [...path.segments], (n) => guardKey(up, names.slice(0, n)));
+    return walk(s, level, path, level.type, path.segments, (n) => guardKey(up, names.slice(0, n)));
   }
   if (path.up === 0) {
     const param = paramNamed(level, first.text);
     if (param !== undefined) {
-      ref({ kind: "blockParam", block: param.block, index: param.index, path: rest.map((n) => n.text) });
-      return walk(s, level, path, param.type, rest, (n) => `|${names.slice(0, n).join(".")}`);
+      ref({ kind: "blockParam", block: param.block, index: param.index, path: names.slice(1) });
+      return walk(s, level, path, param.type, path.segments.slice(1), (n) => `|${names.slice(0, n).join(".")}`);
     }
   }
   if (level.type !== undefined) {
@@ -174,7 +177,7 @@ function inferPath(s: Scope, path: Path): Type {
     if (own !== undefined) {
       if (path.up === 0) warnHidden(s, path, first.text);
       ref({ kind: "context", up, path: names });
-      return walk(s, level, path, level.type, [...path.segments], (n) => guardKey(up, names.slice(0, n)));
+      return walk(s, level, path, level.type, path.segments, (n) => guardKey(up, names.slice(0, n)));
     }
     return reportInContext(s, path, level, first.text);
   }
@@ -184,16 +187,16 @@ function inferPath(s: Scope, path: Path): Type {
 /** A name of the surrounding program. */
 function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[]): Type {
   const { c, context } = s;
-  const [first, ...rest] = path.segments;
+  const [first] = path.segments;
   if (first === undefined) return ERROR;
   const local = lookup(level.env, first.text);
   if (local !== undefined) {
     local.used = true;
     c.tables.templateRefs.set(path, { kind: "local", local, path: names.slice(1) });
     let type = narrowedType(level.env, local, "") ?? local.type;
-    for (let i = 0; i < rest.length; i++) {
-      const known = narrowedType(level.env, local, names.slice(1, i + 2).join("."));
-      const next = known ?? step(s, path, type, rest[i]?.text ?? "", i + 1);
+    for (let i = 1; i < names.length; i++) {
+      const known = narrowedType(level.env, local, names.slice(1, i + 1).join("."));
+      const next = known ?? step(s, path, type, names[i] ?? "", i);
       if (next === undefined) return ERROR;
       type = next;
     }
@@ -204,7 +207,7 @@ function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[])
     context.scope.used.add(first.text);
     c.tables.templateRefs.set(path, { kind: "symbol", symbol, path: names.slice(1) });
     const type = symbol.decl.kind === "LetDecl" ? c.constant(symbol) : c.typeOf(symbol.decl.type, symbol.scope);
-    return walk(s, level, path, type, rest, () => "");
+    return walk(s, level, path, type, path.segments.slice(1), () => "");
   }
   if (context.scope.failed.has(first.text)) return ERROR;
   const what =
@@ -520,13 +523,14 @@ function checkBlock(s: Scope, block: TemplateBlock): void {
 }
 
 function contextOf(s: Scope, block: TemplateBlock, type: Type, each: boolean, types: readonly Type[]): Level {
+  if (block.blockParams.length === 0) return { parent: s.level, type, each, guarded: NO_GUARDS, params: NO_PARAMS, env: s.level.env };
   const params = new Map<string, { block: TemplateBlock; index: number; type: Type }>();
   block.blockParams.forEach((p, index) => {
     const own = types[index];
     if (own === undefined) s.c.problems.report(d.templateBlockParams, p.span, { name: block.helper.text, most: types.length });
     params.set(p.text, { block, index, type: own ?? ERROR });
   });
-  return { parent: s.level, type, each, guarded: new Map(), params, env: s.level.env };
+  return { parent: s.level, type, each, guarded: NO_GUARDS, params, env: s.level.env };
 }
 
 /** The level inside `{{#if path}}`: the path is not null there. */

@@ -37,19 +37,21 @@ export interface TypeReader {
   finish(): void;
 }
 
-const PLAIN: Readonly<Record<string, Type>> = {
-  string: { kind: "string" },
-  int: { kind: "int" },
-  float: { kind: "float" },
-  bool: BOOL,
-  json: JSON_TYPE,
-  null: NULL,
-  duration: DURATION,
-  money: MONEY,
-  image: { kind: "image" },
-  audio: { kind: "audio" },
-  document: { kind: "document" },
-};
+const PLAIN: ReadonlyMap<string, Type> = new Map<string, Type>(
+  Object.entries({
+    string: { kind: "string" },
+    int: { kind: "int" },
+    float: { kind: "float" },
+    bool: BOOL,
+    json: JSON_TYPE,
+    null: NULL,
+    duration: DURATION,
+    money: MONEY,
+    image: { kind: "image" },
+    audio: { kind: "audio" },
+    document: { kind: "document" },
+  }),
+);
 
 /** Parts of a type when its names are written out, as in the schema a model is shown. */
 const LARGEST = 20_000;
@@ -59,7 +61,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
   const named = new Map<string, Type>();
   const reading = new Set<TypeDecl>();
   const finite = new Set<Type>();
-  const deferred: (() => void)[] = [];
+  const unions: { readonly node: TypeNode & { readonly kind: "UnionType" }; readonly types: readonly Type[] }[] = [];
   const sizes = new Map<string, number>();
   let large = false;
 
@@ -80,31 +82,20 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
       case "LiteralType":
         return node.value === null ? NULL : { kind: "literal", value: node.value };
       case "RecordType": {
-        const seen = new Set<string>();
         const fields: Field[] = [];
         for (const field of node.fields) {
           const name = field.name.text;
           if (name === "") continue;
-          if (seen.has(name)) problems.report(d.duplicateField, field.name.span, { name });
-          seen.add(name);
-          const redact = field.annotations.some((a) => a.name.text === "redact");
-          fields.push({
-            name,
-            type: read(field.type, scope, vars),
-            ...(field.doc === undefined ? {} : { doc: field.doc }),
-            ...(redact ? { redact } : {}),
-          });
+          if (fields.some((before) => before.name === name)) problems.report(d.duplicateField, field.name.span, { name });
+          const type = read(field.type, scope, vars);
+          const made: Field = field.doc === undefined ? { name, type } : { name, type, doc: field.doc };
+          fields.push(field.annotations.some((a) => a.name.text === "redact") ? { ...made, redact: true } : made);
         }
         return record(fields);
       }
       case "UnionType": {
         const types = node.members.map((m) => read(m.type, scope, vars));
-        deferred.push(() =>
-          checkUnion(
-            node.members.map((m) => m.type),
-            types,
-          ),
-        );
+        unions.push({ node, types });
         return {
           kind: "union",
           of: types,
@@ -139,7 +130,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     const variable = vars?.get(name);
     if (variable !== undefined) return variable;
     if (scope.failed.has(name)) return ERROR;
-    const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
+    const plain = PLAIN.get(name);
     if (plain !== undefined) {
       if (node.args.length > 0) problems.report(d.typeArguments, node.span, { name, expected: 0, found: node.args.length });
       return refine(node, plain);
@@ -322,13 +313,15 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     }
   }
 
-  function checkUnion(nodes: readonly TypeNode[], types: readonly Type[]): void {
+  function checkUnion(nodes: readonly { readonly type: TypeNode }[], types: readonly Type[]): void {
+    // Unions of literals are the most frequent.
+    if (types.every((type) => type.kind === "literal") && new Set(types.map((type) => type.value)).size === types.length) return;
     const flat = types.flatMap((type, i) => members(type).map((type) => ({ type, i })));
     for (let i = 0; i < flat.length; i++) {
       for (let j = 0; j < i; j++) {
         const a = flat[j];
         const b = flat[i];
-        const node = b === undefined ? undefined : nodes[b.i];
+        const node = b === undefined ? undefined : nodes[b.i]?.type;
         if (a === undefined || b === undefined || node === undefined || a.i === b.i) continue;
         if (!toldApart(a.type, b.type)) {
           problems.report(d.ambiguousUnion, node.span, { first: typeText(a.type), second: typeText(b.type) });
@@ -342,7 +335,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     read,
     declared,
     finish() {
-      for (const check of deferred.splice(0)) check();
+      for (const { node, types } of unions.splice(0)) checkUnion(node.members, types);
       for (const [decl, body] of bodies) {
         const size = sizeOf(body);
         if (size > LARGEST && !large) {

@@ -1,7 +1,8 @@
 /**
  * Templates: a text that holds `{{` is parsed by Handlebars' own parser, so white-space control is exactly Handlebars',
- * and turned into the small tree of `ast.ts` with spans in the source file. Total: a broken template is reported once, at
- * the tag that is wrong, and what could be read of it is returned. Only this file knows Handlebars.
+ * and turned into the small tree of `ast.ts` with spans in the source file; a plain one is read by `plain-template.ts`, to
+ * the same result. Total: a broken template is reported once, at the tag that is wrong, and what could be read of it is
+ * returned. Only this file knows Handlebars.
  */
 // @ts-expect-error The package has types for its main entry only, which takes four times as long to load.
 import { parse } from "handlebars/dist/cjs/handlebars/compiler/base.js";
@@ -9,13 +10,10 @@ import { d } from "../diagnostics/catalogue/catalogue.js";
 import type { Problems } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type { Name, Template, TemplateExpr, TemplatePart, Text } from "./ast.js";
-import { sourceOffset } from "./text.js";
+import { MAX_LEVELS, plainTemplate } from "./plain-template.js";
+import { sourceSpan } from "./text.js";
 
-/** Its parser, and its treatment of white space around blocks; the first is left out for what is parsed already. */
-const parseHandlebars: (input: string | Program) => Program = parse;
-
-/** How deep blocks and parentheses nest. */
-const MAX_LEVELS = 150;
+const parseHandlebars: (input: string) => Program = parse;
 
 /** Whether a text is a template: it holds `{{`. */
 export function isTemplate(text: Text): boolean {
@@ -24,6 +22,12 @@ export function isTemplate(text: Text): boolean {
 
 /** Parses a text as a template. */
 export function parseTemplate(text: Text, file: SourceFile, problems: Problems): Template {
+  const plain = plainTemplate(text, file.path);
+  return plain === undefined ? parseAnyTemplate(text, file, problems) : { parts: plain };
+}
+
+/** Any template, plain ones included. */
+export function parseAnyTemplate(text: Text, file: SourceFile, problems: Problems): Template {
   const at = places(text, file);
   const tags = scan(text.value);
   const before = problems.errorCount();
@@ -31,9 +35,7 @@ export function parseTemplate(text: Text, file: SourceFile, problems: Problems):
   if (problems.errorCount() > before) return { parts: [] };
   let program: Program;
   try {
-    const plain = plainProgram(tags, text.value);
-    // Values take no white space with them.
-    program = plain !== undefined && tags.every(({ kind }) => kind === "value") ? plain : parseHandlebars(plain ?? text.value);
+    program = parseHandlebars(text.value);
   } catch {
     const wrong = tags.find((tag) => !reads(tag, text.value)) ?? tags[0];
     const from = wrong?.start ?? 0;
@@ -53,88 +55,6 @@ function filterInstead(found: string): string | undefined {
   return path === undefined || filter === undefined ? undefined : `{{${filter} ${path}}}`;
 }
 
-const NAME = "[A-Za-z_][A-Za-z0-9_]*";
-const PLAIN_VALUE = new RegExp(`^\\s*(${NAME}(?:\\.${NAME})*)((?:\\s+${NAME}(?:\\.${NAME})*)*)\\s*$`);
-const PLAIN_BLOCK = new RegExp(`^(${NAME})\\s+(${NAME}(?:\\.${NAME})*)(?:\\s+as\\s+\\|(${NAME}(?: ${NAME})*)\\|)?\\s*$`);
-const WORDS: ReadonlySet<string> = new Set(["this", "else", "true", "false", "null", "undefined", "as"]);
-const NO_STRIP: Strip = { open: false, close: false };
-
-/**
- * The tree of a template that has only plain values, helpers of plain paths, blocks over one, and `else`, as Handlebars' parser would
- * make it: most prompts are like that, and its parser would take longer over them than all the rest of checking. It is
- * undefined for anything else. What white space the tags take with them is left to Handlebars in any case.
- */
-function plainProgram(tags: readonly Tag[], text: string): Program | undefined {
-  const root: Statement[] = [];
-  const open: { helper: Path; over: Path; program: Program; inverse: Program | undefined; around: Statement[]; start: number }[] = [];
-  let body = root;
-  let from = 0;
-  const content = (to: number): boolean => {
-    const value = text.slice(from, to);
-    if (value !== "") body.push({ type: "ContentStatement", original: value, value, loc: place(from, to) });
-    return !value.includes("{{") && !value.endsWith("\\");
-  };
-  for (const tag of tags) {
-    if (!content(tag.start)) return undefined;
-    from = tag.end;
-    const start = tag.start + (tag.kind === "open" || tag.kind === "close" ? 3 : 2);
-    const inner = text.slice(start, tag.end - 2);
-    const last = open[open.length - 1];
-    if (tag.kind === "value") {
-      const [, first = "", rest = ""] = PLAIN_VALUE.exec(inner) ?? [];
-      const path = plainPath(first, inner, start);
-      const params = plainPaths(rest, start + inner.indexOf(first) + first.length);
-      if (path === undefined || params === undefined) return undefined;
-      body.push({ type: "MustacheStatement", path, params, strip: NO_STRIP, loc: place(tag.start, tag.end) });
-    } else if (tag.kind === "open") {
-      const [, name = "", value, params] = PLAIN_BLOCK.exec(inner) ?? [];
-      const helper = plainPath(name, inner, start);
-      const over = plainPath(value, inner, start, name.length);
-      if (helper === undefined || over === undefined) return undefined;
-      const program: Program = { type: "Program", body: [], ...(params === undefined ? {} : { blockParams: params.split(" ") }) };
-      open.push({ helper, over, program, inverse: undefined, around: body, start: tag.start });
-      body = program.body;
-    } else if (tag.kind === "else" && inner.trim() === "else" && last !== undefined && last.inverse === undefined) {
-      last.inverse = { type: "Program", body: [] };
-      body = last.inverse.body;
-    } else if (tag.kind === "close" && last !== undefined && inner === last.helper.original) {
-      open.pop();
-      body = last.around;
-      body.push({
-        ...{ type: "BlockStatement", path: last.helper, params: [last.over], program: last.program, inverse: last.inverse },
-        ...{ openStrip: NO_STRIP, inverseStrip: NO_STRIP, closeStrip: NO_STRIP, loc: place(last.start, tag.end) },
-      });
-    } else return undefined;
-  }
-  return content(text.length) && open.length === 0 ? { type: "Program", body: root } : undefined;
-}
-
-/** A path of names as it stands in a tag, from some place on. */
-function plainPath(path: string | undefined, inner: string, start: number, from = 0): Path | undefined {
-  if (path === undefined || path === "") return undefined;
-  const parts = path.split(".");
-  if (parts[0] === "this") parts.shift();
-  if (parts.some((part) => WORDS.has(part))) return undefined;
-  const at = start + inner.indexOf(path, from);
-  return { type: "PathExpression", data: false, depth: 0, parts, original: path, loc: place(at, at + path.length) };
-}
-
-/** Paths with white space before each, from some place on. */
-function plainPaths(text: string, start: number): Path[] | undefined {
-  const paths: Path[] = [];
-  for (const { 0: word, index } of text.matchAll(/\S+/g)) {
-    const path = plainPath(word, word, start + index);
-    if (path === undefined) return undefined;
-    paths.push(path);
-  }
-  return paths;
-}
-
-/** Where something stands, all in one line. */
-function place(start: number, end: number): Located["loc"] {
-  return { start: { line: 1, column: start }, end: { line: 1, column: end } };
-}
-
 // ------------------------------------------------------------------------------------------------------- places
 
 interface Places {
@@ -152,12 +72,7 @@ function places(text: Text, file: SourceFile): Places {
     return found;
   };
   return {
-    span: (from, to) => {
-      const start = sourceOffset(text, from);
-      // The end is that of the last character: the one after it may stand behind an indentation.
-      const end = to > from ? sourceOffset(text, to - 1) + 1 : start;
-      return { file: file.path, start, end };
-    },
+    span: (from, to) => sourceSpan(text, file.path, from, to),
     offset: ({ line, column }) => {
       if (line === 1) return column;
       starts ??= lines();
@@ -349,11 +264,6 @@ function reads(tag: Tag, text: string): boolean {
 interface Located {
   readonly loc: { readonly start: { line: number; column: number }; readonly end: { line: number; column: number } };
 }
-/** Whether a tag takes the white space before or after it away (`~`). */
-interface Strip {
-  readonly open: boolean;
-  readonly close: boolean;
-}
 interface Program extends Partial<Located> {
   readonly type?: "Program";
   readonly body: Statement[];
@@ -380,15 +290,8 @@ type Value =
 type Statement =
   | (Located & { readonly type: "ContentStatement"; readonly original: string; readonly value: string })
   | (Located & { readonly type: "CommentStatement" })
-  | (Invocation & { readonly type: "MustacheStatement"; readonly strip?: Strip })
-  | (Invocation & {
-      readonly type: "BlockStatement";
-      readonly program?: Program;
-      readonly inverse?: Program | undefined;
-      readonly openStrip?: Strip;
-      readonly inverseStrip?: Strip;
-      readonly closeStrip?: Strip;
-    });
+  | (Invocation & { readonly type: "MustacheStatement" })
+  | (Invocation & { readonly type: "BlockStatement"; readonly program?: Program; readonly inverse?: Program | undefined });
 
 interface Conversion {
   readonly text: string;
@@ -485,7 +388,8 @@ function calleeOf(node: Value, to: Conversion): Name {
 
 /** The parts of a path, each with its own place. */
 function segments(node: Path, to: Conversion): Name[] {
-  let from = to.at.offset(node.loc.start);
+  // A name may be a part of the word `this`.
+  let from = to.at.offset(node.loc.start) + (/^(\.\.\/)*this\b/.exec(node.original)?.[0].length ?? 0);
   return node.parts.map((part) => {
     const found = to.text.indexOf(part, from);
     const start = found < 0 ? from : found;

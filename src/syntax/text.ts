@@ -25,6 +25,13 @@ export function sourceOffset(text: Text, offset: number): number {
   return run === undefined ? text.span.start : run.source + (offset - run.at);
 }
 
+/** The source span of a stretch of the cooked text. */
+export function sourceSpan(text: Text, file: string, from: number, to: number): Span {
+  const start = sourceOffset(text, from);
+  // The end is that of the last character: the one after it may stand behind an indentation.
+  return { file, start, end: to > from ? sourceOffset(text, to - 1) + 1 : start };
+}
+
 /** Cooks the image of a text token. Wrong escapes are reported and kept as they were typed. */
 export function readText(image: string, span: Span, problems: Problems): Text {
   return image.startsWith('"""') ? blockText(image, span) : lineText(image, span, problems);

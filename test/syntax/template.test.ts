@@ -102,6 +102,15 @@ describe("places", () => {
     );
   });
 
+  test("of a name that is a part of the word `this` are those of the name", () => {
+    for (const source of ['"{{this.i}}"', '"{{this.i}}{{! }}"']) {
+      const { template: made, whole } = template(source);
+      const [part] = made.parts;
+      const segments = part?.kind === "TemplateValue" && part.value.kind === "TemplatePath" ? part.value.segments : [];
+      expect(segments.map(({ span }) => span.start)).toEqual([whole.indexOf(".i") + 1]);
+    }
+  });
+
   test("are told apart by what a path is", () => {
     const { template: made } = template('"{{this}} {{.}} {{../a}} {{../..}} {{@index}} {{@../index}} {{a}}"');
     const paths = made.parts.flatMap((p) => (p.kind === "TemplateValue" && p.value.kind === "TemplatePath" ? [p.value] : []));
