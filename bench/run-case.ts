@@ -7,7 +7,7 @@ import { join } from "node:path";
 import pLimit from "p-limit";
 import type * as Library from "../src/index.ts";
 import type { ToolFunction } from "../src/index.ts";
-import { criticalPath, fiveTools, latencies, layered, predecessors, wait } from "./shapes.ts";
+import { criticalPath, fiveTools, latencies, layered, predecessors, settled, wait } from "./shapes.ts";
 
 const { compile, run } = (await import(join(import.meta.dirname, "..", "dist", "index.js"))) as typeof Library;
 
@@ -24,6 +24,7 @@ async function runMs(source: string, size: number, step: ToolFunction, calls = s
     made++;
     return step(args, context);
   };
+  settled();
   const start = performance.now();
   await run(flow, { size }, { simulate: true, tools: calls === 0 ? {} : { step: counted }, onEvent: () => events++ }).result;
   const ms = performance.now() - start;
@@ -66,6 +67,7 @@ function failsOnce(): ToolFunction {
 
 async function limited(size: number, step: (n: number) => Promise<unknown>): Promise<number> {
   const limit = pLimit(100);
+  settled();
   const start = performance.now();
   await Promise.all(Array.from({ length: size }, (_, n) => limit(() => step(n))));
   return performance.now() - start;

@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { latencies, layered, predecessors, wait } from "../shapes.ts";
+import { latencies, layered, predecessors, settled, wait } from "../shapes.ts";
 
 type Measure = (size: number) => Promise<number>;
 const timed = async (work: () => Promise<unknown>): Promise<number> => {
+  settled();
   const start = performance.now();
   await work();
   return performance.now() - start;
