@@ -6,7 +6,7 @@ import { latencies, layered, predecessors, settled, wait } from "../shapes.ts";
 
 type Measure = (size: number) => Promise<number>;
 const timed = async (work: () => Promise<unknown>): Promise<number> => {
-  settled();
+  if (name === "five tools") settled();
   const start = performance.now();
   await work();
   return performance.now() - start;
