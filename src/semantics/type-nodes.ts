@@ -82,11 +82,13 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
       case "LiteralType":
         return node.value === null ? NULL : { kind: "literal", value: node.value };
       case "RecordType": {
+        const seen = new Set<string>();
         const fields: Field[] = [];
         for (const field of node.fields) {
           const name = field.name.text;
           if (name === "") continue;
-          if (fields.some((before) => before.name === name)) problems.report(d.duplicateField, field.name.span, { name });
+          if (seen.has(name)) problems.report(d.duplicateField, field.name.span, { name });
+          seen.add(name);
           const type = read(field.type, scope, vars);
           const made: Field = field.doc === undefined ? { name, type } : { name, type, doc: field.doc };
           fields.push(field.annotations.some((a) => a.name.text === "redact") ? { ...made, redact: true } : made);

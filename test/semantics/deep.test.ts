@@ -21,6 +21,8 @@ const cases: Readonly<Record<string, readonly [source: string, code: string | un
   "blocks of templates": [`flow f(a: bool) -> string { "${many(() => "{{#if a}}", "")}${many(() => "{{/if}}", "")}" }`, "W0114"],
   "else ifs of templates": [`flow f(a: bool) -> string { "{{#if a}}${many(() => "{{else if a}}", "")}{{/if}}" }`, "W0114"],
   "parentheses in templates": [`flow f(a: string) -> string { "{{${many(() => "(len ", "")}a${many(() => ")", "")}}}" }`, "W0114"],
+  // So many that looking through those before for each of them would never end.
+  "fields of a type": [`type T = { ${Array.from({ length: 150_000 }, (_, i) => `x${i}: int`).join(", ")} }`, "W0390"],
   templates: [`flow f(a: string) -> string { "${many(() => "{{a}}", "")}" }`, undefined],
 };
 
