@@ -35,6 +35,11 @@ export interface Fix {
   readonly edits: readonly TextEdit[];
 }
 
+/** The mend that writes a text at a place; none where nothing is known that could be meant. */
+export function writing(span: Span, text: string | undefined): readonly Fix[] {
+  return text === undefined ? [] : [{ title: `write \`${text}\``, edits: [{ span, text }] }];
+}
+
 export interface Problem {
   readonly code: string;
   readonly severity: Severity;

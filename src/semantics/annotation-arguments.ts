@@ -4,7 +4,7 @@
  * and the names in it count as used. A literal of the wrong kind gets the mend that was probably meant.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Fix, Problems } from "../diagnostics/problems.js";
+import { type Problems, writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type { Annotation, Argument, Expr } from "../syntax/ast.js";
@@ -94,7 +94,7 @@ export function checkArguments(annotation: Annotation, spec: AnnotationSpec, con
         d.annotationArgumentUnknown,
         arg.name.span,
         { name, argument: written, near, form },
-        { fixes: renamed(arg.name.span, near) },
+        { fixes: writing(arg.name.span, near) },
       );
       continue;
     }
@@ -117,9 +117,6 @@ export function checkArguments(annotation: Annotation, spec: AnnotationSpec, con
 
 /** An argument that is always written by position needs no name in a message. */
 const nameless = (spec: ArgumentSpec): string | undefined => (spec.named === true ? spec.name : undefined);
-
-const renamed = (span: Span, near: string | undefined): readonly Fix[] =>
-  near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
 
 /** Checks one argument; only a wrong one is reported, with what was probably meant. */
 function checkArgument(annotation: string, spec: ArgumentSpec, expr: Expr, context: ArgumentContext): void {
@@ -255,7 +252,7 @@ function checkFailures(annotation: string, spec: ArgumentSpec, expr: Expr, conte
         d.unknownFailureKind,
         value.span,
         { found: value.value, near, kinds: FAILURE_KINDS },
-        { fixes: renamed(value.span, near === undefined ? undefined : `"${near}"`) },
+        { fixes: writing(value.span, near === undefined ? undefined : `"${near}"`) },
       );
     } else if (["cancelled", "denied", "budget_exceeded"].includes(value.value)) {
       problems.report(d.neverRetried, value.span, { kind: value.value });
@@ -293,7 +290,7 @@ function reportType(
     d.annotationArgumentType,
     expr.span,
     { name: annotation, argument: spec.name, wanted: wantedText(spec.value), found: what, mend },
-    { fixes: renamed(expr.span, mend) },
+    { fixes: writing(expr.span, mend) },
   );
 }
 
@@ -304,7 +301,7 @@ function reportRange(annotation: string, spec: ArgumentSpec, wanted: string, exp
     d.annotationArgumentRange,
     expr.span,
     { name: annotation, argument: spec.name, wanted, found: shown, mend },
-    { fixes: renamed(expr.span, mend) },
+    { fixes: writing(expr.span, mend) },
   );
 }
 

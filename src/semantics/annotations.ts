@@ -4,7 +4,7 @@
  * they hold must fit the place where they are used. The table of all annotations is in `annotation-table.ts`.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Fix, Problems } from "../diagnostics/problems.js";
+import { type Fix, type Problems, writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Annotation, Expr, PolicyDecl } from "../syntax/ast.js";
 import { type AnnotationCallable, type ArgumentContext, checkArguments, constantOf, type Given } from "./annotation-arguments.js";
@@ -372,8 +372,7 @@ export function checkMinSuccess(annotations: readonly Annotation[], over: Type |
   const items = over === undefined ? undefined : expand(over);
   if (expr?.kind !== "Number" || expr.unit !== "int" || items?.kind !== "list" || expr.value <= items.max) return;
   const percent = expr.value > 1 && expr.value <= 100 ? `${expr.raw}%` : undefined;
-  const fixes: readonly Fix[] =
-    percent === undefined ? [] : [{ title: `write \`${percent}\``, edits: [{ span: expr.span, text: percent }] }];
+  const fixes: readonly Fix[] = writing(expr.span, percent);
   problems.report(d.minSuccessCount, expr.span, { found: expr.value, most: items.max, percent }, { fixes });
 }
 

@@ -3,6 +3,7 @@
  * on the way. Values come first, then functions, whose parameter types the values have determined by then.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
+import { writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type { Argument, Expr, LambdaExpr } from "../syntax/ast.js";
@@ -93,7 +94,7 @@ export function fill(
           name,
           target.params.map((p) => p.name),
         );
-        const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: arg.name.span, text: near }] }];
+        const fixes = writing(arg.name.span, near);
         c.problems.report(
           d.unknownParameter,
           arg.name.span,

@@ -4,6 +4,7 @@
  * parameters; a pipeline first tries the four wiring rules of the language in order.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
+import { writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type { Argument, CallExpr, Expr, PipeExpr, Stage } from "../syntax/ast.js";
@@ -83,7 +84,7 @@ function targetsOf(c: Checker, name: string, nameSpan: Span, callee: Expr, env: 
   if (name !== "" && !context.scope.failed.has(name)) {
     const callables = [...context.scope.names.values()].filter((s) => isCallableDecl(s.decl)).map((s) => s.name);
     const near = nearest(name, callables) ?? OTHER_NAMES.get(name) ?? nearest(name, [...builtins.keys(), ...namesInScope(env)]);
-    const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: nameSpan, text: near }] }];
+    const fixes = writing(nameSpan, near);
     c.problems.report(d.unknownName, nameSpan, { name, near }, { fixes });
   }
   return undefined;
@@ -166,7 +167,7 @@ export function inferCall(c: Checker, expr: CallExpr, env: Env, context: Context
     if (isError(type)) return ERROR;
     const known = name.text === "map" || name.text === "reduce" || builtins.has(name.text) ? name.text : OTHER_NAMES.get(name.text);
     const instead = known === undefined ? undefined : functionInstead(c, known, object, expr, context);
-    const fixes = instead === undefined ? [] : [{ title: `write \`${instead}\``, edits: [{ span: expr.span, text: instead }] }];
+    const fixes = writing(expr.span, instead);
     c.problems.report(d.notCallable, name.span, { what: "a field", name: name.text, method: known ?? "", instead }, { fixes });
     return ERROR;
   }
@@ -321,7 +322,7 @@ function reportWiring(c: Checker, target: Target, open: readonly Param[], piped:
     },
     {
       ...(target.span === undefined ? {} : { related: [{ span: target.span, message: "declared here" }] }),
-      fixes: complete && (stage.args ?? []).length === 0 ? [{ title: `write \`${text}\``, edits: [{ span, text }] }] : [],
+      fixes: complete && (stage.args ?? []).length === 0 ? writing(span, text) : [],
     },
   );
 }

@@ -4,7 +4,7 @@
  * declare one is inferred when somebody first needs it.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Problems } from "../diagnostics/problems.js";
+import { type Problems, writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type {
@@ -794,8 +794,7 @@ export function check(resolved: Resolved, problems: Problems): Typed {
       }[local.kind];
       if (local.kind === "event" || local.kind === "error" || local.kind === "stub") continue;
       const braces = owner?.kind === "AgentDecl" ? inSingleBraces(owner, local.name) : undefined;
-      const fixes =
-        braces === undefined ? [] : [{ title: `write \`{{${local.name}}}\``, edits: [{ span: braces, text: `{{${local.name}}}` }] }];
+      const fixes = braces === undefined ? [] : writing(braces, `{{${local.name}}}`);
       problems.report(d.unusedName, local.span, { name: local.name, kind, braces: braces !== undefined }, { fixes });
     }
     for (const scope of resolved.scopes) {

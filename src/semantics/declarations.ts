@@ -3,6 +3,7 @@
  * properties, asked with the names that are in scope there.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
+import { writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { AgentDecl, Expr, McpDecl, ModelDecl, StateDecl, ToolDecl } from "../syntax/ast.js";
 import type { Checker, Context } from "./checker.js";
@@ -100,7 +101,7 @@ export function modelNamed(c: Checker, expr: Expr, context: Context): DeclSymbol
   if (name !== undefined) context.scope.used.add(name);
   const models = [...context.scope.names.values()].filter((s) => s.decl.kind === "ModelDecl").map((s) => s.name);
   const near = name === undefined ? undefined : nearest(name, models);
-  const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.span, text: near }] }];
+  const fixes = writing(expr.span, near);
   c.problems.report(d.modelNotDeclared, expr.span, { name, near, models }, { fixes });
   return undefined;
 }

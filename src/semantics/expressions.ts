@@ -4,7 +4,7 @@
  * expression to blame, and gives the type `error`, which fits anywhere.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Fix } from "../diagnostics/problems.js";
+import { writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Expr, IfExpr, IndexExpr, ListExpr, MemberExpr, NameExpr, RecordExpr } from "../syntax/ast.js";
 import { builtins } from "./builtins.js";
@@ -94,15 +94,17 @@ export const WHAT: Readonly<Record<string, string>> = {
 };
 
 /** What other languages call `null`, `true` and `false`. */
-const OTHER_CONSTANTS: Readonly<Record<string, string>> = {
-  none: "null",
-  None: "null",
-  nil: "null",
-  undefined: "null",
-  NULL: "null",
-  True: "true",
-  False: "false",
-};
+const OTHER_CONSTANTS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    none: "null",
+    None: "null",
+    nil: "null",
+    undefined: "null",
+    NULL: "null",
+    True: "true",
+    False: "false",
+  }),
+);
 
 /** Everything a name at this place could have meant. */
 function reportUnknown(c: Checker, expr: NameExpr, env: Env, context: Context): Type {
@@ -114,9 +116,9 @@ function reportUnknown(c: Checker, expr: NameExpr, env: Env, context: Context): 
     return ERROR;
   }
   const values = [...context.scope.names.values()].map((s) => s.name);
-  const other = Object.hasOwn(OTHER_CONSTANTS, expr.name) ? OTHER_CONSTANTS[expr.name] : undefined;
+  const other = OTHER_CONSTANTS.get(expr.name);
   const near = other ?? nearest(expr.name, [...namesInScope(env), ...values, ...builtins.keys()]);
-  const fixes: Fix[] = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.span, text: near }] }];
+  const fixes = writing(expr.span, near);
   c.problems.report(d.unknownName, expr.span, { name: expr.name, near }, { fixes });
   return ERROR;
 }
@@ -244,7 +246,7 @@ function reportNoField(c: Checker, expr: MemberExpr, type: Type, env: Env): void
     }
     const fields = fieldNames(type);
     const near = nearest(name, fields);
-    const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.name.span, text: near }] }];
+    const fixes = writing(expr.name.span, near);
     c.problems.report(
       d.unknownField,
       expr.name.span,

@@ -3,7 +3,7 @@
  * branch), and the type of "one of these" for branches.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Related } from "../diagnostics/problems.js";
+import { type Related, writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Expr, RecordExpr } from "../syntax/ast.js";
 import type { Checker } from "./checker.js";
@@ -99,12 +99,7 @@ export function reportMismatch(c: Checker, expr: Expr, found: Type, expected: Ty
       ) {
         const { name } = first.value;
         const text = `{ ${name}: ${name} }`;
-        c.problems.report(
-          d.shorthandRecord,
-          expr.span,
-          { name, expected: typeText(expected) },
-          { fixes: [{ title: `write \`${text}\``, edits: [{ span: expr.span, text }] }] },
-        );
+        c.problems.report(d.shorthandRecord, expr.span, { name, expected: typeText(expected) }, { fixes: writing(expr.span, text) });
         return;
       }
       const last = expr.statements[expr.statements.length - 1];

@@ -4,7 +4,7 @@
  * `property-table.ts`.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Fix, Problems } from "../diagnostics/problems.js";
+import { type Problems, writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/source.js";
 import type { Argument, Expr, Name, Property } from "../syntax/ast.js";
@@ -71,14 +71,14 @@ function checkTable(what: string, at: Span, specs: PropertyTable, entries: reado
     const spec = specs.get(name.text);
     if (name.text === "") continue;
     if (spec === undefined) {
-      const alias = Object.hasOwn(ALIASES, name.text) ? ALIASES[name.text] : undefined;
+      const alias = ALIASES.get(name.text);
       const near = alias !== undefined && specs.has(alias) ? alias : nearest(name.text, specs.keys());
       misspelt ||= near !== undefined;
       problems.report(
         d.unknownProperty,
         name.span,
         { owner: capital(what), name: name.text, near, names: [...specs.keys()] },
-        { fixes: renamed(name.span, near) },
+        { fixes: writing(name.span, near) },
       );
       continue;
     }
@@ -99,35 +99,34 @@ function checkTable(what: string, at: Span, specs: PropertyTable, entries: reado
 }
 
 /** What other tools call these properties. */
-const ALIASES: Readonly<Record<string, string>> = {
-  max_tokens: "max_output",
-  maxTokens: "max_output",
-  max_output_tokens: "max_output",
-  maxOutputTokens: "max_output",
-  context_window: "context",
-  contextWindow: "context",
-  instructions: "system",
-  system_prompt: "system",
-  systemPrompt: "system",
-  system_message: "system",
-  role: "system",
-  user: "prompt",
-  user_prompt: "prompt",
-  template: "prompt",
-  max_iterations: "max_turns",
-  max_steps: "max_turns",
-  maxSteps: "max_turns",
-  few_shot: "examples",
-  model: "name",
-  apiKey: "api_key",
-  api_base: "base_url",
-  baseURL: "base_url",
-  baseUrl: "base_url",
-  endpoint: "base_url",
-};
-
-const renamed = (span: Span, near: string | undefined): readonly Fix[] =>
-  near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    max_tokens: "max_output",
+    maxTokens: "max_output",
+    max_output_tokens: "max_output",
+    maxOutputTokens: "max_output",
+    context_window: "context",
+    contextWindow: "context",
+    instructions: "system",
+    system_prompt: "system",
+    systemPrompt: "system",
+    system_message: "system",
+    role: "system",
+    user: "prompt",
+    user_prompt: "prompt",
+    template: "prompt",
+    max_iterations: "max_turns",
+    max_steps: "max_turns",
+    maxSteps: "max_turns",
+    few_shot: "examples",
+    model: "name",
+    apiKey: "api_key",
+    api_base: "base_url",
+    baseURL: "base_url",
+    baseUrl: "base_url",
+    endpoint: "base_url",
+  }),
+);
 
 function checkValue(name: string, spec: PropertySpec, expr: Expr, context: PropertyContext): void {
   const { problems } = context;
@@ -149,7 +148,7 @@ function checkValue(name: string, spec: PropertySpec, expr: Expr, context: Prope
       const word = expr.kind === "Text" ? expr.value : expr.kind === "NameExpr" ? expr.name : undefined;
       const near = word === undefined ? undefined : wanted.of.includes(word) ? word : nearest(word, wanted.of);
       const found = expr.kind === "Text" ? JSON.stringify(expr.value) : word === undefined ? "This" : `\`${word}\``;
-      const fixes = near === undefined ? [] : renamed(expr.span, `"${near}"`);
+      const fixes = near === undefined ? [] : writing(expr.span, `"${near}"`);
       problems.report(d.propertyChoice, expr.span, { name, found, near, of: wanted.of }, { fixes });
       return;
     }
@@ -210,7 +209,7 @@ function checkNames(kind: "models" | "callables", expr: Expr, wrong: (what: stri
     if (kind === "models") context.model(value);
     else if (value.kind === "Text") {
       const named = /^[A-Za-z_]\w*$/.test(value.value) ? value.value : undefined;
-      context.problems.report(d.nameInQuotes, value.span, { name: named }, { fixes: renamed(value.span, named) });
+      context.problems.report(d.nameInQuotes, value.span, { name: named }, { fixes: writing(value.span, named) });
     } else context.callable(value);
   }
 }
@@ -356,7 +355,7 @@ export function checkBinding(binding: Expr, context: PropertyContext): { readonl
   const own = word === undefined || !Object.hasOwn(bindings, word) ? undefined : bindings[word];
   if (binding.kind !== "Call" || own === undefined || !isBinding(word)) {
     const near = word === undefined ? undefined : nearest(word, Object.keys(bindings));
-    const fixes = near === undefined || binding.kind !== "Call" ? [] : renamed(binding.callee.span, near);
+    const fixes = near === undefined || binding.kind !== "Call" ? [] : writing(binding.callee.span, near);
     problems.report(d.notABinding, binding.kind === "Call" ? binding.callee.span : binding.span, { near }, { fixes });
     return undefined;
   }
@@ -386,7 +385,7 @@ function bindArguments(kind: BindingKind, own: Binding, args: readonly Argument[
       failed = true;
       const near = nearest(name, own.args.keys());
       const span = arg.name?.span ?? arg.span;
-      problems.report(d.bindingArgumentUnknown, span, { binding: kind, name, near, form }, { fixes: renamed(span, near) });
+      problems.report(d.bindingArgumentUnknown, span, { binding: kind, name, near, form }, { fixes: writing(span, near) });
     } else if (values.has(name)) problems.report(d.propertyTwice, arg.span, { name });
     else {
       values.set(name, arg.value);

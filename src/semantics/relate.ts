@@ -151,14 +151,14 @@ function hasRecord(type: Type): boolean {
 }
 
 /** Where the types that regions give hold the results themselves. */
-const HELD: Readonly<Record<string, string>> = { Evidence: "value", Settled: "ok" };
+const HELD: ReadonlyMap<string, string> = new Map(Object.entries({ Evidence: "value", Settled: "ok" }));
 
 /** Why `from` does not fit `to`: the innermost difference, as a sentence without a full stop. */
 export function mismatch(from: Type, to: Type, path = ""): string {
   const at = path === "" ? "" : /^(?:\[\])+$/.test(path) ? "each item " : `field \`${path}\` `;
   const f = expand(from);
   const t = expand(to);
-  const holder = path === "" && from.kind === "named" && Object.hasOwn(HELD, from.name) ? HELD[from.name] : undefined;
+  const holder = path === "" && from.kind === "named" ? HELD.get(from.name) : undefined;
   const held = holder === undefined || t.kind === "record" ? undefined : fieldOf(f, holder);
   if (held !== undefined && assignable(held, to)) return `its field \`.${holder}\` fits`;
   const plain = `${at === "" ? "" : `${at}is `}\`${typeText(from)}\` here, \`${typeText(to)}\` there`;

@@ -4,6 +4,7 @@
  * must have a text form, and one that may be null must be guarded or given a default.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
+import { writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import { type SourceFile, sourceFile } from "../source/source.js";
 import type { Template, TemplateBlock, TemplateExpr, TemplatePart, Text } from "../syntax/ast.js";
@@ -218,7 +219,7 @@ function inferRoot(s: Scope, path: Path, level: Level, names: readonly string[])
   }
   const constants = [...context.scope.names.values()].filter((x) => x.decl.kind === "LetDecl").map((x) => x.name);
   const near = nearest(first.text, [...namesInScope(level.env), ...constants]);
-  const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: first.span, text: near }] }];
+  const fixes = writing(first.span, near);
   c.problems.report(
     d.templateUnknown,
     first.span,
@@ -260,7 +261,7 @@ function step(s: Scope, path: Path, type: Type, name: string, at: number): Type 
   if (next !== undefined) return next;
   const fields = fieldNames(type);
   const near = nearest(name, fields);
-  const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
+  const fixes = writing(span, near);
   const before = path.segments.slice(0, at).map((n) => n.text);
   s.c.problems.report(
     d.unknownField,
@@ -324,19 +325,14 @@ function reportInContext(s: Scope, path: Path, level: Level, name: string): Type
       const text = `${ups}${name}`;
       const local = l.type === undefined ? lookup(l.env, name) : undefined;
       if (local !== undefined) local.used = true;
-      s.c.problems.report(
-        d.templateOuterName,
-        span,
-        { name, text, type: typeText(level.type) },
-        { fixes: [{ title: `write \`${text}\``, edits: [{ span, text }] }] },
-      );
+      s.c.problems.report(d.templateOuterName, span, { name, text, type: typeText(level.type) }, { fixes: writing(span, text) });
       return ERROR;
     }
     ups += "../";
   }
   const fields = fieldNames(level.type);
   const near = nearest(name, fields);
-  const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span, text: near }] }];
+  const fixes = writing(span, near);
   s.c.problems.report(
     d.unknownField,
     span,
@@ -384,7 +380,7 @@ function inferHelper(s: Scope, expr: TemplateExpr & { readonly kind: "TemplateCa
       return ERROR;
     }
     const near = OTHER_NAMES.get(name) ?? nearest(name, [...builtins.keys(), ...templateHelpers]);
-    const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: expr.helper.span, text: near }] }];
+    const fixes = writing(expr.helper.span, near);
     c.problems.report(d.templateHelper, expr.helper.span, { name, near }, { fixes });
     return ERROR;
   }

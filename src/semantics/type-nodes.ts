@@ -4,7 +4,7 @@
  * optional.
  */
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Problems } from "../diagnostics/problems.js";
+import { type Problems, writing } from "../diagnostics/problems.js";
 import { nearest } from "../diagnostics/suggest.js";
 import type { Bounds, NamedType as NamedNode, TypeDecl, TypeNode } from "../syntax/ast.js";
 import { join, jsonKind } from "./relate.js";
@@ -141,9 +141,8 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
     if (symbol === undefined) {
       const instead = insteadOf(node, scope);
       if (instead !== undefined) {
-        const edits = [{ span: node.span, text: instead }];
         // What its items are must be known to write it.
-        const fixes = node.args.length === 0 ? [] : [{ title: `write \`${instead}\``, edits }];
+        const fixes = node.args.length === 0 ? [] : writing(node.span, instead);
         problems.report(d.unknownType, node.name.span, { name, near: undefined, instead }, { fixes });
         for (const arg of node.args) read(arg, scope, vars);
       } else if (name !== "") {
@@ -153,8 +152,8 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
           ...(resolved.prelude === undefined ? [] : typeNames(resolved.prelude)),
           ...(vars?.keys() ?? []),
         ];
-        const near = (Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined) ?? nearest(name, candidates);
-        const fixes = near === undefined ? [] : [{ title: `write \`${near}\``, edits: [{ span: node.name.span, text: near }] }];
+        const near = ALIASES.get(name) ?? nearest(name, candidates);
+        const fixes = writing(node.name.span, near);
         problems.report(d.unknownType, node.name.span, { name, near }, { fixes });
       }
       scope.used.add(name);
@@ -187,7 +186,7 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
 
   /** What the language writes for a generic type of another language. */
   function insteadOf(node: NamedNode, scope: ModuleScope): string | undefined {
-    const form = Object.hasOwn(FOREIGN, node.name.text) ? FOREIGN[node.name.text] : undefined;
+    const form = FOREIGN.get(node.name.text);
     const arg = node.args[node.args.length - 1];
     if (form === undefined || arg === undefined) return form?.("T");
     const text = resolved.files.get(scope.module.file)?.text.slice(arg.span.start, arg.span.end) ?? "T";
@@ -349,50 +348,54 @@ export function typeReader(resolved: Resolved, problems: Problems, memo: Map<Typ
   };
 }
 
-const ALIASES: Readonly<Record<string, string>> = {
-  str: "string",
-  String: "string",
-  text: "string",
-  number: "float",
-  Number: "float",
-  integer: "int",
-  double: "float",
-  boolean: "bool",
-  Boolean: "bool",
-  any: "json",
-  unknown: "json",
-  object: "json",
-  void: "null",
-  undefined: "null",
-  None: "null",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    str: "string",
+    String: "string",
+    text: "string",
+    number: "float",
+    Number: "float",
+    integer: "int",
+    double: "float",
+    boolean: "bool",
+    Boolean: "bool",
+    any: "json",
+    unknown: "json",
+    object: "json",
+    void: "null",
+    undefined: "null",
+    None: "null",
+  }),
+);
 
 const listOf = (of: string): string => `${of}[]`;
 const mapOfText = (of: string): string => `map<${of.replace(/^\((.*)\)$/s, "$1")}>`;
 const optionalOf = (of: string): string => `${of}?`;
 const itself = (of: string): string => of;
 /** Generic types of other languages, by what the language writes for the last of their arguments. */
-const FOREIGN: Readonly<Record<string, (of: string) => string>> = {
-  Array: listOf,
-  ReadonlyArray: listOf,
-  List: listOf,
-  list: listOf,
-  Vec: listOf,
-  Sequence: listOf,
-  Iterable: listOf,
-  Set: listOf,
-  Record: mapOfText,
-  Map: mapOfText,
-  HashMap: mapOfText,
-  Dict: mapOfText,
-  dict: mapOfText,
-  Optional: optionalOf,
-  Option: optionalOf,
-  Maybe: optionalOf,
-  Promise: itself,
-  Future: itself,
-  Readonly: itself,
-};
+const FOREIGN: ReadonlyMap<string, (of: string) => string> = new Map(
+  Object.entries({
+    Array: listOf,
+    ReadonlyArray: listOf,
+    List: listOf,
+    list: listOf,
+    Vec: listOf,
+    Sequence: listOf,
+    Iterable: listOf,
+    Set: listOf,
+    Record: mapOfText,
+    Map: mapOfText,
+    HashMap: mapOfText,
+    Dict: mapOfText,
+    dict: mapOfText,
+    Optional: optionalOf,
+    Option: optionalOf,
+    Maybe: optionalOf,
+    Promise: itself,
+    Future: itself,
+    Readonly: itself,
+  }),
+);
 
 /** Whether a JSON value can only be one of the two. */
 export function toldApart(first: Type, second: Type): boolean {

@@ -7,7 +7,7 @@
 // @ts-expect-error The package has types for its main entry only, which takes four times as long to load.
 import { parse } from "handlebars/dist/cjs/handlebars/compiler/base.js";
 import { d } from "../diagnostics/catalogue/catalogue.js";
-import type { Problems } from "../diagnostics/problems.js";
+import { type Problems, writing } from "../diagnostics/problems.js";
 import type { SourceFile, Span } from "../source/source.js";
 import type { Name, Template, TemplateExpr, TemplatePart, Text } from "./ast.js";
 import { MAX_LEVELS, plainTemplate } from "./plain-template.js";
@@ -42,7 +42,7 @@ export function parseAnyTemplate(text: Text, file: SourceFile, problems: Problem
     const to = wrong?.end ?? text.value.length;
     const found = text.value.slice(from, to);
     const instead = filterInstead(found);
-    const fixes = instead === undefined ? [] : [{ title: `write \`${instead}\``, edits: [{ span: at.span(from, to), text: instead }] }];
+    const fixes = writing(at.span(from, to), instead);
     problems.report(d.badMustache, at.span(from, to), { found, instead }, { fixes });
     return { parts: [] };
   }

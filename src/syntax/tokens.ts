@@ -291,12 +291,12 @@ function checkClosed(token: Token, broken: number[], span: SpanOf, problems: Pro
       problems.report(d.unterminatedBlockText, span(startOffset, startOffset + 3), {});
     }
   } else if (image.length < 2 || !closes(image, closingQuote(image))) {
-    report(tokenType === Str ? d.unterminatedText : d.unterminatedSingleQuoted);
+    report(tokenType === Str ? d.unterminatedText : d.unterminatedWrongQuotes);
   } else if (tokenType === WrongQuotes) {
     const place = span(startOffset, startOffset + image.length);
     const text = inDoubleQuotes(image);
     const fixes = text === undefined ? [] : [{ title: "Use double quotes", edits: [{ span: place, text }] }];
-    problems.report(d.singleQuotes, place, { backticks: image.startsWith("`") }, { fixes });
+    problems.report(d.wrongQuotes, place, { backticks: image.startsWith("`") }, { fixes });
   }
   if (tokenType === WrongQuotes) {
     token.tokenType = Str;

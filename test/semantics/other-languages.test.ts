@@ -1,6 +1,7 @@
 /** What other languages write gets one message each, with a mend that compiles. */
 import { expect, test } from "vitest";
 import { compile } from "../../src/compile.js";
+import { mended } from "../support/syntax.js";
 import { hostOf } from "./program.js";
 
 const PROGRAM = `model m { provider: "sim" }
@@ -59,10 +60,9 @@ test.each([
   const text = PROGRAM + source;
   const [problem, ...others] = compile("main.weave", hostOf({ "main.weave": text })).problems;
   expect([problem?.code, ...others.map((p) => p.code)]).toEqual([code]);
-  const edits = [...(problem?.fixes[0]?.edits ?? [])].sort((a, b) => b.span.start - a.span.start);
-  const mended = edits.reduce((now, { span, text: put }) => now.slice(0, span.start) + put + now.slice(span.end), text);
-  expect(mended).toBe(PROGRAM + wanted);
-  expect(compile("main.weave", hostOf({ "main.weave": mended })).problems).toEqual([]);
+  const result = mended(text, problem);
+  expect(result).toBe(PROGRAM + wanted);
+  expect(compile("main.weave", hostOf({ "main.weave": result })).problems).toEqual([]);
 });
 
 test.each([

@@ -41,3 +41,9 @@ export function examples(): readonly { readonly path: string; readonly text: str
     .sort()
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 }
+
+/** A text with the first mend of a problem carried out. */
+export function mended(text: string, problem: Problem | undefined): string {
+  const edits = [...(problem?.fixes[0]?.edits ?? [])].sort((a, b) => b.span.start - a.span.start);
+  return edits.reduce((now, { span, text: put }) => now.slice(0, span.start) + put + now.slice(span.end), text);
+}

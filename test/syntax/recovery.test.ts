@@ -4,6 +4,7 @@ import { type Problem, problems } from "../../src/diagnostics/problems.js";
 import { sourceFile } from "../../src/source/source.js";
 import type { FlowDecl, Module } from "../../src/syntax/ast.js";
 import { parse } from "../../src/syntax/parser.js";
+import { mended } from "../support/syntax.js";
 import { declarations, imports, statements } from "./mistakes.js";
 
 function read(text: string): { module: Module; found: readonly Problem[]; marked: readonly string[] } {
@@ -66,11 +67,6 @@ describe("a mistake", () => {
 });
 
 describe("a fix", () => {
-  const mended = (text: string): string => {
-    const [problem] = read(text).found;
-    const edits = [...(problem?.fixes[0]?.edits ?? [])].sort((a, b) => b.span.start - a.span.start);
-    return edits.reduce((now, { span, text: inserted }) => now.slice(0, span.start) + inserted + now.slice(span.end), text);
-  };
   test.each([
     ["let A = 'it'", 'let A = "it"'],
     ["let A = “it”", 'let A = "it"'],
@@ -107,7 +103,7 @@ describe("a fix", () => {
     ["flow f() { match a { case 1 => 2, _ => 3 } }", "flow f() { match a { 1 => 2, _ => 3 } }"],
     ["flow f() { a |> reduce(g) |> h }", "flow f() { reduce a with g |> h }"],
   ])("of %j compiles", (text, wanted) => {
-    const result = mended(text);
+    const result = mended(text, read(text).found[0]);
     expect(result).toBe(wanted);
     expect(read(result).found).toEqual([]);
   });

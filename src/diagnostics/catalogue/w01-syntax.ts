@@ -35,14 +35,14 @@ export const syntaxProblems = {
     help: 'Text knows the escapes of JSON: \\" \\\\ \\/ \\b \\f \\n \\r \\t \\u0041. Write `\\\\` for a backslash; block text is raw.',
   }),
   // let A = 'text'
-  singleQuotes: error<{ backticks: boolean }>("W0106", {
+  wrongQuotes: error<{ backticks: boolean }>("W0106", {
     title: "Text is written in double quotes",
     label: ({ backticks }) => (backticks ? "these are backticks" : "these are single quotes"),
     help: ({ backticks }) =>
       backticks ? 'A value is inserted by `{{name}}`, and a text of several lines stands between `"""` and `"""`.' : undefined,
   }),
   // let A = 'no end
-  unterminatedSingleQuoted: error("W0107", {
+  unterminatedWrongQuotes: error("W0107", {
     title: "Text is written in double quotes, and this one has no end",
     label: "the line ends inside the text",
   }),
